@@ -1,0 +1,213 @@
+/* The clocks, and times as text. */
+#include "base/clock.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/macro.h"
+
+static struct timespec clock_get(clockid_t id)
+{
+	struct timespec ts = {0};
+
+	clock_gettime(id, &ts); /* cannot fail: the ids are the kernel's own */
+	return ts;
+}
+
+uint64_t clock_boot_now_ms(void)
+{
+	struct timespec ts = clock_get(CLOCK_BOOTTIME);
+
+	return (uint64_t)ts.tv_sec * MS_PER_S + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+int64_t clock_real_now_us(void)
+{
+	struct timespec ts = clock_get(CLOCK_REALTIME);
+
+	return (int64_t)ts.tv_sec * US_PER_S + ts.tv_nsec / 1000;
+}
+
+uint64_t clock_monotonic_now_us(void)
+{
+	struct timespec ts = clock_get(CLOCK_MONOTONIC);
+
+	return (uint64_t)ts.tv_sec * US_PER_S + (uint64_t)ts.tv_nsec / 1000;
+}
+
+void clock_format_rfc3339(int64_t real_us, char ret[CLOCK_RFC3339_MAX])
+{
+	int64_t us = real_us % US_PER_S;
+	time_t s = (time_t)(real_us / US_PER_S);
+	struct tm tm;
+	size_t n;
+
+	if (us < 0) {
+		us += US_PER_S;
+		s--;
+	}
+	if (!gmtime_r(&s, &tm) || tm.tm_year < -1900 || tm.tm_year > 9999 - 1900) {
+		snprintf(ret, CLOCK_RFC3339_MAX, "1970-01-01T00:00:00.000Z");
+		return;
+	}
+	n = strftime(ret, CLOCK_RFC3339_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(ret + n, CLOCK_RFC3339_MAX - n, ".%03dZ", (int)(us / US_PER_MS));
+}
+
+/* Exactly `n` digits. */
+static bool read_digits(const char **s, int n, int *ret)
+{
+	int v = 0;
+
+	for (; n > 0; n--, (*s)++) {
+		if (!isdigit((unsigned char)**s))
+			return false;
+		v = v * 10 + (**s - '0');
+	}
+	*ret = v;
+	return true;
+}
+
+static bool read_char(const char **s, const char *any_of)
+{
+	if (!**s || !strchr(any_of, **s))
+		return false;
+	(*s)++;
+	return true;
+}
+
+int clock_parse_rfc3339(const char *s, int64_t *ret_real_us)
+{
+	int year, month, day, hour, min, sec, off_h, off_m, sign = 0;
+	int64_t us = 0, scale = 100000;
+	struct tm tm;
+
+	if (!read_digits(&s, 4, &year) || !read_char(&s, "-") || !read_digits(&s, 2, &month) ||
+	    !read_char(&s, "-") || !read_digits(&s, 2, &day) || !read_char(&s, "Tt ") ||
+	    !read_digits(&s, 2, &hour) || !read_char(&s, ":") || !read_digits(&s, 2, &min) ||
+	    !read_char(&s, ":") || !read_digits(&s, 2, &sec))
+		return -EINVAL;
+	if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || min > 59 || sec > 60)
+		return -EINVAL;
+	if (read_char(&s, ".")) {
+		if (!isdigit((unsigned char)*s))
+			return -EINVAL;
+		for (; isdigit((unsigned char)*s); s++, scale /= 10)
+			us += (*s - '0') * scale;
+	}
+	off_h = off_m = 0;
+	if (!read_char(&s, "Zz")) {
+		sign = *s == '+' ? 1 : *s == '-' ? -1 : 0;
+		s++;
+		if (!sign || !read_digits(&s, 2, &off_h) || !read_char(&s, ":") ||
+		    !read_digits(&s, 2, &off_m) || off_h > 23 || off_m > 59)
+			return -EINVAL;
+	}
+	if (*s)
+		return -EINVAL;
+	tm = (struct tm){.tm_year = year - 1900,
+			 .tm_mon = month - 1,
+			 .tm_mday = day,
+			 .tm_hour = hour,
+			 .tm_min = min,
+			 .tm_sec = sec == 60 ? 59 : sec};
+	*ret_real_us = ((int64_t)timegm(&tm) - sign * (off_h * 3600 + off_m * 60)) * US_PER_S + us;
+	if (tm.tm_mday != day) /* the 31st of a month that has none */
+		return -EINVAL;
+	return 0;
+}
+
+static const struct span_unit {
+	const char *names[5]; /* the first one is written */
+	uint64_t ms;
+} span_units[] = {
+	{{"w", "week", "weeks"}, 7 * MS_PER_DAY},
+	{{"d", "day", "days"}, MS_PER_DAY},
+	{{"h", "hr", "hour", "hours"}, MS_PER_H},
+	{{"min", "m", "minute", "minutes"}, MS_PER_MIN},
+	{{"s", "sec", "second", "seconds"}, MS_PER_S},
+	{{"ms", "msec"}, 1},
+};
+
+static const struct span_unit *span_unit_find(const char *s, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_LEN(span_units); i++)
+		for (size_t k = 0; k < ARRAY_LEN(span_units[i].names); k++) {
+			const char *name = span_units[i].names[k];
+
+			if (name && strlen(name) == len && strncmp(name, s, len) == 0)
+				return &span_units[i];
+		}
+	return NULL;
+}
+
+int clock_parse_span_ms(const char *s, uint64_t *ret_ms)
+{
+	uint64_t sum = 0;
+
+	s += strspn(s, " \t");
+	if (strcmp(s, "off") == 0 || strcmp(s, "infinity") == 0) {
+		*ret_ms = UINT64_MAX;
+		return 0;
+	}
+	if (!*s)
+		return -EINVAL;
+	while (*s) {
+		uint64_t v, unit_ms = MS_PER_S;
+		size_t len;
+		char *end;
+
+		if (!isdigit((unsigned char)*s))
+			return -EINVAL;
+		errno = 0;
+		v = strtoull(s, &end, 10);
+		if (errno == ERANGE)
+			return -ERANGE;
+		s = end + strspn(end, " \t");
+		len = strspn(s, "abcdefghijklmnopqrstuvwxyz");
+		if (len > 0) {
+			const struct span_unit *unit = span_unit_find(s, len);
+
+			if (!unit)
+				return -EINVAL;
+			unit_ms = unit->ms;
+		}
+		s += len;
+		s += strspn(s, " \t");
+		if (__builtin_mul_overflow(v, unit_ms, &v) ||
+		    __builtin_add_overflow(sum, v, &sum) || sum > INT64_MAX)
+			return -ERANGE;
+	}
+	*ret_ms = sum;
+	return 0;
+}
+
+void clock_format_span_ms(uint64_t ms, char ret[CLOCK_SPAN_MAX])
+{
+	int n = 0;
+
+	if (ms == UINT64_MAX) {
+		snprintf(ret, CLOCK_SPAN_MAX, "off");
+		return;
+	}
+	if (ms == 0) {
+		snprintf(ret, CLOCK_SPAN_MAX, "0");
+		return;
+	}
+	ret[0] = '\0';
+	for (size_t i = 0; i < ARRAY_LEN(span_units) && n < CLOCK_SPAN_MAX; i++) {
+		uint64_t v = ms / span_units[i].ms;
+
+		if (!v)
+			continue;
+		ms -= v * span_units[i].ms;
+		n += snprintf(ret + n, CLOCK_SPAN_MAX - (size_t)n, "%s%" PRIu64 "%s", n ? " " : "",
+			      v, span_units[i].names[0]);
+	}
+}

@@ -1,0 +1,61 @@
+/*
+ * Events as CloudEvents 1.0 JSON, and back.
+ *
+ * The bytes are made once, when the event is observed; everything that is sent later, also after a
+ * restart, is read from them again.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "model/event.h"
+
+#define EVENT_JSON_MAX                                                                             \
+	65536 /* bytes of the largest document; the snapshot's limits keep below it */
+
+/* Appends the document, in one line without a newline. 0, -ENOMEM, -EMSGSIZE. */
+int event_json_format(const struct event *event, struct buf *b);
+
+/* What a receiver may need besides the document itself: texts, "" where the event has none. */
+enum event_field {
+	EVENT_FIELD_ID,
+	EVENT_FIELD_TYPE,
+	EVENT_FIELD_TIME,
+	EVENT_FIELD_SUBJECT,
+	EVENT_FIELD_ACCOUNT,
+	EVENT_FIELD_JOB, /* full resource name */
+	EVENT_FIELD_JOB_ID,
+	EVENT_FIELD_KIND,
+	EVENT_FIELD_DISPLAY_NAME,
+	EVENT_FIELD_BASE_MODEL,
+	EVENT_FIELD_OUTPUT_MODEL,
+	EVENT_FIELD_ATTEMPT, /* a number in decimal */
+	EVENT_FIELD_SEQUENCE,
+	EVENT_FIELD_STATE, /* of `to` */
+	EVENT_FIELD_PHASE,
+	EVENT_FIELD_STATUS_CODE,
+	EVENT_FIELD_STATUS_MESSAGE,
+	EVENT_FIELD_PERCENT, /* "" when the job has no progress */
+	EVENT_FIELD_EPOCH,
+	EVENT_FIELD_PREVIOUS_STATE, /* of `from` */
+	EVENT_FIELD_TROUBLE,        /* watcher.*: class of the trouble */
+	EVENT_FIELD_ERROR,          /* watcher.*: the last error */
+	EVENT_FIELD_DURATION,       /* watcher.*: how long, in whole seconds */
+	EVENT_FIELD_COUNT_,
+};
+
+struct event_fields {
+	enum event_type type;
+	const char *values[EVENT_FIELD_COUNT_]; /* never NULL; they live in `text` */
+	char *text;
+};
+
+void event_fields_done(struct event_fields *f);
+
+/* Reads a document that event_json_format() made. 0, -EBADMSG, -ENOMEM. */
+int event_fields_parse(const char *body, size_t len, struct event_fields *ret);
+
+/* One line for people: "acme/sft/abc succeeded (was running, 98 %)". 0, -ENOMEM, -EMSGSIZE. */
+int event_fields_sentence(const struct event_fields *f, struct buf *b);

@@ -1,0 +1,64 @@
+/*
+ * Answers of the API, from bytes to snapshots: one allow-list, and a class for everything that is
+ * not a well-formed job. Pure; nothing here waits.
+ *
+ * Limits: depth 32, jobs a page JOB_JSON_PAGE_MAX, page token JOB_JSON_TOKEN_MAX bytes. The size of
+ * the body is bounded before it gets here. A text with a NUL or a control character inside a name,
+ * a value of a wrong type in an allow-listed field, a duplicate key of one, bytes that are not
+ * UTF-8, anything after the document: TROUBLE_NOT_API.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "model/name.h"
+#include "model/snapshot.h"
+#include "model/trouble.h"
+
+#define JOB_JSON_PAGE_MAX  1000
+#define JOB_JSON_TOKEN_MAX 4096
+
+/* The parser keeps json-c's tokener from one answer to the next. */
+struct job_json;
+
+int job_json_new(struct job_json **ret);            /* 0 or -ENOMEM */
+struct job_json *job_json_free(struct job_json *p); /* takes NULL, returns NULL */
+DEFINE_CLEANUP(struct job_json *, job_json_free);
+
+/*
+ * The answer to a GET of one job. 0, -ENOMEM, or a positive enum trouble: TROUBLE_NOT_API or, when
+ * the name in the answer is another one, TROUBLE_WRONG_JOB; then `ret_e` says what is wrong, without
+ * quoting values.
+ */
+int job_json_parse(struct job_json *p, const char *body, size_t len, const struct job_name *asked,
+		   struct snapshot **ret, struct error *ret_e);
+
+/* Called for each job of a page, in its order; the snapshot is handed over (unref it). */
+typedef int (*job_json_fn)(void *user, const struct job_name *name, struct snapshot *snapshot);
+
+/*
+ * One page of a collection. A single malformed job fails the page: nothing is called then, for half
+ * a page would look like jobs that are gone. Jobs of another account or kind: TROUBLE_WRONG_JOB.
+ * `ret_token` gets the next page's token ("" on the last page). 0, -ENOMEM, a positive enum trouble,
+ * or the first negative value that `fn` returned.
+ */
+int job_json_parse_page(struct job_json *p, const char *body, size_t len, const char *account,
+			enum kind kind, job_json_fn fn, void *user,
+			char ret_token[JOB_JSON_TOKEN_MAX], struct error *ret_e);
+
+/*
+ * The answer to GET /v1/accounts?pageSize=2: the id of the only account. 0, -ENOMEM, -ENOTUNIQ when
+ * there are several, -ENOENT when there is none, TROUBLE_NOT_API.
+ */
+int job_json_parse_accounts(struct job_json *p, const char *body, size_t len,
+			    char ret_account[NAME_ID_MAX + 1], struct error *ret_e);
+
+/*
+ * The message in the body of an API error, in either of its two shapes, cut to `size` bytes, control
+ * characters replaced; "" when the body is neither. It may be shown, so whoever calls it scrubs the
+ * key from it.
+ */
+void job_json_error_message(struct job_json *p, const char *body, size_t len, char *ret,
+			    size_t size);

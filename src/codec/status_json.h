@@ -1,0 +1,88 @@
+/*
+ * What the control socket tells of the daemon, as JSON, and back for the command line.
+ *
+ * Views: whoever fills one owns what it points at. Texts are never NULL; "" is left out or null in
+ * the JSON where that says more. Times are microseconds of CLOCK_REALTIME, 0 for never, and RFC 3339
+ * in the JSON.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "model/name.h"
+#include "model/snapshot.h"
+
+#define STATUS_JSON_MAX (256UL << 20) /* bytes of the largest answer: 100,000 jobs fit */
+
+struct job_view {
+	const char *name; /* full resource name */
+	const char *account, *kind, *id;
+	const char *text[TEXT_COUNT_];
+	const char *phase; /* "" for a job that has not been seen yet */
+	struct progress progress;
+	uint32_t attempt;
+	uint64_t sequence;
+	int64_t phase_since_us, last_poll_us, next_poll_us;
+	const char *last_error; /* of the last poll, when it failed */
+};
+
+struct account_view {
+	const char *name, *account, *endpoint;
+	bool in_sight;           /* the last answer was well-formed, or none was asked for yet */
+	bool degraded;           /* watcher.degraded was told */
+	const char *trouble;     /* class of the trouble, "" when in sight */
+	const char *last_error;
+	int64_t out_since_us;
+	uint32_t requests_per_minute;
+	uint64_t requests, failures; /* since the start */
+	size_t jobs;
+};
+
+struct notifier_view {
+	const char *name, *type;
+	bool off;          /* switched off until reload, by a 410 */
+	size_t pending;    /* deliveries that wait or run */
+	size_t running;
+	uint64_t delivered, retried, dead; /* since the start */
+	const char *last_error;
+};
+
+struct status_view {
+	const char *version;
+	int64_t started_us, now_us;
+	long pid;
+	const struct account_view *accounts;
+	size_t n_accounts;
+	const struct notifier_view *notifiers;
+	size_t n_notifiers;
+	size_t jobs_by_phase[PHASE_COUNT_];
+	bool store_failing;
+	const char *store_error;
+	size_t store_waiting;            /* batches that are not durable yet */
+	const char *configuration_error; /* the last reload was refused: why */
+};
+
+/* One document: {"version":…,"accounts":[…],…}. 0, -ENOMEM, -EMSGSIZE. */
+int status_json_format(const struct status_view *v, struct buf *b);
+
+/* {"jobs":[ … ]}: begin, one job a call, end. */
+int status_json_jobs_begin(struct buf *b);
+int status_json_job(const struct job_view *v, struct buf *b);
+int status_json_jobs_end(struct buf *b);
+
+/* {"error":{"code":"…","message":"…"}} */
+int status_json_error(const char *code, const char *message, struct buf *b);
+
+/* {"status":"ok"} or {"status":"failing","reasons":["…"]} */
+int status_json_health(const char *const *reasons, size_t n, struct buf *b);
+
+/* Reads what status_json_job() wrote; calls `fn` for each job. 0, -EBADMSG, -ENOMEM, or fn's. */
+int status_json_parse_jobs(const char *body, size_t len,
+                           int (*fn)(void *user, const struct job_view *v), void *user);
+
+/* The message in an error document, or "". */
+void status_json_parse_error(const char *body, size_t len, char *ret, size_t size);

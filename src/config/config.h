@@ -1,0 +1,128 @@
+/*
+ * The configuration: files to one immutable, checked structure.
+ *
+ * Files are libConfuse's format. Everything that is wrong is found in one run and reported with
+ * file, line and, for a misspelt name, the nearest known one.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "model/name.h"
+#include "model/route.h"
+
+/* Where a key came from, for --dump-config and messages; never the key itself. */
+struct config_secret {
+	char *value;  /* owned; wiped when freed; NULL when there is none */
+	char *source; /* owned; "file /etc/tunewatch/acme.key", "$FIREWORKS_API_KEY", … */
+};
+
+struct config_account {
+	char *name;       /* the section's title */
+	char *account_id; /* "" when it is to be found with the key (only without a file) */
+	char *api_url;    /* without a slash at the end */
+	struct config_secret api_key;
+	uint32_t requests_per_minute; /* default 10 */
+	char *ca_file;                /* NULL: the system's */
+	char *proxy;                  /* NULL: the environment's, as libcurl reads it */
+	bool allow_http;
+};
+
+struct config_watch {
+	char *name;
+	struct route_watch route; /* route.display_name is owned by this */
+	struct job_name *jobs;    /* named jobs; none: discover */
+	size_t n_jobs;
+	uint64_t poll_interval_ms;
+	uint64_t stall_ms[PHASE_COUNT_]; /* UINT64_MAX: off, also for phases that cannot stall */
+};
+
+enum notifier_type {
+	NOTIFIER_SYSLOG,
+	NOTIFIER_WEBHOOK,
+	NOTIFIER_EXEC,
+	NOTIFIER_TYPE_COUNT_,
+};
+
+enum webhook_format {
+	WEBHOOK_JSON,
+	WEBHOOK_SLACK,
+	WEBHOOK_DISCORD,
+	WEBHOOK_TEAMS,
+	WEBHOOK_NTFY,
+	WEBHOOK_FORMAT_COUNT_,
+};
+
+struct config_notifier {
+	char *name;
+	enum notifier_type type;
+	uint64_t events; /* bit per enum event_type */
+	/* webhook */
+	struct config_secret url; /* a webhook's URL is a secret; only its host is ever shown */
+	char *url_host;
+	enum webhook_format format;
+	struct config_secret
+		signing; /* the lines of secret-file, joined by newlines; at most two */
+	char **headers;  /* "Name: value", NULL-terminated; values are secrets */
+	bool allow_http;
+	/* exec */
+	char **command;        /* NULL-terminated; [0] is an absolute path */
+	unsigned max_parallel; /* default 1 */
+	/* webhook: 20 s; exec: default 10 min */
+	uint64_t timeout_ms;
+};
+
+struct config {
+	unsigned refs;
+	uint64_t poll_interval_ms;
+	uint64_t degraded_after_ms;
+	unsigned progress_step; /* percent, 1 to 100 */
+	char *state_dir;
+	char *control_socket;
+	char *http_listen; /* NULL: off */
+	struct config_account *accounts;
+	size_t n_accounts;
+	struct config_watch *watches;
+	size_t n_watches;
+	struct config_notifier *notifiers;
+	size_t n_notifiers;
+	struct route_watch *route_watches; /* copies of watches[i].route, for route_table */
+	uint64_t *route_accepts;           /* notifiers[i].events */
+};
+
+/* What the environment gives; tests fill it by hand. Values may be NULL. */
+struct config_env {
+	const char *home, *xdg_config_home, *xdg_state_home, *xdg_runtime_dir;
+	const char *state_directory, *runtime_directory, *configuration_directory;
+	const char *credentials_directory;
+	const char *fireworks_api_key, *fireworks_account_id, *fireworks_base_url;
+	const char *fireworks_profile, *fireworks_auth_file;
+	bool system; /* runs as root or as a system service: /etc, /var/lib, /run instead of XDG */
+};
+
+void config_env_read(struct config_env *ret); /* from getenv(); pointers into the environment */
+
+/* One fault. `file` is NULL and `line` 0 for what has no place in a file. */
+typedef void (*config_fault_fn)(void *user, const char *file, unsigned line, const char *text);
+
+/*
+ * Loads `path`, or the default file when it is NULL, then conf.d/ *.conf beside it. Calls `fault`
+ * for every fault that can be found. 0 with a checked configuration; -EINVAL when there was a
+ * fault; -ENOMEM. A file that is named and cannot be read is a fault.
+ */
+int config_load(const char *path, const struct config_env *env, config_fault_fn fault, void *user,
+		struct config **ret);
+
+struct config *config_ref(struct config *c);
+struct config *config_unref(struct config *c); /* takes NULL, returns NULL; wipes secrets */
+DEFINE_CLEANUP(struct config *, config_unref);
+#define _cleanup_config_ _cleanup_(config_unrefp)
+
+struct route_table config_routes(const struct config *c);
+
+/* The effective configuration, in the format of the file, secrets masked. 0 or -EIO. */
+int config_dump(const struct config *c, FILE *out);

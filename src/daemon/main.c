@@ -1,0 +1,5 @@
+/* tunewatchd: options, and the life of the engine. */
+int main(void)
+{
+	return 0;
+}

@@ -1,0 +1,52 @@
+/*
+ * Makes changes durable without stopping the loop: "commit this batch, call me once".
+ *
+ * Batches that are handed in while a commit is under way go together into the next one: one commit
+ * in flight, on the thread pool. A commit that fails is tried again, alone with what came before it,
+ * after 1 s, 2 s, … at most 30 s, for as long as the daemon runs; nothing is called back meanwhile.
+ * This header is the seam for another durable engine.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "store/store.h"
+
+struct committer;
+struct commit; /* a batch that is being built, then waits, then is called back */
+
+/*
+ * Called once for each submitted batch, on the loop, never inside commit_submit(): 0 when it is
+ * durable, -ECANCELED when the committer was closed before it could be.
+ */
+typedef void (*commit_fn)(void *user, int r);
+
+/* The store's health changed: r < 0 with a sentence when a commit failed, 0 when one worked again. */
+typedef void (*committer_health_fn)(void *user, int r, const char *text);
+
+/* The store is borrowed and used by nobody else from here to the end of committer_close(). */
+int committer_new(uv_loop_t *loop, struct store *store, committer_health_fn health, void *user,
+		  struct committer **ret);
+
+/*
+ * A new, empty batch. The adders copy texts and take their own references, so nothing needs to live
+ * on. On -ENOMEM the batch is as before. commit_abandon() throws an unsubmitted one away.
+ */
+int commit_new(struct committer *c, struct commit **ret);
+int commit_add(struct commit *b, const struct store_op *op);
+void commit_abandon(struct commit *b);
+
+/* Hands the batch over. All its changes land in one transaction. `fn` may be NULL. */
+void commit_submit(struct commit *b, commit_fn fn, void *user);
+
+/* Batches that are not durable yet, and whether the last commit failed. */
+size_t committer_waiting(const struct committer *c);
+bool committer_failing(const struct committer *c);
+
+/*
+ * Commits what waits (one try), calls everything back, then `closed`, and frees the committer.
+ * commit_submit() is still allowed until `closed` is called: those batches are called back with
+ * -ECANCELED if they come too late.
+ */
+void committer_close(struct committer *c, void (*closed)(void *user), void *user);

@@ -1,0 +1,40 @@
+/*
+ * HTTP/1.1 on a listening socket, by libmicrohttpd on the daemon's own loop. Requests without a body
+ * only; 200 connections, each cut off after 10 s of silence.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+struct server;
+
+struct server_request {
+	const char *method, *path; /* path without query */
+};
+
+struct server_response {
+	unsigned status;          /* preset to 200 */
+	const char *content_type; /* preset to application/json */
+	struct buf body;          /* empty, with the greatest size set */
+};
+
+/* Answers at once. A negative return becomes 500. */
+typedef int (*server_fn)(void *user, const struct server_request *request,
+                         struct server_response *response);
+
+/* Serves on `fd`, a listening stream socket; takes it over, also when it fails. */
+int server_new(uv_loop_t *loop, int fd, size_t max_body, server_fn fn, void *user,
+               struct server **ret, struct error *ret_e);
+
+/* Drops all connections and closes the socket; `closed` is called when the loop has let go. */
+void server_close(struct server *s, void (*closed)(void *user), void *user);
+
+/*
+ * A listening Unix socket at `path`, mode 0660, whose missing parent directories are made with mode
+ * 0750. A socket file that nobody listens on is replaced; a live one gives -EADDRINUSE.
+ */
+int server_listen_unix(const char *path, int *ret_fd, struct error *ret_e);

@@ -1,0 +1,34 @@
+/*
+ * The request budget of an account: a token bucket.
+ *
+ * The API counts all requests of an account together, inference included: 10 a minute without a
+ * payment method (API facts). So over any 60 seconds at most `per_minute` requests start, however
+ * the window is laid. That holds because the bucket's capacity and what flows in during a minute
+ * add up to `per_minute`; with budgets up to BUDGET_SMOOTH the capacity is one request, that is,
+ * requests are spaced evenly. The bucket starts empty, so that it also holds across restarts.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BUDGET_SMOOTH 600 /* requests a minute */
+
+struct budget {
+	uint64_t space_us;    /* time for one token to flow in */
+	uint64_t capacity_us; /* the bucket's size, in the same measure */
+	uint64_t level_us;    /* what is in it */
+	uint64_t at_us;       /* when it held that; CLOCK_BOOTTIME */
+};
+
+/* `per_minute` is 1 to 60,000,000. */
+void budget_init(struct budget *b, uint32_t per_minute, uint64_t now_us);
+
+/* Another rate, without a gift: the level is kept within the new capacity. */
+void budget_set_rate(struct budget *b, uint32_t per_minute, uint64_t now_us);
+
+/* Takes a token when there is one. */
+bool budget_take(struct budget *b, uint64_t now_us);
+
+/* The moment from which budget_take() succeeds. */
+uint64_t budget_next_us(const struct budget *b, uint64_t now_us);

@@ -1,0 +1,90 @@
+/*
+ * Events: their types, their identity, and what one says.
+ *
+ * An event is the durable, numbered record of one observed difference of a job, or of something the
+ * watcher found out about an account. Its bytes are made once (codec/event_json) and stay the same
+ * wherever it appears.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model/name.h"
+#include "model/snapshot.h"
+#include "model/state.h"
+#include "model/trouble.h"
+
+enum event_type {
+	EVENT_NONE,
+	EVENT_JOB_QUEUED, /* in the order of enum phase */
+	EVENT_JOB_STARTING,
+	EVENT_JOB_RUNNING,
+	EVENT_JOB_FINISHING,
+	EVENT_JOB_PAUSED,
+	EVENT_JOB_CANCELLING,
+	EVENT_JOB_REMOVING,
+	EVENT_JOB_SUCCEEDED,
+	EVENT_JOB_EARLY_STOPPED,
+	EVENT_JOB_FAILED,
+	EVENT_JOB_EXPIRED,
+	EVENT_JOB_CANCELLED,
+	EVENT_JOB_REMOVED,
+	EVENT_JOB_STATE,
+	EVENT_JOB_STATUS,
+	EVENT_JOB_PROGRESS,
+	EVENT_JOB_FOUND,
+	EVENT_JOB_STALLED, /* named in configurations already; nothing makes them yet */
+	EVENT_JOB_RECOVERED,
+	EVENT_WATCHER_DEGRADED,
+	EVENT_WATCHER_RESTORED,
+	EVENT_COUNT_,
+};
+
+/* "job.succeeded"; NULL for EVENT_NONE. */
+const char *event_type_name(enum event_type type);
+
+/* 0 or -ENOENT. */
+int event_type_from_name(const char *name, enum event_type *ret);
+
+/* The event of entering a phase; EVENT_JOB_STATE for PHASE_UNKNOWN. */
+enum event_type event_type_of_phase(enum phase phase);
+
+/* job.<phase> of an end phase: never dropped, never replaced. */
+bool event_type_is_end(enum event_type type);
+
+/* What an event's `changed` lists. */
+enum change {
+	CHANGE_STATE = 1 << 0,
+	CHANGE_STATUS = 1 << 1,
+	CHANGE_PROGRESS = 1 << 2,
+};
+
+#define EVENT_ID_MAX 32 /* bytes with the NUL: "evt_" and 26 characters of base32hex */
+
+/*
+ * The identity of an event: a function of endpoint, subject and sequence number, so that the same
+ * transition observed again after a crash gets the same id. `endpoint` is the account's base URL
+ * without a slash at its end, `subject` a job's or an account's resource name. 0 or -ENOMEM.
+ */
+int event_id(const char *endpoint, const char *subject, uint64_t sequence, char ret[EVENT_ID_MAX]);
+
+/* An event as it is handed to the encoder: views, owned by whoever made it. */
+struct event {
+	enum event_type type;
+	char id[EVENT_ID_MAX];
+	const char *endpoint; /* base URL of the account, without a slash at the end */
+	const char *account;  /* account id */
+	int64_t time_us;      /* CLOCK_REALTIME, when it was observed */
+	uint64_t sequence;    /* per subject, from 1, without gaps */
+
+	/* job.* */
+	const struct job_name *job;
+	uint32_t attempt;
+	unsigned changed;            /* enum change */
+	const struct snapshot *from; /* NULL at first sight */
+	const struct snapshot *to;
+
+	/* watcher.* */
+	const struct outage *outage;
+};

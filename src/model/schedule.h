@@ -1,0 +1,38 @@
+/*
+ * When something is due next. `chance` is a random number that the caller draws; times are ms on
+ * CLOCK_BOOTTIME.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* First polls after a start or a reload are spread over this time, or one interval if shorter. */
+#define SCHEDULE_SPREAD_MS 2000
+
+/* `hash` is stable for the thing polled (hash_stable of its name). */
+uint64_t schedule_first_ms(uint32_t hash, uint64_t interval_ms, uint64_t now_ms);
+
+/*
+ * Each thing has its own place in the interval, given by its hash, so that polls of many do not
+ * meet. The next poll is at that place, at least half an interval after the last one began, and
+ * never before `now_ms`.
+ */
+uint64_t schedule_next_ms(uint32_t hash, uint64_t interval_ms, uint64_t last_ms, uint64_t now_ms);
+
+/*
+ * How long an account is left alone after `failures` (from 1) failed requests in a row: 5 s,
+ * doubled each time, at most 5 min, each between half and the whole of that. `retry_after_ms` is
+ * what the server asked for, 0 when it did not: it is honoured up to one hour.
+ */
+uint64_t schedule_backoff_ms(unsigned failures, uint64_t retry_after_ms, uint32_t chance);
+
+/*
+ * The retry schedule of deliveries: 5 s, 30 s, 2 min, 10 min, 30 min, 1 h, then hourly, each plus
+ * up to a tenth, until 72 h after the event. `tries` counts the attempts made (from 1), `age_ms`
+ * the time since the delivery was created. The receiver's Retry-After is honoured up to one hour
+ * when it asks for more. Returns false when the delivery is dead.
+ */
+#define SCHEDULE_RETRY_MAX_AGE_MS (72ULL * 3600 * 1000)
+bool schedule_retry_ms(unsigned tries, uint64_t age_ms, uint64_t retry_after_ms, uint32_t chance,
+		       uint64_t *ret_wait_ms);

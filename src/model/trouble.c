@@ -1,0 +1,68 @@
+/* What can stand between the daemon and a job. */
+#include "model/trouble.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const trouble_names[TROUBLE_COUNT_] = {
+	[TROUBLE_NONE] = "none",
+	[TROUBLE_DNS] = "dns",
+	[TROUBLE_CONNECT] = "connect",
+	[TROUBLE_TLS] = "tls",
+	[TROUBLE_RESET] = "reset",
+	[TROUBLE_TIMEOUT] = "timeout",
+	[TROUBLE_TOO_LARGE] = "too_large",
+	[TROUBLE_REDIRECT] = "redirect",
+	[TROUBLE_UNAUTHORIZED] = "unauthorized",
+	[TROUBLE_SUSPENDED] = "suspended",
+	[TROUBLE_RATE_LIMITED] = "rate_limited",
+	[TROUBLE_SERVER] = "server",
+	[TROUBLE_HTTP] = "http",
+	[TROUBLE_NOT_API] = "not_api",
+	[TROUBLE_WRONG_JOB] = "wrong_job",
+};
+
+const char *trouble_name(enum trouble trouble)
+{
+	return trouble_names[trouble];
+}
+
+void sight_failed(struct sight *s, enum trouble trouble, const char *text, uint64_t now_ms,
+		  int64_t now_us)
+{
+	if (!s->out) {
+		*s = (struct sight){.out = true, .out_since_ms = now_ms};
+		s->outage.since_us = now_us;
+		snprintf(s->outage.first, sizeof(s->outage.first), "%s", text);
+	}
+	s->outage.trouble = trouble;
+	s->outage.failures++;
+	snprintf(s->outage.last, sizeof(s->outage.last), "%s", text);
+}
+
+enum sight_verdict sight_succeeded(struct sight *s, int64_t now_us)
+{
+	if (!s->out)
+		return SIGHT_SAME;
+	s->out = false;
+	s->outage.until_us = now_us;
+	if (!s->announced)
+		return SIGHT_SAME;
+	s->announced = false;
+	return SIGHT_RESTORED;
+}
+
+uint64_t sight_due_ms(const struct sight *s, uint64_t degraded_after_ms)
+{
+	if (!s->out || s->announced || degraded_after_ms >= UINT64_MAX - s->out_since_ms)
+		return UINT64_MAX;
+	return s->out_since_ms + degraded_after_ms;
+}
+
+enum sight_verdict sight_check(struct sight *s, uint64_t degraded_after_ms, uint64_t now_ms)
+{
+	if (now_ms < sight_due_ms(s, degraded_after_ms))
+		return SIGHT_SAME;
+	s->announced = true;
+	return SIGHT_DEGRADED;
+}

@@ -1,0 +1,71 @@
+/*
+ * The contract of a destination: it takes an event and answers with a verdict. It keeps nothing,
+ * retries nothing and decides nothing else; the dispatcher does.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/error.h"
+#include "config/config.h"
+#include "store/store.h"
+
+enum verdict {
+	VERDICT_DELIVERED,
+	VERDICT_RETRY,     /* not now; `retry_after_ms` when the receiver asked for a time */
+	VERDICT_DEAD,      /* never */
+	VERDICT_GONE,      /* never, and the notifier is off until reload (410) */
+	VERDICT_CANCELLED, /* was told to stop: as if it had not been tried */
+};
+
+struct verdict_result {
+	enum verdict verdict;
+	uint64_t retry_after_ms;
+	const char *text; /* one sentence for people, without secrets; valid inside the callback */
+};
+
+/* Called exactly once, on the loop, never inside the call that started the delivery. */
+typedef void (*verdict_fn)(void *user, const struct verdict_result *result);
+
+struct notifier;
+struct notifier_call; /* a delivery under way */
+
+struct notifier_delivery {
+	struct event_record *event; /* the callee takes its own reference if it needs one */
+	unsigned number;            /* 1 for the first try: TUNEWATCH_DELIVERY_TRY */
+};
+
+/* What a notifier may use. Borrowed, outlives every notifier. */
+struct notifier_env {
+	uv_loop_t *loop;
+	struct http *http; /* the multi handle of the webhooks */
+};
+
+/* One row a type. A notifier begins with `struct notifier`. */
+struct notifier_type_info {
+	const char *name;
+	int (*new)(const struct notifier_env *env, const struct config_notifier *config,
+		   struct notifier **ret, struct error *ret_e);
+	/* 0 and later the callback, or negative and no callback. */
+	int (*deliver)(struct notifier *n, const struct notifier_delivery *d, verdict_fn fn,
+		       void *user, struct notifier_call **ret);
+	void (*cancel)(struct notifier *n, struct notifier_call *call);
+	void (*free)(struct notifier *n); /* no call is under way */
+	unsigned (*max_parallel)(const struct notifier *n);
+};
+
+struct notifier {
+	const struct notifier_type_info *info;
+	const struct config_notifier *config; /* borrowed: the owner holds the config */
+};
+
+/* registry.c: the table of types, and the calls through it. */
+int notifier_new(const struct notifier_env *env, const struct config_notifier *config,
+		 struct notifier **ret, struct error *ret_e);
+int notifier_deliver(struct notifier *n, const struct notifier_delivery *d, verdict_fn fn,
+		     void *user, struct notifier_call **ret);
+void notifier_cancel(struct notifier *n, struct notifier_call *call);
+unsigned notifier_max_parallel(const struct notifier *n);
+struct notifier *notifier_free(struct notifier *n); /* takes NULL, returns NULL */

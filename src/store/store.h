@@ -1,0 +1,131 @@
+/*
+ * What is durable: snapshots, events, deliveries, outages, baselines.
+ *
+ * One SQLite database, state.db in the state directory, WAL and synchronous=FULL, so that what
+ * store_apply() has acknowledged survives a power cut. One thread uses a store at a time; which one
+ * may change (the thread pool's). Nothing here knows the loop.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "model/event.h"
+#include "model/snapshot.h"
+#include "model/state.h"
+#include "model/trouble.h"
+
+struct store;
+
+/*
+ * Opens the database in `dir`, makes both when they are not there (mode 0700 and 0600), migrates an
+ * older schema in one transaction. Errors, all with a sentence that says what to do, and the file
+ * untouched: -EBUSY another daemon uses the directory (its pid is named); -EPROTO the database is
+ * of a newer version; -EUCLEAN it is not a database, or damaged; else what the system said.
+ */
+int store_open(const char *dir, struct store **ret, struct error *ret_e);
+struct store *store_close(struct store *s); /* takes NULL, returns NULL */
+DEFINE_CLEANUP(struct store *, store_close);
+
+/* An event with its bytes: shared by its deliveries, counted by the loop's thread only. */
+struct event_record {
+	unsigned refs;
+	enum event_type type;
+	uint64_t sequence;
+	int64_t time_us;
+	char id[EVENT_ID_MAX];
+	char subject[NAME_JOB_MAX]; /* resource name of the job or account */
+	size_t len;
+	char body[]; /* the document, `len` bytes and a NUL */
+};
+
+int event_record_new(const struct event *event, const char *subject, const char *body, size_t len,
+		     struct event_record **ret);
+struct event_record *event_record_ref(struct event_record *r);
+struct event_record *event_record_unref(struct event_record *r); /* takes NULL, returns NULL */
+
+enum delivery_state {
+	DELIVERY_PENDING,
+	DELIVERY_DELIVERED,
+	DELIVERY_DEAD,
+	DELIVERY_SKIPPED,
+	DELIVERY_STATE_COUNT_,
+};
+const char *delivery_state_name(enum delivery_state state);
+
+#define STORE_NOTIFIER_MAX 64  /* bytes of a notifier's name, with the NUL */
+#define STORE_ERROR_MAX    256 /* bytes of a delivery's last error, with the NUL */
+
+enum store_op_type {
+	STORE_JOB,      /* insert or replace a job's row */
+	STORE_JOB_DROP, /* a job that is no longer watched: its row goes, its events stay */
+	STORE_EVENT,    /* insert; the same id again is ignored */
+	STORE_DELIVERY, /* insert a pending one; (event, notifier) is unique, again is ignored */
+	STORE_VERDICT,  /* a delivery's new state, tries, due time, error */
+	STORE_ACCOUNT,  /* insert or replace an account's row: sequence and open outage */
+	STORE_BASELINE, /* a watch has its baseline of one kind */
+};
+
+/* One change. Pointers are views that stay valid until the batch is done. */
+struct store_op {
+	enum store_op_type type;
+	union {
+		struct {
+			const char *endpoint, *name; /* together the key */
+			struct snapshot *snapshot;
+			struct attempt attempt;
+			uint64_t sequence; /* of its last event */
+			int64_t phase_since_us;
+		} job;
+		struct event_record *event;
+		struct {
+			const char *event_id;
+			const char *notifier;
+			int64_t created_us;
+		} delivery;
+		struct {
+			const char *event_id;
+			const char *notifier;
+			enum delivery_state state;
+			unsigned tries;
+			int64_t due_us; /* CLOCK_REALTIME of the next try, when pending */
+			const char *error;
+		} verdict;
+		struct {
+			const char *endpoint, *account;
+			uint64_t sequence;
+			const struct outage *outage; /* the announced one that lasts; NULL: none */
+		} account;
+		struct {
+			const char *endpoint, *account, *watch;
+			enum kind kind;
+		} baseline;
+	};
+};
+
+/*
+ * Applies all changes in one transaction: all or none. 0; -ENOSPC, -EROFS, -EIO, -EBUSY, … with a
+ * sentence. After a failure the same call may be made again.
+ */
+int store_apply(struct store *s, const struct store_op *ops, size_t n, struct error *ret_e);
+
+/* What is read at the start. Views, valid inside the call; a negative return stops the load. */
+struct store_loader {
+	int (*job)(void *user, const char *endpoint, const char *name, struct snapshot *snapshot,
+		   struct attempt attempt, uint64_t sequence, int64_t phase_since_us);
+	int (*account)(void *user, const char *endpoint, const char *account, uint64_t sequence,
+		       const struct outage *outage);
+	int (*baseline)(void *user, const char *endpoint, const char *account, const char *watch,
+			enum kind kind);
+	/* Pending ones, oldest event first; the record is shared by deliveries of one event. */
+	int (*delivery)(void *user, struct event_record *event, const char *notifier,
+			unsigned tries, int64_t created_us, int64_t due_us, const char *error);
+};
+int store_load(struct store *s, const struct store_loader *loader, void *user, struct error *ret_e);
+
+/* How many deliveries are in each state, per notifier; for status. */
+typedef int (*store_count_fn)(void *user, const char *notifier, enum delivery_state state,
+			      uint64_t n);
+int store_count_deliveries(struct store *s, store_count_fn fn, void *user, struct error *ret_e);
