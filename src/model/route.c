@@ -30,19 +30,24 @@ static route_set accepting(const struct route_table *t, enum event_type type, ro
 	return set;
 }
 
-route_set route_job_event(const struct route_table *t, enum event_type type, route_set watches,
-			  route_set named, bool first_sight, route_set baseline)
+route_set route_announcing(const struct route_table *t, route_set watches, route_set named,
+                           route_set baseline)
+{
+	route_set set = watches & (~baseline | named);
+
+	for (size_t i = 0; i < t->n_watches; i++)
+		if (watches & route_bit(i) && t->watches[i].announce)
+			set |= route_bit(i);
+	return set;
+}
+
+route_set route_job_event(const struct route_table *t, enum event_type type, route_set watches)
 {
 	route_set notifiers = 0;
 
-	for (size_t i = 0; i < t->n_watches; i++) {
-		if (!(watches & route_bit(i)))
-			continue;
-		if (first_sight && baseline & route_bit(i) && !t->watches[i].announce &&
-		    !(named & route_bit(i)))
-			continue;
-		notifiers |= t->watches[i].notify;
-	}
+	for (size_t i = 0; i < t->n_watches; i++)
+		if (watches & route_bit(i))
+			notifiers |= t->watches[i].notify;
 	return accepting(t, type, notifiers);
 }
 

@@ -27,6 +27,56 @@ const char *trouble_name(enum trouble trouble)
 	return trouble_names[trouble];
 }
 
+enum trouble trouble_of_status(long status)
+{
+	switch (status) {
+	case 401:
+	case 403:
+		return TROUBLE_UNAUTHORIZED;
+	case 412:
+		return TROUBLE_SUSPENDED;
+	case 429:
+		return TROUBLE_RATE_LIMITED;
+	}
+	switch (status / 100) {
+	case 2:
+		return TROUBLE_NONE;
+	case 3:
+		return TROUBLE_REDIRECT;
+	case 5:
+		return TROUBLE_SERVER;
+	}
+	return TROUBLE_HTTP;
+}
+
+#define MANY_FAILURES 3
+
+bool trouble_blocks_account(enum trouble trouble, unsigned failures)
+{
+	switch (trouble) {
+	case TROUBLE_NONE:
+		return false;
+	case TROUBLE_TOO_LARGE:
+	case TROUBLE_HTTP:
+	case TROUBLE_NOT_API:
+	case TROUBLE_WRONG_JOB:
+		return failures >= MANY_FAILURES;
+	case TROUBLE_DNS:
+	case TROUBLE_CONNECT:
+	case TROUBLE_TLS:
+	case TROUBLE_RESET:
+	case TROUBLE_TIMEOUT:
+	case TROUBLE_REDIRECT:
+	case TROUBLE_UNAUTHORIZED:
+	case TROUBLE_SUSPENDED:
+	case TROUBLE_RATE_LIMITED:
+	case TROUBLE_SERVER:
+	case TROUBLE_COUNT_:
+		break;
+	}
+	return true;
+}
+
 void sight_failed(struct sight *s, enum trouble trouble, const char *text, uint64_t now_ms,
 		  int64_t now_us)
 {

@@ -31,6 +31,16 @@ enum trouble {
 /* "dns", "connect", …; "none" for TROUBLE_NONE. */
 const char *trouble_name(enum trouble trouble);
 
+/* The class of a status code that a call does not expect; TROUBLE_NONE for 2xx. */
+enum trouble trouble_of_status(long status);
+
+/*
+ * Whether it concerns all requests of the account, so that these wait for a while. Answers that are
+ * wrong in themselves may concern one job only: they do when `failures`, failed requests in a row,
+ * become many.
+ */
+bool trouble_blocks_account(enum trouble trouble, unsigned failures);
+
 #define OUTAGE_TEXT_MAX 256
 
 /* A stretch of time in which nothing of an account could be seen. */

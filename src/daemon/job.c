@@ -1,0 +1,188 @@
+/* The daemon's memory of accounts, collections and jobs. */
+#include "daemon/job.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *account_key(const void *value)
+{
+	return ((const struct account *)value)->key;
+}
+
+static const char *job_key(const void *value)
+{
+	return ((const struct job *)value)->name;
+}
+
+static void poll_init(struct poll *p, enum poll_type type)
+{
+	*p = (struct poll){.due = HEAP_NODE_INIT, .type = (uint8_t)type};
+	list_init(&p->ready);
+}
+
+static void job_free(struct job *job)
+{
+	snapshot_unref(job->snapshot);
+	free(job->last_error);
+	free(job);
+}
+
+static void account_free(struct account *account)
+{
+	map_for_each(&account->jobs, struct job, job)
+		job_free(job);
+	map_done(&account->jobs);
+	for (int k = 0; k < KIND_COUNT_; k++)
+		free(account->collections[k].token);
+	free(account->endpoint);
+	free(account->id);
+	free(account->key);
+	free(account);
+}
+
+static const char *string_key(const void *value)
+{
+	return value;
+}
+
+void accounts_init(struct accounts *a)
+{
+	map_init(&a->map, account_key);
+	map_init(&a->baselines, string_key);
+}
+
+void accounts_done(struct accounts *a)
+{
+	map_for_each(&a->map, struct account, account)
+		account_free(account);
+	map_done(&a->map);
+	map_for_each(&a->baselines, char, key)
+		free(key);
+	map_done(&a->baselines);
+}
+
+static int account_new(const char *endpoint, const char *id, struct account **ret)
+{
+	struct account *account = calloc(1, sizeof(*account));
+
+	if (!account)
+		return -ENOMEM;
+	map_init(&account->jobs, job_key);
+	list_init(&account->ready);
+	poll_init(&account->lookup, POLL_LOOKUP);
+	poll_init(&account->wake, POLL_ACCOUNT);
+	for (int k = 0; k < KIND_COUNT_; k++) {
+		struct collection *c = &account->collections[k];
+
+		poll_init(&c->poll, POLL_COLLECTION);
+		c->account = account;
+		c->kind = k;
+	}
+	account->endpoint = strdup(endpoint);
+	account->id = strdup(id);
+	if (asprintf(&account->key, "%s %s", endpoint, id) < 0)
+		account->key = NULL;
+	if (!account->endpoint || !account->id || !account->key) {
+		account_free(account);
+		return -ENOMEM;
+	}
+	*ret = account;
+	return 0;
+}
+
+int accounts_get(struct accounts *a, const char *endpoint, const char *id, struct account **ret)
+{
+	_cleanup_free_ char *key = NULL;
+	struct account *account;
+	int r;
+
+	if (asprintf(&key, "%s %s", endpoint, id) < 0) {
+		key = NULL;
+		return -ENOMEM;
+	}
+	account = map_get(&a->map, key);
+	if (!account) {
+		r = account_new(endpoint, id, &account);
+		if (r < 0)
+			return r;
+		r = map_add(&a->map, account);
+		if (r < 0) {
+			account_free(account);
+			return r;
+		}
+	}
+	*ret = account;
+	return 0;
+}
+
+static char *baseline_key(const struct account *account, const char *watch, enum kind kind)
+{
+	char *key;
+
+	return asprintf(&key, "%s %s %s", account->key, kind_info(kind)->name, watch) < 0 ? NULL
+	                                                                                   : key;
+}
+
+bool accounts_has_baseline(const struct accounts *a, const struct account *account,
+                           const char *watch, enum kind kind)
+{
+	_cleanup_free_ char *key = baseline_key(account, watch, kind);
+
+	return key && map_get(&a->baselines, key);
+}
+
+int accounts_add_baseline(struct accounts *a, const struct account *account, const char *watch,
+                          enum kind kind)
+{
+	_cleanup_free_ char *key = baseline_key(account, watch, kind);
+	int r;
+
+	if (!key)
+		return -ENOMEM;
+	r = map_add(&a->baselines, key);
+	if (r == 0)
+		key = NULL; /* the map's now */
+	return r == -EEXIST ? 0 : r;
+}
+
+int account_job(struct account *account, const char *name, enum kind kind, struct job **ret)
+{
+	struct job *job = map_get(&account->jobs, name);
+	size_t size;
+	int r;
+
+	if (!job) {
+		if (account->jobs.n >= JOB_MAX_PER_ACCOUNT)
+			return -ENOSPC;
+		size = strlen(name) + 1;
+		job = calloc(1, sizeof(*job) + size);
+		if (!job)
+			return -ENOMEM;
+		poll_init(&job->poll, POLL_JOB);
+		job->account = account;
+		job->kind = (uint8_t)kind;
+		job->attempt.number = 1;
+		memcpy(job->name, name, size);
+		r = map_add(&account->jobs, job);
+		if (r < 0) {
+			job_free(job);
+			return r;
+		}
+	}
+	*ret = job;
+	return 0;
+}
+
+void job_parse_name(const struct job *job, struct job_name *ret)
+{
+	/* The name was checked when the job was made. */
+	if (name_parse_full(job->name, ret) < 0)
+		*ret = (struct job_name){.kind = job->kind};
+}
+
+void job_set_error(struct job *job, const char *text)
+{
+	free(job->last_error);
+	job->last_error = text && text[0] ? strdup(text) : NULL;
+}
