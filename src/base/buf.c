@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,13 +31,15 @@ static int buf_reserve(struct buf *b, size_t more)
 
 	if (more > b->max - b->len)
 		return -EMSGSIZE;
+	if (more >= SIZE_MAX / 2 - b->len) /* or the sums below could wrap around */
+		return -ENOMEM;
 	need = b->len + more + 1;
 	if (need <= b->cap)
 		return 0;
 	cap = b->cap ? b->cap : BUF_FIRST_BYTES;
 	while (cap < need)
 		cap *= 2;
-	if (cap > b->max + 1)
+	if (cap - 1 > b->max)
 		cap = b->max + 1;
 	p = realloc(b->data, cap);
 	if (!p)

@@ -33,5 +33,8 @@ int buf_printf(struct buf *b, const char *fmt, ...) _printf_(2, 3);
 /* The bytes as a C string; "" for an empty buffer. Valid until the next append. */
 const char *buf_str(const struct buf *b);
 
-/* The bytes become the caller's (free); the buffer is empty again. NULL where it was empty. */
+/*
+ * The bytes become the caller's (free); the buffer is empty again. NULL where it has no allocation:
+ * nothing was appended since it was made or taken from.
+ */
 char *buf_take(struct buf *b);
