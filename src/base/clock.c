@@ -46,7 +46,6 @@ void clock_format_rfc3339(int64_t real_us, char ret[CLOCK_RFC3339_MAX])
 	int64_t us = real_us % US_PER_S;
 	time_t s = (time_t)(real_us / US_PER_S);
 	struct tm tm;
-	size_t n;
 
 	if (us < 0) {
 		us += US_PER_S;
@@ -56,8 +55,10 @@ void clock_format_rfc3339(int64_t real_us, char ret[CLOCK_RFC3339_MAX])
 		snprintf(ret, CLOCK_RFC3339_MAX, "1970-01-01T00:00:00.000Z");
 		return;
 	}
-	n = strftime(ret, CLOCK_RFC3339_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(ret + n, CLOCK_RFC3339_MAX - n, ".%03dZ", (int)(us / US_PER_MS));
+	/* Not strftime(): its %Y does not pad the years before 1000. */
+	snprintf(ret, CLOCK_RFC3339_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900,
+		 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+		 (int)(us / US_PER_MS));
 }
 
 /* Exactly `n` digits. */
@@ -85,7 +86,7 @@ static bool read_char(const char **s, const char *any_of)
 int clock_parse_rfc3339(const char *s, int64_t *ret_real_us)
 {
 	int year, month, day, hour, min, sec, off_h, off_m, sign = 0;
-	int64_t us = 0, scale = 100000;
+	int64_t us = 0, scale = 100000, s_utc;
 	struct tm tm;
 
 	if (!read_digits(&s, 4, &year) || !read_char(&s, "-") || !read_digits(&s, 2, &month) ||
@@ -117,9 +118,10 @@ int clock_parse_rfc3339(const char *s, int64_t *ret_real_us)
 			 .tm_hour = hour,
 			 .tm_min = min,
 			 .tm_sec = sec == 60 ? 59 : sec};
-	*ret_real_us = ((int64_t)timegm(&tm) - sign * (off_h * 3600 + off_m * 60)) * US_PER_S + us;
+	s_utc = (int64_t)timegm(&tm) - sign * (off_h * 3600 + off_m * 60);
 	if (tm.tm_mday != day) /* the 31st of a month that has none */
 		return -EINVAL;
+	*ret_real_us = s_utc * US_PER_S + us;
 	return 0;
 }
 
