@@ -2,8 +2,9 @@
 #include "base/error.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "base/utf8.h"
 
 int error_set(struct error *e, int r, const char *fmt, ...)
 {
@@ -12,7 +13,7 @@ int error_set(struct error *e, int r, const char *fmt, ...)
 	if (!e)
 		return r;
 	va_start(ap, fmt);
-	vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	utf8_vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
 	return r;
 }
@@ -27,11 +28,12 @@ int error_prefix(struct error *e, int r, const char *fmt, ...)
 		return r;
 	memcpy(old, e->text, sizeof(old));
 	va_start(ap, fmt);
-	n = vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	n = utf8_vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
 	if (n < 0 || (size_t)n >= sizeof(e->text))
 		return r;
-	snprintf(e->text + n, sizeof(e->text) - (size_t)n, ": %s", old[0] ? old : strerror(-r));
+	utf8_snprintf(e->text + n, sizeof(e->text) - (size_t)n, ": %s",
+		      old[0] ? old : strerror(r < 0 ? -r : r));
 	return r;
 }
 

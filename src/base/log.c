@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 static struct {
 	enum log_level max;
@@ -79,7 +80,7 @@ void log_msg(enum log_level level, const char *fmt, ...)
 		write_line(line, n);
 	}
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	utf8_vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	if (log_front.journal) {
 		n = (size_t)snprintf(line, sizeof(line), "<%d>", (int)level);

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 const char *const progress_names[PROGRESS_COUNT_] = {
 	[PROGRESS_PERCENT] = "percent",
 	[PROGRESS_EPOCH] = "epoch",
@@ -24,19 +26,6 @@ const uint16_t snapshot_text_max[TEXT_COUNT_] = {
 	[TEXT_DATASET] = 256,      [TEXT_CREATE_TIME] = 64, [TEXT_COMPLETED_TIME] = 64,
 };
 
-/* Length of `s` cut to at most `max` bytes, never inside a UTF-8 character. */
-static size_t cut_utf8(const char *s, size_t max)
-{
-	size_t len = strnlen(s, max + 1);
-
-	if (len <= max)
-		return len;
-	len = max;
-	while (len > 0 && ((unsigned char)s[len] & 0xc0) == 0x80)
-		len--;
-	return len;
-}
-
 int snapshot_new(const struct snapshot_parts *parts, struct snapshot **ret)
 {
 	const char *text[TEXT_COUNT_];
@@ -47,7 +36,7 @@ int snapshot_new(const struct snapshot_parts *parts, struct snapshot **ret)
 		text[i] = parts->text[i] ? parts->text[i] : "";
 		if (i == TEXT_STATUS_CODE && !text[i][0])
 			text[i] = "OK";
-		len[i] = cut_utf8(text[i], snapshot_text_max[i]);
+		len[i] = utf8_cut(text[i], snapshot_text_max[i]);
 		size += len[i] + 1;
 	}
 	s = malloc(sizeof(*s) + size);

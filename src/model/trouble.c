@@ -1,8 +1,7 @@
 /* What can stand between the daemon and a job. */
 #include "model/trouble.h"
 
-#include <stdio.h>
-#include <string.h>
+#include "base/utf8.h"
 
 static const char *const trouble_names[TROUBLE_COUNT_] = {
 	[TROUBLE_NONE] = "none",
@@ -83,11 +82,11 @@ void sight_failed(struct sight *s, enum trouble trouble, const char *text, uint6
 	if (!s->out) {
 		*s = (struct sight){.out = true, .out_since_ms = now_ms};
 		s->outage.since_us = now_us;
-		snprintf(s->outage.first, sizeof(s->outage.first), "%s", text);
+		utf8_snprintf(s->outage.first, sizeof(s->outage.first), "%s", text);
 	}
 	s->outage.trouble = trouble;
 	s->outage.failures++;
-	snprintf(s->outage.last, sizeof(s->outage.last), "%s", text);
+	utf8_snprintf(s->outage.last, sizeof(s->outage.last), "%s", text);
 }
 
 enum sight_verdict sight_succeeded(struct sight *s, int64_t now_us)
