@@ -38,7 +38,11 @@ int map_add(struct map *m, void *value);
 /* Takes the value out; NULL when it was not there. */
 void *map_remove(struct map *m, const char *key);
 
-/* `type *it` runs over all values. The body must not add or remove. */
+/*
+ * `type *it` runs over all values. The body must not add or remove; it may break and continue: the
+ * inner loop runs once, and only its regular end lets the outer one go on.
+ */
 #define map_for_each(m, type, it)                                                                  \
-	for (size_t it##_i = 0; it##_i < (m)->cap; it##_i++)                                       \
-		for (type *it = (m)->slots[it##_i].value; it; it = NULL)
+	for (size_t it##_i = 0, it##_on = 1; it##_on && it##_i < (m)->cap; it##_i++)               \
+		for (type *it = (m)->slots[it##_i].value; it && (it##_on = 0, 1);                  \
+		     it = NULL, it##_on = 1)
