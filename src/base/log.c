@@ -49,11 +49,20 @@ static const char *level_name(enum log_level level)
 	return "?";
 }
 
-static void write_line(char *line, size_t len)
+static void write_line(enum log_level level, const char *text)
 {
+	char line[LOG_LINE_MAX], now[CLOCK_RFC3339_MAX];
 	ssize_t n;
+	size_t len;
 
-	line[len++] = '\n';
+	if (log_front.journal) {
+		utf8_snprintf(line, sizeof(line), "<%d>%s", (int)level, text);
+	} else {
+		clock_format_rfc3339(clock_real_now_us(), now);
+		utf8_snprintf(line, sizeof(line), "%s %s: %s", now, level_name(level), text);
+	}
+	len = strlen(line);
+	line[len++] = '\n'; /* in place of the NUL */
 	do {
 		if (log_front.journal)
 			n = send(STDERR_FILENO, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -64,38 +73,46 @@ static void write_line(char *line, size_t len)
 		atomic_fetch_add(&log_front.lost, 1);
 }
 
+/* How many of the bytes at `p` are one control character: C0 and DEL take one, C1 two in UTF-8. */
+static size_t control_bytes(const unsigned char *p)
+{
+	if (*p < 0x20 || *p == 0x7f)
+		return 1;
+	return *p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f ? 2 : 0;
+}
+
+/* Copies the text with its control characters as \xNN; `ret` has room for four times its length. */
+static void escape(const char *text, char *ret)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	while (*p) {
+		size_t n = control_bytes(p);
+
+		if (n == 0)
+			*ret++ = (char)*p++;
+		for (; n > 0; n--, p++)
+			ret += sprintf(ret, "\\x%02x", *p);
+	}
+	*ret = '\0';
+}
+
 void log_msg(enum log_level level, const char *fmt, ...)
 {
-	char text[LOG_LINE_MAX / 2], line[LOG_LINE_MAX];
+	char text[LOG_LINE_MAX / 2], escaped[4 * sizeof(text)];
 	unsigned long lost;
-	size_t n;
 	va_list ap;
 
 	if (level > log_front.max)
 		return;
 	lost = atomic_exchange(&log_front.lost, 0);
 	if (lost > 0) {
-		n = (size_t)snprintf(line, sizeof(line), "%s%lu log lines were lost",
-				     log_front.journal ? "<4>" : "", lost);
-		write_line(line, n);
+		snprintf(escaped, sizeof(escaped), "%lu log lines were lost", lost);
+		write_line(LOG_LEVEL_WARNING, escaped);
 	}
 	va_start(ap, fmt);
 	utf8_vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (log_front.journal) {
-		n = (size_t)snprintf(line, sizeof(line), "<%d>", (int)level);
-	} else {
-		char now[CLOCK_RFC3339_MAX];
-
-		clock_format_rfc3339(clock_real_now_us(), now);
-		n = (size_t)snprintf(line, sizeof(line), "%s %s: ", now, level_name(level));
-	}
-	for (const unsigned char *p = (const unsigned char *)text; *p && n < sizeof(line) - 6;
-	     p++) {
-		if (*p < 0x20 || *p == 0x7f)
-			n += (size_t)snprintf(line + n, sizeof(line) - n, "\\x%02x", *p);
-		else
-			line[n++] = (char)*p;
-	}
-	write_line(line, n);
+	escape(text, escaped);
+	write_line(level, escaped);
 }
