@@ -15,9 +15,10 @@
 #define BUDGET_SMOOTH 600 /* requests a minute */
 
 struct budget {
-	uint64_t space_us;    /* time for one token to flow in */
-	uint64_t capacity_us; /* the bucket's size, in the same measure */
-	uint64_t level_us;    /* what is in it */
+	/* In ns, so that rounding costs no rate anything: a microsecond is half of the fastest. */
+	uint64_t space_ns;    /* time for one token to flow in */
+	uint64_t capacity_ns; /* the bucket's size, in the same measure */
+	uint64_t level_ns;    /* what is in it */
 	uint64_t at_us;       /* when it held that; CLOCK_BOOTTIME */
 };
 
