@@ -8,23 +8,31 @@
 #define BACKOFF_MAX_MS     (5 * MS_PER_MIN)
 #define RETRY_AFTER_MAX_MS MS_PER_H
 
+/* UINT64_MAX is never, so that is where sums end. */
+static uint64_t add_ms(uint64_t a, uint64_t b)
+{
+	uint64_t sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}
+
 uint64_t schedule_first_ms(uint32_t hash, uint64_t interval_ms, uint64_t now_ms)
 {
 	uint64_t spread_ms = MIN((uint64_t)SCHEDULE_SPREAD_MS, interval_ms);
 
-	return now_ms + hash % MAX(spread_ms, 1ULL);
+	return add_ms(now_ms, hash % MAX(spread_ms, 1ULL));
 }
 
 uint64_t schedule_next_ms(uint32_t hash, uint64_t interval_ms, uint64_t last_ms, uint64_t now_ms)
 {
-	uint64_t earliest_ms = MAX(last_ms + interval_ms / 2, now_ms);
+	uint64_t earliest_ms = MAX(add_ms(last_ms, interval_ms / 2), now_ms);
 	uint64_t place_ms, at_ms;
 
 	if (interval_ms < 2)
 		return earliest_ms;
 	place_ms = hash % interval_ms;
-	at_ms = earliest_ms - earliest_ms % interval_ms + place_ms;
-	return at_ms >= earliest_ms ? at_ms : at_ms + interval_ms;
+	at_ms = add_ms(earliest_ms - earliest_ms % interval_ms, place_ms);
+	return at_ms >= earliest_ms ? at_ms : add_ms(at_ms, interval_ms);
 }
 
 uint64_t schedule_backoff_ms(unsigned failures, uint64_t retry_after_ms, uint32_t chance)
@@ -50,7 +58,7 @@ bool schedule_retry_ms(unsigned tries, uint64_t age_ms, uint64_t retry_after_ms,
 
 	wait_ms += chance % (wait_ms / 10);
 	wait_ms = MAX(wait_ms, MIN(retry_after_ms, RETRY_AFTER_MAX_MS));
-	if (age_ms + wait_ms > SCHEDULE_RETRY_MAX_AGE_MS)
+	if (add_ms(age_ms, wait_ms) > SCHEDULE_RETRY_MAX_AGE_MS)
 		return false;
 	*ret_wait_ms = wait_ms;
 	return true;

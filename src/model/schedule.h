@@ -1,6 +1,6 @@
 /*
  * When something is due next. `chance` is a random number that the caller draws; times are ms on
- * CLOCK_BOOTTIME.
+ * CLOCK_BOOTTIME, and UINT64_MAX is never: no interval, however long, wraps around.
  */
 #pragma once
 
