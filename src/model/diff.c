@@ -1,6 +1,7 @@
 /* The difference between two snapshots of one job. */
 #include "model/diff.h"
 
+#include <stdint.h>
 #include <string.h>
 
 static bool text_differs(const struct snapshot *a, const struct snapshot *b, enum snapshot_text t)
@@ -22,10 +23,17 @@ static unsigned changes(const struct snapshot *from, const struct snapshot *to)
 	return changed;
 }
 
-static bool crosses_step(const struct snapshot *from, const struct snapshot *to, int step)
+/* Which step a percentage is on: rounded down also below zero, where C rounds up. */
+static int64_t step_of(int32_t percent, int64_t step)
+{
+	return (percent < 0 ? percent - step + 1 : percent) / step;
+}
+
+static bool crosses_step(const struct snapshot *from, const struct snapshot *to, unsigned step)
 {
 	return from->progress[PROGRESS_EPOCH] != to->progress[PROGRESS_EPOCH] ||
-	       from->progress[PROGRESS_PERCENT] / step != to->progress[PROGRESS_PERCENT] / step;
+	       step_of(from->progress[PROGRESS_PERCENT], step) !=
+		       step_of(to->progress[PROGRESS_PERCENT], step);
 }
 
 struct transition diff(const struct snapshot *from, const struct snapshot *to,
@@ -40,7 +48,7 @@ struct transition diff(const struct snapshot *from, const struct snapshot *to,
 		t.type = EVENT_JOB_STATE;
 	else if (t.changed & CHANGE_STATUS)
 		t.type = EVENT_JOB_STATUS;
-	else if (t.changed & CHANGE_PROGRESS && crosses_step(from, to, (int)progress_step))
+	else if (t.changed & CHANGE_PROGRESS && crosses_step(from, to, progress_step))
 		t.type = EVENT_JOB_PROGRESS;
 	return t;
 }

@@ -24,7 +24,7 @@ enum snapshot_text {
 	TEXT_BASE_MODEL,
 	TEXT_OUTPUT_MODEL,
 	TEXT_DATASET,
-	TEXT_CREATE_TIME, /* RFC 3339, as the API wrote it; never compared */
+	TEXT_CREATE_TIME, /* RFC 3339, as the API wrote it; its change is no event */
 	TEXT_COMPLETED_TIME,
 	TEXT_COUNT_,
 };
