@@ -49,7 +49,7 @@ static const char *level_name(enum log_level level)
 	return "?";
 }
 
-static void write_line(enum log_level level, const char *text)
+static bool write_line(enum log_level level, const char *text)
 {
 	char line[LOG_LINE_MAX], now[CLOCK_RFC3339_MAX];
 	ssize_t n;
@@ -69,8 +69,7 @@ static void write_line(enum log_level level, const char *text)
 		else
 			n = write(STDERR_FILENO, line, len);
 	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		atomic_fetch_add(&log_front.lost, 1);
+	return n >= 0;
 }
 
 /* How many of the bytes at `p` are one control character: C0 and DEL take one, C1 two in UTF-8. */
@@ -108,11 +107,13 @@ void log_msg(enum log_level level, const char *fmt, ...)
 	lost = atomic_exchange(&log_front.lost, 0);
 	if (lost > 0) {
 		snprintf(escaped, sizeof(escaped), "%lu log lines were lost", lost);
-		write_line(LOG_LEVEL_WARNING, escaped);
+		if (!write_line(LOG_LEVEL_WARNING, escaped))
+			atomic_fetch_add(&log_front.lost, lost);
 	}
 	va_start(ap, fmt);
 	utf8_vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	escape(text, escaped);
-	write_line(level, escaped);
+	if (!write_line(level, escaped))
+		atomic_fetch_add(&log_front.lost, 1);
 }
