@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -71,4 +72,105 @@ Test(log, long_lines_end_with_a_whole_character)
 		cr_assert_leq(len, LOG_LINE_MAX);
 		cr_assert_str_eq(got + len - 4, "€\n");
 	}
+}
+
+Test(log, levels)
+{
+	static const struct {
+		enum log_level level;
+		const char *line;
+	} cases[] = {
+		{LOG_LEVEL_ERR, "error: x 1\n"},     {LOG_LEVEL_WARNING, "warning: x 1\n"},
+		{LOG_LEVEL_NOTICE, "notice: x 1\n"}, {LOG_LEVEL_INFO, "info: x 1\n"},
+		{LOG_LEVEL_DEBUG, "debug: x 1\n"},
+	};
+	char got[LOG_LINE_MAX];
+
+	for (size_t max = 0; max < ARRAY_LEN(cases); max++) {
+		int fd = log_to_pipe(cases[max].level);
+
+		for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+			log_msg(cases[i].level, "%s %d", "x", 1);
+			if (i <= max)
+				assert_logged(fd, cases[i].line);
+		}
+		read_text(fd, got, sizeof(got));
+		cr_assert_str_eq(got, "");
+	}
+}
+
+/* Standard error as systemd hands it to a service: a stream socket that JOURNAL_STREAM names. */
+static int log_to_journal(void)
+{
+	char stream[64];
+	struct stat st;
+	int fds[2], bytes = 1; /* the kernel makes it its minimum */
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	cr_assert_eq(setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)), 0);
+	cr_assert_eq(fcntl(fds[1], F_SETFL, 0), 0);
+	cr_assert_eq(dup2(fds[1], STDERR_FILENO), STDERR_FILENO);
+	close(fds[1]);
+	cr_assert_eq(fstat(STDERR_FILENO, &st), 0);
+	snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	log_open(LOG_LEVEL_INFO);
+	return fds[0];
+}
+
+Test(log, journal_lines_carry_their_priority)
+{
+	char got[LOG_LINE_MAX];
+	int fd = log_to_journal();
+
+	log_err("a\nb");
+	log_info("c");
+	read_text(fd, got, sizeof(got));
+	cr_assert_str_eq(got, "<3>a\\x0ab\n<6>c\n");
+}
+
+Test(log, another_stream_is_not_the_journal)
+{
+	int fd = log_to_pipe(LOG_LEVEL_INFO);
+
+	setenv("JOURNAL_STREAM", "1:1", 1);
+	log_open(LOG_LEVEL_INFO);
+	log_info("x");
+	assert_logged(fd, "info: x\n");
+	setenv("JOURNAL_STREAM", "nonsense", 1);
+	log_open(LOG_LEVEL_INFO);
+	log_info("x");
+	assert_logged(fd, "info: x\n");
+}
+
+/* A journal that does not read costs lines, which are counted; it never stops the daemon. */
+Test(log, hanging_journal_loses_lines_and_says_so, .timeout = 10)
+{
+	int fd = log_to_journal(), sent = 5000, kept = 0, lost = 0;
+	char got[1 << 16], *end;
+
+	for (int i = 0; i < sent; i++)
+		log_info("line");
+	for (;;) {
+		read_text(fd, got, sizeof(got));
+		if (!got[0])
+			break;
+		for (const char *p = got; (p = strstr(p, "<6>line\n")); p++)
+			kept++;
+	}
+	cr_assert_gt(kept, 0);
+	cr_assert_lt(kept, sent, "the socket took everything: nothing was tested");
+	log_info("after");
+	read_text(fd, got, sizeof(got));
+	cr_assert_eq(strncmp(got, "<4>", 3), 0, "%s", got);
+	lost = (int)strtol(got + 3, &end, 10);
+	cr_assert_str_eq(end, " log lines were lost\n<6>after\n");
+	cr_assert_eq(kept + lost, sent);
+}
+
+Test(log, closed_standard_error_is_survived)
+{
+	log_to_pipe(LOG_LEVEL_INFO);
+	close(STDERR_FILENO);
+	log_err("nobody hears this");
 }
