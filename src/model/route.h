@@ -50,12 +50,14 @@ route_set route_watches(const struct route_table *t, size_t account, enum kind k
 			const char *display_name, route_set named);
 
 /*
- * The notifiers that get a job's event: those that its watches feed and that accept the type.
- * At first sight, `baseline` holds the watches that are still taking their silent baseline; of
- * those only the ones that announce, or that name the job, count.
+ * Of the watches of a job seen for the first time, those that tell of it: not the ones that are
+ * still taking their silent baseline (`baseline`), unless they announce or name the job.
  */
-route_set route_job_event(const struct route_table *t, enum event_type type, route_set watches,
-			  route_set named, bool first_sight, route_set baseline);
+route_set route_announcing(const struct route_table *t, route_set watches, route_set named,
+			   route_set baseline);
+
+/* The notifiers that get a job's event: those that these watches feed and that accept the type. */
+route_set route_job_event(const struct route_table *t, enum event_type type, route_set watches);
 
 /* The notifiers that get an account's event: those that any watch of the account feeds. */
 route_set route_account_event(const struct route_table *t, enum event_type type, size_t account);
