@@ -44,3 +44,136 @@ Test(budget, steady_demand_gets_the_rate)
 			      rates[i], (unsigned long)n, (unsigned long)minutes);
 	}
 }
+
+#define SENT_MAX 300000
+
+/* Every request of a run, and the rate that was in force at it. */
+struct sent {
+	uint64_t at_us[SENT_MAX];
+	size_t n;
+};
+
+/* Over any 60 seconds, however laid: so from each request on, the one `limit` later is not in them. */
+static void assert_within(const struct sent *s, uint32_t limit, const char *what)
+{
+	for (size_t i = 0; i + limit < s->n; i++)
+		cr_assert_geq(s->at_us[i + limit] - s->at_us[i], US_PER_MIN,
+			      "%s: %u requests within %lu us", what, limit + 1,
+			      (unsigned long)(s->at_us[i + limit] - s->at_us[i]));
+}
+
+/* How long whoever asks waits until it asks again: greedy, just too early, idle, or anything. */
+static uint64_t pause_us(struct rnd *r, const struct budget *b, uint64_t now_us)
+{
+	uint64_t next_us = budget_next_us(b, now_us);
+
+	switch (rnd_below(r, 8)) {
+	case 0:
+		return rnd_below(r, 1000);
+	case 1:
+		return rnd_below(r, 10 * US_PER_MIN / 60);
+	case 2:
+		return next_us - now_us ? next_us - now_us - 1 : 0;
+	case 3:
+		return rnd_below(r, 1000) ? 0 : rnd_below(r, 3 * US_PER_MIN);
+	}
+	return next_us - now_us;
+}
+
+/*
+ * Random demand with restarts (a new bucket, while the requests of the old one still count) and
+ * changes of the rate: no window holds more than the highest rate that was in force.
+ */
+static void run(struct rnd *r, const uint32_t *from, size_t n_rates, const char *what)
+{
+	static struct sent sent;
+	uint64_t now_us = rnd_below(r, 1ULL << 50);
+	uint32_t rate = from[rnd_below(r, n_rates)], highest = 0;
+	struct budget b;
+
+	for (size_t i = 0; i < n_rates; i++)
+		highest = MAX(highest, from[i]);
+	sent.n = 0;
+	budget_init(&b, rate, now_us);
+	for (int step = 0; step < 20000; step++) {
+		now_us += pause_us(r, &b, now_us);
+		if (rnd_below(r, 50) == 0)
+			budget_init(&b, rate, now_us);
+		if (n_rates > 1 && rnd_below(r, 50) == 0) {
+			rate = from[rnd_below(r, n_rates)];
+			budget_set_rate(&b, rate, now_us);
+		}
+		if (budget_next_us(&b, now_us) == now_us) {
+			cr_assert(budget_take(&b, now_us), "%s: promised, not given", what);
+			sent.at_us[sent.n++] = now_us;
+		} else {
+			cr_assert_not(budget_take(&b, now_us), "%s: given too early", what);
+		}
+	}
+	cr_assert_gt(sent.n, 100, "%s: hardly anything was sent", what);
+	assert_within(&sent, highest, what);
+}
+
+Test(budget, no_window_is_over_the_rate)
+{
+	struct rnd r = rnd_open("budget");
+
+	for (size_t i = 0; i < ARRAY_LEN(rates); i++) {
+		char what[32];
+
+		snprintf(what, sizeof(what), "rate %u", rates[i]);
+		run(&r, &rates[i], 1, what);
+	}
+}
+
+Test(budget, no_window_is_over_the_highest_of_changing_rates)
+{
+	struct rnd r = rnd_open("budget");
+
+	for (int round = 0; round < 60; round++) {
+		uint32_t set[3];
+		char what[64];
+
+		for (size_t i = 0; i < ARRAY_LEN(set); i++)
+			set[i] = rates[rnd_below(&r, 22)];
+		snprintf(what, sizeof(what), "rates %u, %u, %u", set[0], set[1], set[2]);
+		run(&r, set, ARRAY_LEN(set), what);
+	}
+}
+
+Test(budget, starts_empty)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rates); i++) {
+		struct budget b;
+
+		budget_init(&b, rates[i], 5000);
+		cr_assert_not(budget_take(&b, 5000), "rate %u", rates[i]);
+		cr_assert_gt(budget_next_us(&b, 5000), 5000);
+	}
+}
+
+/* Up to BUDGET_SMOOTH there are no bursts, even after a long silence. */
+Test(budget, smooth_rates_are_spaced_evenly)
+{
+	struct budget b;
+
+	budget_init(&b, 10, 0);
+	cr_assert_eq(budget_next_us(&b, 0), 6000000);
+	cr_assert(budget_take(&b, 100 * US_PER_MIN));
+	cr_assert_not(budget_take(&b, 100 * US_PER_MIN));
+	cr_assert_not(budget_take(&b, 100 * US_PER_MIN + 5999999));
+	cr_assert(budget_take(&b, 100 * US_PER_MIN + 6000000));
+}
+
+Test(budget, odd_clocks)
+{
+	struct budget b;
+
+	budget_init(&b, 60, 1000000);
+	cr_assert(budget_take(&b, UINT64_MAX)); /* for ever is long enough */
+	cr_assert_not(budget_take(&b, UINT64_MAX));
+	budget_init(&b, 60, 10 * US_PER_MIN);
+	cr_assert_not(budget_take(&b, 0)); /* backwards: nothing flows in, nothing breaks */
+	cr_assert_not(budget_take(&b, 9 * US_PER_MIN));
+	cr_assert(budget_take(&b, 10 * US_PER_MIN + 1000000));
+}
