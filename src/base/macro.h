@@ -10,7 +10,7 @@
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 /* The structure that holds `ptr` as its `member`. */
-#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* Evaluates to the pointer and leaves NULL behind: ownership moves to whoever takes the value. */
 #define TAKE_PTR(p)                                                                                \
