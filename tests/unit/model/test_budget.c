@@ -62,12 +62,15 @@ static void assert_within(const struct sent *s, uint32_t limit, const char *what
 			      (unsigned long)(s->at_us[i + limit] - s->at_us[i]));
 }
 
-/* How long whoever asks waits until it asks again: greedy, just too early, idle, or anything. */
-static uint64_t pause_us(struct rnd *r, const struct budget *b, uint64_t now_us)
+/*
+ * How long whoever asks waits until it asks again: as short as it may, but once in `calm` times
+ * anything else: just too early, a while, or long.
+ */
+static uint64_t pause_us(struct rnd *r, const struct budget *b, uint64_t now_us, uint64_t calm)
 {
 	uint64_t next_us = budget_next_us(b, now_us);
 
-	switch (rnd_below(r, 8)) {
+	switch (rnd_below(r, calm)) {
 	case 0:
 		return rnd_below(r, 1000);
 	case 1:
@@ -89,6 +92,7 @@ static void run(struct rnd *r, const uint32_t *from, size_t n_rates, const char 
 	static struct sent sent;
 	uint64_t now_us = rnd_below(r, 1ULL << 50);
 	uint32_t rate = from[rnd_below(r, n_rates)], highest = 0;
+	uint64_t calm = rnd_below(r, 2) ? 8 : 2000; /* or a minute is never full at high rates */
 	struct budget b;
 
 	for (size_t i = 0; i < n_rates; i++)
@@ -96,10 +100,10 @@ static void run(struct rnd *r, const uint32_t *from, size_t n_rates, const char 
 	sent.n = 0;
 	budget_init(&b, rate, now_us);
 	for (int step = 0; step < 20000; step++) {
-		now_us += pause_us(r, &b, now_us);
-		if (rnd_below(r, 50) == 0)
+		now_us += pause_us(r, &b, now_us, calm);
+		if (rnd_below(r, 10 * calm) == 0)
 			budget_init(&b, rate, now_us);
-		if (n_rates > 1 && rnd_below(r, 50) == 0) {
+		if (n_rates > 1 && rnd_below(r, 10 * calm) == 0) {
 			rate = from[rnd_below(r, n_rates)];
 			budget_set_rate(&b, rate, now_us);
 		}
@@ -138,6 +142,32 @@ Test(budget, no_window_is_over_the_highest_of_changing_rates)
 			set[i] = rates[rnd_below(&r, 22)];
 		snprintf(what, sizeof(what), "rates %u, %u, %u", set[0], set[1], set[2]);
 		run(&r, set, ARRAY_LEN(set), what);
+	}
+}
+
+/* The worst: a long silence fills the bucket, then everything is taken, over a restart. */
+Test(budget, silence_then_greed)
+{
+	static struct sent sent;
+
+	for (size_t i = 0; i < ARRAY_LEN(rates); i++) {
+		uint64_t now_us = 5 * US_PER_MIN, restart_us = now_us + US_PER_MIN / 3;
+		struct budget b;
+
+		if (rates[i] > SENT_MAX / 3)
+			continue;
+		sent.n = 0;
+		budget_init(&b, rates[i], 0);
+		while ((now_us = budget_next_us(&b, now_us)) < 7 * US_PER_MIN) {
+			if (now_us >= restart_us) {
+				budget_init(&b, rates[i], now_us);
+				restart_us = UINT64_MAX;
+				continue;
+			}
+			cr_assert(budget_take(&b, now_us));
+			sent.at_us[sent.n++] = now_us;
+		}
+		assert_within(&sent, rates[i], "greed");
 	}
 }
 
