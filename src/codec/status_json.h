@@ -32,9 +32,9 @@ struct job_view {
 
 struct account_view {
 	const char *name, *account, *endpoint;
-	bool in_sight;           /* the last answer was well-formed, or none was asked for yet */
-	bool degraded;           /* watcher.degraded was told */
-	const char *trouble;     /* class of the trouble, "" when in sight */
+	bool in_sight;       /* the last answer was well-formed, or none was asked for yet */
+	bool degraded;       /* watcher.degraded was told */
+	const char *trouble; /* class of the trouble, "" when in sight */
 	const char *last_error;
 	int64_t out_since_us;
 	uint32_t requests_per_minute;
@@ -44,8 +44,8 @@ struct account_view {
 
 struct notifier_view {
 	const char *name, *type;
-	bool off;          /* switched off until reload, by a 410 */
-	size_t pending;    /* deliveries that wait or run */
+	bool off;       /* switched off until reload, by a 410 */
+	size_t pending; /* deliveries that wait or run */
 	size_t running;
 	uint64_t delivered, retried, dead; /* since the start */
 	const char *last_error;
@@ -82,7 +82,7 @@ int status_json_health(const char *const *reasons, size_t n, struct buf *b);
 
 /* Reads what status_json_job() wrote; calls `fn` for each job. 0, -EBADMSG, -ENOMEM, or fn's. */
 int status_json_parse_jobs(const char *body, size_t len,
-                           int (*fn)(void *user, const struct job_view *v), void *user);
+			   int (*fn)(void *user, const struct job_view *v), void *user);
 
 /* The message in an error document, or "". */
 void status_json_parse_error(const char *body, size_t len, char *ret, size_t size);
