@@ -1,0 +1,362 @@
+/* Answers of the API, from bytes to snapshots. */
+#include "codec/job_json.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "codec/json_util.h"
+#include "codec/text.h"
+
+struct job_json {
+	struct json_tokener *tok;
+};
+
+/* The texts of a job that stand at the same place in every kind: the allow-list, with the models,
+ * status and progress below. Names and times are identifiers, the rest may be anything. */
+static const struct {
+	const char *key;
+	int (*get)(struct json_object *v, const char **ret);
+} plain_texts[TEXT_COUNT_] = {
+	[TEXT_STATE] = {"state", json_util_identifier},
+	[TEXT_DISPLAY_NAME] = {"displayName", json_util_text},
+	[TEXT_DATASET] = {"dataset", json_util_identifier},
+	[TEXT_CREATE_TIME] = {"createTime", json_util_identifier},
+	[TEXT_COMPLETED_TIME] = {"completedTime", json_util_identifier},
+};
+
+/* google.rpc.Code, by number */
+static const char *const rpc_codes[] = {
+	"OK",
+	"CANCELLED",
+	"UNKNOWN",
+	"INVALID_ARGUMENT",
+	"DEADLINE_EXCEEDED",
+	"NOT_FOUND",
+	"ALREADY_EXISTS",
+	"PERMISSION_DENIED",
+	"RESOURCE_EXHAUSTED",
+	"FAILED_PRECONDITION",
+	"ABORTED",
+	"OUT_OF_RANGE",
+	"UNIMPLEMENTED",
+	"INTERNAL",
+	"UNAVAILABLE",
+	"DATA_LOSS",
+	"UNAUTHENTICATED",
+};
+
+int job_json_new(struct job_json **ret)
+{
+	struct job_json *p = malloc(sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	p->tok = json_util_tokener();
+	if (!p->tok) {
+		free(p);
+		return -ENOMEM;
+	}
+	*ret = p;
+	return 0;
+}
+
+struct job_json *job_json_free(struct job_json *p)
+{
+	if (p) {
+		json_tokener_free(p->tok);
+		free(p);
+	}
+	return NULL;
+}
+
+static int malformed(struct error *e, const char *field)
+{
+	return error_set(e, TROUBLE_NOT_API, "%s: not of the type it should be", field);
+}
+
+static int parse_document(struct job_json *p, const char *body, size_t len,
+			  struct json_object **ret, struct error *e)
+{
+	int r = json_util_parse(p->tok, body, len, ret, e);
+
+	return r == -EBADMSG ? (int)TROUBLE_NOT_API : r;
+}
+
+static int read_name(struct json_object *job, struct job_name *ret, struct error *e)
+{
+	const char *name;
+
+	if (json_util_identifier(json_util_member(job, "name"), &name) < 0)
+		return malformed(e, "name");
+	if (name_parse_full(name, ret) < 0)
+		return error_set(e, TROUBLE_NOT_API, "name: not the name of a job");
+	return 0;
+}
+
+static int read_status(struct json_object *job, struct snapshot_parts *parts, struct error *e)
+{
+	struct json_object *status, *code;
+
+	if (json_util_object(json_util_member(job, "status"), &status) < 0)
+		return malformed(e, "status");
+	code = json_util_member(status, "code");
+	if (json_object_is_type(code, json_type_int)) {
+		int64_t n = json_object_get_int64(code);
+
+		if (n < 0 || n >= (int64_t)ARRAY_LEN(rpc_codes))
+			return error_set(e, TROUBLE_NOT_API, "status.code: not a known number");
+		parts->text[TEXT_STATUS_CODE] = rpc_codes[n];
+	} else if (json_util_identifier(code, &parts->text[TEXT_STATUS_CODE]) < 0) {
+		return malformed(e, "status.code");
+	}
+	if (json_util_text(json_util_member(status, "message"), &parts->text[TEXT_STATUS_MESSAGE]) <
+	    0)
+		return malformed(e, "status.message");
+	return 0;
+}
+
+static int read_progress(struct json_object *job, struct progress *progress, struct error *e)
+{
+	struct json_object *object;
+
+	if (json_util_object(json_util_member(job, "jobProgress"), &object) < 0)
+		return malformed(e, "jobProgress");
+	progress->given = object != NULL;
+	for (int i = 0; object && i < PROGRESS_COUNT_; i++)
+		if (json_util_int32(json_util_member(object, progress_names[i]),
+				    &progress->values[i]) < 0)
+			return malformed(e, progress_names[i]);
+	return 0;
+}
+
+/* From the kind's configuration object, where it has one and that says something; else from the
+ * job. */
+static int read_model(struct json_object *config, struct json_object *job, const char *key,
+		      const char **ret, struct error *e)
+{
+	struct json_object *v = json_util_member(config, key);
+
+	if (json_util_is_none(v))
+		v = json_util_member(job, key);
+	return json_util_identifier(v, ret) < 0 ? malformed(e, key) : 0;
+}
+
+static int read_models(struct json_object *job, const struct kind_info *kind,
+		       struct snapshot_parts *parts, struct error *e)
+{
+	struct json_object *config = NULL;
+	int r;
+
+	if (kind->config && json_util_object(json_util_member(job, kind->config), &config) < 0)
+		return malformed(e, kind->config);
+	r = read_model(config, job, kind->output_model, &parts->text[TEXT_OUTPUT_MODEL], e);
+	if (r == 0)
+		r = read_model(config, job, "baseModel", &parts->text[TEXT_BASE_MODEL], e);
+	return r;
+}
+
+/* Fills views into the tree. */
+static int read_job(struct json_object *job, enum kind kind, struct snapshot_parts *parts,
+		    struct error *e)
+{
+	int r;
+
+	*parts = (struct snapshot_parts){0};
+	for (int i = 0; i < TEXT_COUNT_; i++)
+		if (plain_texts[i].key &&
+		    plain_texts[i].get(json_util_member(job, plain_texts[i].key), &parts->text[i]) <
+			    0)
+			return malformed(e, plain_texts[i].key);
+	r = read_status(job, parts, e);
+	if (r == 0)
+		r = read_progress(job, &parts->progress, e);
+	if (r == 0)
+		r = read_models(job, kind_info(kind), parts, e);
+	return r;
+}
+
+int job_json_parse(struct job_json *p, const char *body, size_t len, const struct job_name *asked,
+		   struct snapshot **ret, struct error *ret_e)
+{
+	_cleanup_json_ struct json_object *job = NULL;
+	struct snapshot_parts parts;
+	struct job_name name;
+	int r;
+
+	r = parse_document(p, body, len, &job, ret_e);
+	if (r == 0)
+		r = read_name(job, &name, ret_e);
+	if (r == 0)
+		r = read_job(job, asked->kind, &parts, ret_e);
+	if (r != 0)
+		return r;
+	if (name.kind != asked->kind || strcmp(name.account, asked->account) != 0 ||
+	    strcmp(name.id, asked->id) != 0)
+		return error_set(ret_e, TROUBLE_WRONG_JOB, "the answer is about another job");
+	return snapshot_new(&parts, ret);
+}
+
+struct entry {
+	struct job_name name;
+	struct snapshot_parts parts;
+};
+
+static int read_entry(struct json_object *job, const char *account, enum kind kind,
+		      struct entry *ret, struct error *e)
+{
+	int r;
+
+	if (!json_object_is_type(job, json_type_object))
+		return error_set(e, TROUBLE_NOT_API, "not an object");
+	r = read_name(job, &ret->name, e);
+	if (r == 0)
+		r = read_job(job, kind, &ret->parts, e);
+	if (r != 0)
+		return r;
+	if (ret->name.kind != kind || strcmp(ret->name.account, account) != 0)
+		return error_set(e, TROUBLE_WRONG_JOB, "a job of another account or kind");
+	return 0;
+}
+
+static int read_token(struct json_object *page, const char **ret, struct error *e)
+{
+	const char *token;
+
+	if (json_util_identifier(json_util_member(page, "nextPageToken"), &token) < 0)
+		return malformed(e, "nextPageToken");
+	if (strlen(token) >= JOB_JSON_TOKEN_MAX)
+		return error_set(e, TROUBLE_NOT_API, "nextPageToken: too long");
+	*ret = token;
+	return 0;
+}
+
+/*
+ * The array of a page. It may be left out like every empty value, but then nothing else may stand
+ * there than what a page has: an object of unknown keys is not an empty page.
+ */
+static int read_array(struct json_object *page, const char *key, struct json_object **ret,
+		      struct error *e)
+{
+	static const char *const others[] = {"nextPageToken", "totalSize"};
+	int known = 0;
+
+	if (json_util_array(json_util_member(page, key), ret) < 0)
+		return malformed(e, key);
+	if (json_object_object_get_ex(page, key, NULL))
+		return 0;
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		known += json_object_object_get_ex(page, others[i], NULL);
+	if (json_object_object_length(page) != known)
+		return error_set(e, TROUBLE_NOT_API, "%s: missing", key);
+	return 0;
+}
+
+/* All jobs are read before the first one is handed on. */
+static int read_entries(struct json_object *jobs, size_t n, const char *account, enum kind kind,
+			struct entry **ret, struct error *e)
+{
+	_cleanup_free_ struct entry *entries = NULL;
+
+	if (n > JOB_JSON_PAGE_MAX)
+		return error_set(e, TROUBLE_NOT_API, "more than %d jobs", JOB_JSON_PAGE_MAX);
+	entries = calloc(n + 1, sizeof(*entries));
+	if (!entries)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		int r = read_entry(json_object_array_get_idx(jobs, i), account, kind, &entries[i],
+				   e);
+
+		if (r != 0)
+			return error_prefix(e, r, "job %zu of the page", i + 1);
+	}
+	*ret = TAKE_PTR(entries);
+	return 0;
+}
+
+int job_json_parse_page(struct job_json *p, const char *body, size_t len, const char *account,
+			enum kind kind, job_json_fn fn, void *user,
+			char ret_token[JOB_JSON_TOKEN_MAX], struct error *ret_e)
+{
+	_cleanup_json_ struct json_object *page = NULL;
+	_cleanup_free_ struct entry *entries = NULL;
+	struct json_object *jobs = NULL;
+	const char *token = "";
+	size_t n;
+	int r;
+
+	r = parse_document(p, body, len, &page, ret_e);
+	if (r == 0)
+		r = read_array(page, kind_info(kind)->collection, &jobs, ret_e);
+	if (r == 0)
+		r = read_token(page, &token, ret_e);
+	if (r != 0)
+		return r;
+	n = jobs ? json_object_array_length(jobs) : 0;
+	r = read_entries(jobs, n, account, kind, &entries, ret_e);
+	if (r != 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		struct snapshot *snapshot;
+
+		r = snapshot_new(&entries[i].parts, &snapshot);
+		if (r < 0)
+			return r;
+		r = fn(user, &entries[i].name, snapshot);
+		if (r < 0)
+			return r;
+	}
+	snprintf(ret_token, JOB_JSON_TOKEN_MAX, "%s", token);
+	return 0;
+}
+
+int job_json_parse_accounts(struct job_json *p, const char *body, size_t len,
+			    char ret_account[NAME_ID_MAX + 1], struct error *ret_e)
+{
+	static const char prefix[] = "accounts/";
+	_cleanup_json_ struct json_object *page = NULL;
+	struct json_object *accounts = NULL, *account;
+	const char *name, *token;
+	size_t n;
+	int r;
+
+	r = parse_document(p, body, len, &page, ret_e);
+	if (r == 0)
+		r = read_array(page, "accounts", &accounts, ret_e);
+	if (r == 0)
+		r = read_token(page, &token, ret_e);
+	if (r != 0)
+		return r;
+	n = accounts ? json_object_array_length(accounts) : 0;
+	if (n > 1 || *token)
+		return error_set(ret_e, -ENOTUNIQ, "the key can see several accounts");
+	if (n == 0)
+		return error_set(ret_e, -ENOENT, "the key can see no account");
+	account = json_object_array_get_idx(accounts, 0);
+	if (!json_object_is_type(account, json_type_object) ||
+	    json_util_identifier(json_util_member(account, "name"), &name) < 0)
+		return malformed(ret_e, "accounts");
+	if (strncmp(name, prefix, strlen(prefix)) != 0 || !name_id_valid(name + strlen(prefix)))
+		return error_set(ret_e, TROUBLE_NOT_API, "name: not the name of an account");
+	snprintf(ret_account, NAME_ID_MAX + 1, "%s", name + strlen(prefix));
+	return 0;
+}
+
+void job_json_error_message(struct job_json *p, const char *body, size_t len, char *ret,
+			    size_t size)
+{
+	_cleanup_json_ struct json_object *answer = NULL;
+	struct json_object *error = NULL;
+	const char *message = "";
+
+	ret[0] = '\0';
+	if (json_util_parse(p->tok, body, len, &answer, NULL) < 0)
+		return;
+	/* {"error":{"message":…}} from the front end, {"code":5,"message":…} from behind it */
+	if (json_util_object(json_util_member(answer, "error"), &error) < 0 ||
+	    json_util_text(json_util_member(error ? error : answer, "message"), &message) < 0)
+		return;
+	utf8_snprintf(ret, size, "%s", message);
+	text_clean(ret);
+}
