@@ -40,9 +40,11 @@ enum event_field {
 	EVENT_FIELD_PERCENT, /* "" when the job has no progress */
 	EVENT_FIELD_EPOCH,
 	EVENT_FIELD_PREVIOUS_STATE, /* of `from` */
-	EVENT_FIELD_TROUBLE,        /* watcher.*: class of the trouble */
-	EVENT_FIELD_ERROR,          /* watcher.*: the last error */
-	EVENT_FIELD_DURATION,       /* watcher.*: how long, in whole seconds */
+	EVENT_FIELD_PREVIOUS_PHASE,
+	EVENT_FIELD_PREVIOUS_PERCENT,
+	EVENT_FIELD_TROUBLE,  /* watcher.*: class of the trouble */
+	EVENT_FIELD_ERROR,    /* watcher.*: the last error */
+	EVENT_FIELD_DURATION, /* watcher.restored: how long, in whole seconds */
 	EVENT_FIELD_COUNT_,
 };
 
@@ -57,5 +59,8 @@ void event_fields_done(struct event_fields *f);
 /* Reads a document that event_json_format() made. 0, -EBADMSG, -ENOMEM. */
 int event_fields_parse(const char *body, size_t len, struct event_fields *ret);
 
-/* One line for people: "acme/sft/abc succeeded (was running, 98 %)". 0, -ENOMEM, -EMSGSIZE. */
+/*
+ * Appends one line for people, without control characters: "acme/sft/abc succeeded (was running at
+ * 98 %)". 0, -ENOMEM, -EMSGSIZE.
+ */
 int event_fields_sentence(const struct event_fields *f, struct buf *b);
