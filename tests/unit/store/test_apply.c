@@ -1,0 +1,459 @@
+/* Changes: what each does, that all of a call are made or none, and what a failure is called. */
+#include "tests/unit/store/fixture.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <criterion/criterion.h>
+
+TestSuite(apply, .init = fixture_setup, .fini = fixture_teardown);
+
+#define JOB "accounts/a/dpoJobs/j"
+
+static void expect_dump(struct store *s, const char *expected)
+{
+	_cleanup_free_ char *dump = fixture_dump(s);
+
+	cr_expect_str_eq(dump, expected, "%s", dump);
+}
+
+#define JOB_LINE(phase, sequence, state, progress)                                                 \
+	"job https://api.test " JOB " " phase " 1 " sequence " 77: [" state                        \
+	"] [OK] [it is \"so\"; ünïcode] [name] [] [] [] [2026-11-20T06:31:56Z] []" progress "\n"
+
+Test(apply, replaces_and_drops_a_job)
+{
+	static const struct {
+		const char *state;
+		int percent;
+		const char *expected;
+	} rows[] = {
+		{"JOB_STATE_RUNNING", 5,
+		 JOB_LINE("running", "1", "JOB_STATE_RUNNING", " 5 6 7 8 9 10 11 12 13 14")},
+		/* None given is not the same as all 0, and takes the old values away. */
+		{"JOB_STATE_PAUSED", -1, JOB_LINE("paused", "2", "JOB_STATE_PAUSED", "")},
+		{"", 0, JOB_LINE("unknown", "3", "", " 0 1 2 3 4 5 6 7 8 9")},
+		{"JOB_STATE_ARCHIVED", -1, JOB_LINE("removed", "4", "JOB_STATE_ARCHIVED", "")},
+	};
+	struct store *s = fixture_open();
+	struct store_op drop = {.type = STORE_JOB_DROP,
+				.job = {.endpoint = "https://api.test", .name = JOB}};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		_cleanup_snapshot_ struct snapshot *snapshot =
+			fixture_snapshot(rows[i].state, rows[i].percent);
+
+		fixture_apply(s, fixture_job(JOB, snapshot, i + 1));
+		expect_dump(s, rows[i].expected);
+	}
+	fixture_apply(s, drop);
+	expect_dump(s, "");
+	fixture_apply(s, drop);
+	store_close(s);
+}
+
+Test(apply, keeps_that_a_job_is_gone)
+{
+	_cleanup_snapshot_ struct snapshot *last = fixture_snapshot("JOB_STATE_RUNNING", 3);
+	_cleanup_snapshot_ struct snapshot *gone = NULL;
+	struct store *s = fixture_open();
+
+	cr_assert_eq(snapshot_new_gone(last, &gone), 0);
+	fixture_apply(s, fixture_job(JOB, gone, 9));
+	expect_dump(s, "job https://api.test " JOB " removed 1 9 77: [] [OK] [] [name] [] [] []"
+		       " [2026-11-20T06:31:56Z] [] 3 4 5 6 7 8 9 10 11 12\n");
+	store_close(s);
+}
+
+Test(apply, the_same_event_and_delivery_again_are_ignored)
+{
+	struct store *s = fixture_open();
+	struct event_record *event = fixture_event(JOB, 1);
+	struct store_op add = {.type = STORE_EVENT, .event = event};
+	struct store_op delivered = {.type = STORE_VERDICT,
+				     .verdict = {.event_id = event->id,
+						 .notifier = "hook",
+						 .state = DELIVERY_DELIVERED,
+						 .tries = 1}};
+
+	fixture_apply(s, add);
+	fixture_apply(s, fixture_delivery(event->id, "hook"));
+	fixture_apply(s, delivered);
+	fixture_apply(s, add);
+	fixture_apply(s, fixture_delivery(event->id, "hook"));
+	expect_dump(s, "");
+	fixture_apply(s, fixture_delivery(event->id, "slack"));
+	expect_dump(s, "delivery " JOB " 1 job.running 1001 {\"subject\":\"" JOB
+		       "\",\"sequence\":1} -> slack 0 5 5 []\n");
+	event_record_unref(event);
+	store_close(s);
+}
+
+Test(apply, a_verdict_moves_a_delivery)
+{
+	struct store *s = fixture_open();
+	struct event_record *event = fixture_event(JOB, 1);
+	struct store_op verdict = {.type = STORE_VERDICT,
+				   .verdict = {.event_id = event->id,
+					       .notifier = "hook",
+					       .state = DELIVERY_PENDING,
+					       .tries = 3,
+					       .due_us = 900,
+					       .error = "503"}};
+	static const char pending[] = "delivery " JOB " 1 job.running 1001 {\"subject\":\"" JOB
+				      "\",\"sequence\":1} -> hook 3 5 900 [503]\n";
+
+	fixture_apply(s, (struct store_op){.type = STORE_EVENT, .event = event});
+	fixture_apply(s, fixture_delivery(event->id, "hook"));
+	fixture_apply(s, verdict);
+	expect_dump(s, pending);
+	for (enum delivery_state state = DELIVERY_DELIVERED; state < DELIVERY_STATE_COUNT_;
+	     state++) {
+		verdict.verdict.state = state;
+		fixture_apply(s, verdict);
+		expect_dump(s, "");
+	}
+	verdict.verdict.state = DELIVERY_PENDING; /* the dead can be sent again */
+	fixture_apply(s, verdict);
+	expect_dump(s, pending);
+	event_record_unref(event);
+	store_close(s);
+}
+
+Test(apply, a_delivery_of_an_unknown_event_is_refused)
+{
+	struct store_op op = fixture_delivery("evt_nothing", "hook");
+	struct store *s = fixture_open();
+	struct error e = ERROR_NONE;
+
+	cr_expect_eq(store_apply(s, &op, 1, &e), -EINVAL);
+	cr_expect_not_null(strstr(e.text, "state.db"), "%s", e.text);
+	store_close(s);
+}
+
+Test(apply, keeps_accounts_and_baselines)
+{
+	const struct outage outage = {TROUBLE_TLS, 10, 0, 3, "first", "last"};
+	struct store *s = fixture_open();
+	struct store_op op = {.type = STORE_ACCOUNT,
+			      .account = {"https://api.test", "acme", 7, &outage}};
+
+	fixture_apply(s, op);
+	expect_dump(s, "account https://api.test acme 7 tls 10 0 3 [first] [last]\n");
+	op.account.outage = NULL;
+	op.account.sequence = 8;
+	fixture_apply(s, op);
+	op = (struct store_op){.type = STORE_BASELINE,
+			       .baseline = {"https://api.test", "acme", "w", KIND_FT}};
+	fixture_apply(s, op);
+	fixture_apply(s, op);
+	expect_dump(s, "account https://api.test acme 8\nbaseline https://api.test acme w ft\n");
+	store_close(s);
+}
+
+Test(apply, nothing_is_no_transaction)
+{
+	struct store *s = fixture_open();
+
+	cr_expect_eq(store_apply(s, NULL, 0, NULL), 0);
+	store_close(s);
+}
+
+/*
+ * Invariant 1: a job's row and its events are one transaction. Random calls, each of which may hold
+ * a change that fails at a random place; a model is told only of those that were acknowledged.
+ */
+#define MODEL_JOBS 4
+#define MODEL_OPS  6
+
+static void model_job(char ret[NAME_JOB_MAX], unsigned job)
+{
+	snprintf(ret, NAME_JOB_MAX, "accounts/a/dpoJobs/j%u", job);
+}
+
+static int model_read(void *user, const char *endpoint, const char *name, struct snapshot *snapshot,
+		      struct attempt attempt, uint64_t sequence, int64_t phase_since_us)
+{
+	uint64_t *sequences = user;
+
+	sequences[name[strlen(name) - 1] - '0'] = sequence;
+	return 0;
+}
+
+/* Rows say how far each job is; each has exactly that many events, each event one delivery. */
+static void model_check(struct store *s, const uint64_t expected[MODEL_JOBS], unsigned round)
+{
+	const struct store_loader loader = {.job = model_read};
+	uint64_t found[MODEL_JOBS] = {0};
+
+	cr_assert_eq(store_load(s, &loader, found, NULL), 0);
+	cr_assert_arr_eq(found, expected, sizeof(found), "round %u", round);
+	for (unsigned job = 0; job < MODEL_JOBS; job++) {
+		_cleanup_free_ char *answer = NULL;
+		char sql[256], numbers[64];
+
+		snprintf(sql, sizeof(sql),
+			 "SELECT count(*) || ' ' || coalesce(max(sequence), 0) || ' ' ||"
+			 " (SELECT count(*) FROM delivery d JOIN event e ON d.event = e.number"
+			 " WHERE e.subject = 'accounts/a/dpoJobs/j%u')"
+			 " FROM event WHERE subject = 'accounts/a/dpoJobs/j%u'",
+			 job, job);
+		snprintf(numbers, sizeof(numbers), "%" PRIu64 " %" PRIu64 " %" PRIu64,
+			 expected[job], expected[job], expected[job]);
+		answer = fixture_query(sql);
+		cr_assert_str_eq(answer, numbers, "round %u, job %u: %s, not %s", round, job,
+				 answer, numbers);
+	}
+}
+
+Test(apply, makes_all_changes_of_a_call_or_none)
+{
+	const char *given = getenv("TUNEWATCH_SEED");
+	unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)getpid();
+	uint64_t sequences[MODEL_JOBS] = {0};
+	struct store *s = fixture_open();
+	unsigned failures = 0;
+
+	printf("TUNEWATCH_SEED=%u\n", seed);
+	srand(seed);
+	for (unsigned round = 0; round < 60; round++) {
+		struct store_op ops[3 * MODEL_OPS + 1];
+		struct snapshot *snapshots[MODEL_OPS];
+		struct event_record *events[MODEL_OPS];
+		char names[MODEL_OPS][NAME_JOB_MAX];
+		uint64_t next[MODEL_JOBS];
+		unsigned n = 0, changes = 1 + (unsigned)rand() % MODEL_OPS;
+		bool fails = rand() % 2;
+		int r;
+
+		memcpy(next, sequences, sizeof(next));
+		for (unsigned i = 0; i < changes; i++) {
+			unsigned job = (unsigned)rand() % MODEL_JOBS;
+
+			model_job(names[i], job);
+			next[job]++;
+			snapshots[i] = fixture_snapshot("JOB_STATE_RUNNING", rand() % 100);
+			events[i] = fixture_event(names[i], next[job]);
+			ops[n++] = fixture_job(names[i], snapshots[i], next[job]);
+			ops[n++] = (struct store_op){.type = STORE_EVENT, .event = events[i]};
+			ops[n++] = fixture_delivery(events[i]->id, "hook");
+		}
+		if (fails) {
+			unsigned at = (unsigned)rand() % (n + 1);
+
+			memmove(&ops[at + 1], &ops[at], (n - at) * sizeof(ops[0]));
+			ops[at] = fixture_delivery("evt_nothing", "hook");
+			n++;
+			failures++;
+		}
+		r = store_apply(s, ops, n, NULL);
+		cr_assert_eq(r, fails ? -EINVAL : 0, "round %u: %d", round, r);
+		if (!fails)
+			memcpy(sequences, next, sizeof(sequences));
+		for (unsigned i = 0; i < changes; i++) {
+			snapshot_unref(snapshots[i]);
+			event_record_unref(events[i]);
+		}
+		model_check(s, sequences, round);
+	}
+	cr_assert_gt(failures, 0, "no call failed: nothing was tested");
+	store_close(s);
+}
+
+/* Makes one change after another and says of each that it was acknowledged, until it is killed. */
+static void be_killed(int fd)
+{
+	struct store *s = NULL;
+
+	if (store_open(fixture_state, &s, NULL) < 0)
+		_exit(1);
+	for (uint64_t sequence = 1;; sequence++) {
+		struct snapshot *snapshot = fixture_snapshot("JOB_STATE_RUNNING", 1);
+		struct event_record *event = fixture_event("accounts/a/dpoJobs/j0", sequence);
+		struct store_op ops[] = {
+			fixture_job("accounts/a/dpoJobs/j0", snapshot, sequence),
+			{.type = STORE_EVENT, .event = event},
+			fixture_delivery(event->id, "hook"),
+		};
+
+		if (store_apply(s, ops, ARRAY_LEN(ops), NULL) < 0 ||
+		    write(fd, &sequence, sizeof(sequence)) != sizeof(sequence))
+			_exit(1);
+		snapshot_unref(snapshot);
+		event_record_unref(event);
+	}
+}
+
+Test(apply, what_was_acknowledged_outlives_a_kill)
+{
+	for (uint64_t kills = 1; kills <= 5; kills++) {
+		const struct store_loader loader = {.job = model_read};
+		uint64_t acked = 0, seen, found[MODEL_JOBS] = {0};
+		struct store *s;
+		int fds[2];
+		pid_t child;
+
+		snprintf(fixture_state, sizeof(fixture_state), "%s/%" PRIu64, fixture_dir, kills);
+		cr_assert_eq(pipe(fds), 0);
+		child = fork();
+		cr_assert_geq(child, 0);
+		if (child == 0) {
+			close(fds[0]);
+			be_killed(fds[1]);
+		}
+		close(fds[1]);
+		while (acked < 7 * kills) {
+			cr_assert_eq(read(fds[0], &acked, sizeof(acked)), (ssize_t)sizeof(acked));
+			cr_assert_leq(acked, 7 * kills);
+		}
+		cr_assert_eq(kill(child, SIGKILL), 0);
+		cr_assert_eq(waitpid(child, NULL, 0), child);
+		while (read(fds[0], &seen, sizeof(seen)) == sizeof(seen))
+			acked = seen;
+		close(fds[0]);
+		s = fixture_open();
+		cr_assert_eq(store_load(s, &loader, found, NULL), 0);
+		cr_expect_geq(found[0], acked);
+		model_check(s, found, (unsigned)kills);
+		store_close(s);
+	}
+}
+
+/* The failures of the system under the store; in each case the same call works afterwards. */
+static void expect_failure_and_recovery(struct store *s, int expected, void (*repair)(void))
+{
+	_cleanup_free_ char *body = malloc(1 << 20), *dump = NULL;
+	struct event event = {.type = EVENT_JOB_FAILED, .id = "evt_big", .sequence = 1};
+	_cleanup_snapshot_ struct snapshot *snapshot = fixture_snapshot("JOB_STATE_FAILED", -1);
+	struct event_record *record = NULL;
+	struct error e = ERROR_NONE;
+	int r;
+
+	cr_assert_not_null(body);
+	memset(body, 'x', 1 << 20);
+	cr_assert_eq(event_record_new(&event, JOB, body, 1 << 20, &record), 0);
+	struct store_op ops[] = {
+		fixture_job(JOB, snapshot, 1),
+		{.type = STORE_EVENT, .event = record},
+		fixture_delivery("evt_big", "hook"),
+	};
+	for (int i = 0; i < 2; i++) {
+		r = store_apply(s, ops, ARRAY_LEN(ops), &e);
+		cr_expect_eq(r, expected, "%d: %s", r, error_text(&e, r));
+		cr_expect_not_null(strstr(e.text, "state.db"), "%s", e.text);
+	}
+	dump = fixture_dump(s);
+	cr_expect_str_eq(dump, "", "half of a failed call is there");
+	repair();
+	e = ERROR_NONE;
+	r = store_apply(s, ops, ARRAY_LEN(ops), &e);
+	cr_expect_eq(r, 0, "%d: %s", r, error_text(&e, r));
+	free(TAKE_PTR(dump));
+	dump = fixture_dump(s);
+	cr_expect_gt(strlen(dump), 1 << 20);
+	event_record_unref(record);
+}
+
+static void unlimit(void)
+{
+	struct rlimit limit;
+
+	cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = limit.rlim_max;
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+Test(apply, survives_a_disk_that_refuses_writes)
+{
+	struct store *s = fixture_open();
+	struct rlimit limit;
+
+	signal(SIGXFSZ, SIG_IGN);
+	cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = 256 * 1024;
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	expect_failure_and_recovery(s, -EIO, unlimit);
+	store_close(s);
+}
+
+static void remove_ballast(void)
+{
+	cr_assert_eq(unlink(fixture_path("ballast")), 0);
+}
+
+/* Mounts a small file system where the state directory will be; the process ends with it. */
+static void mount_small(const char *options)
+{
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		cr_skip_test("no mount namespace for this user");
+	snprintf(fixture_state, sizeof(fixture_state), "%s", fixture_dir);
+	cr_assert_eq(mount("tmpfs", fixture_state, "tmpfs", 0, options), 0, "mount: %m");
+}
+
+static void fill(void)
+{
+	static const char zeros[4096];
+	FILE *f = fopen(fixture_path("ballast"), "we");
+
+	cr_assert_not_null(f);
+	setbuf(f, NULL);
+	while (fwrite(zeros, 1, sizeof(zeros), f) == sizeof(zeros))
+		;
+	fclose(f);
+}
+
+Test(apply, survives_a_full_disk)
+{
+	struct store *s;
+
+	mount_small("size=4m");
+	s = fixture_open();
+	free(fixture_dump(s)); /* as at every start */
+	fill();
+	expect_failure_and_recovery(s, -ENOSPC, remove_ballast);
+	store_close(s);
+	cr_expect_eq(umount(fixture_state), 0);
+}
+
+Test(apply, says_that_the_disk_is_full_also_when_it_was_from_the_start)
+{
+	struct store_op op = {.type = STORE_BASELINE, .baseline = {"e", "a", "w", KIND_FT}};
+	struct store *s = NULL;
+
+	mount_small("size=1m");
+	fill();
+	cr_expect_eq(store_open(fixture_state, &s, NULL), -ENOSPC);
+	remove_ballast();
+	s = fixture_open();
+	fill();
+	cr_expect_eq(store_apply(s, &op, 1, NULL), -ENOSPC);
+	remove_ballast();
+	fixture_apply(s, op);
+	store_close(s);
+	cr_expect_eq(umount(fixture_state), 0);
+}
+
+static sqlite3 *other;
+
+static void let_go(void)
+{
+	cr_assert_eq(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(other);
+}
+
+Test(apply, survives_a_locked_database)
+{
+	struct store *s = fixture_open();
+
+	cr_assert_eq(sqlite3_open(fixture_path("state.db"), &other), SQLITE_OK);
+	cr_assert_eq(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	expect_failure_and_recovery(s, -EBUSY, let_go);
+	store_close(s);
+}

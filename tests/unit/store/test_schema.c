@@ -1,0 +1,134 @@
+/* Migrations: from nothing, step by step, and all or none. */
+#include "store/schema.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "tests/unit/store/fixture.h"
+
+TestSuite(schema, .init = fixture_setup, .fini = fixture_teardown);
+
+static const char *const steps[] = {
+	"CREATE TABLE a (x INTEGER) STRICT; INSERT INTO a VALUES (1)",
+	"ALTER TABLE a ADD COLUMN y TEXT; UPDATE a SET y = 'two'",
+	"CREATE TABLE b AS SELECT y FROM a",
+};
+
+static char *ask(sqlite3 *db, const char *sql)
+{
+	sqlite3_stmt *stmt = NULL;
+	char *answer;
+
+	cr_assert_eq(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK, "%s: %s", sql,
+		     sqlite3_errmsg(db));
+	cr_assert_eq(sqlite3_step(stmt), SQLITE_ROW, "%s", sql);
+	answer = strdup((const char *)sqlite3_column_text(stmt, 0));
+	sqlite3_finalize(stmt);
+	return answer;
+}
+
+static void expect_answer(sqlite3 *db, const char *sql, const char *expected)
+{
+	_cleanup_free_ char *answer = ask(db, sql);
+
+	cr_expect_str_eq(answer, expected, "%s: %s", sql, answer);
+}
+
+/* From every older version the way leads to the same tables. */
+Test(schema, migrates_from_each_version)
+{
+	for (unsigned from = 0; from < ARRAY_LEN(steps); from++) {
+		struct error e = ERROR_NONE;
+		sqlite3 *db = NULL;
+
+		cr_assert_eq(sqlite3_open(":memory:", &db), SQLITE_OK);
+		cr_assert_eq(schema_migrate(db, steps, 0, from, &e), 0, "%s", e.text);
+		cr_assert_eq(schema_migrate(db, steps, from, ARRAY_LEN(steps), &e), 0, "%s",
+			     e.text);
+		expect_answer(db, "SELECT y FROM b", "two");
+		expect_answer(db, "PRAGMA user_version", "3");
+		sqlite3_close(db);
+	}
+}
+
+Test(schema, changes_nothing_when_a_step_fails)
+{
+	static const char *const broken[] = {
+		"CREATE TABLE a (x)",
+		"CREATE TABLE b (x); INSERT INTO a VALUES (1)",
+		"INSERT INTO nowhere VALUES (1)",
+	};
+	static const char *const mended[] = {"CREATE TABLE a (x)", "CREATE TABLE b (x)"};
+	struct error e = ERROR_NONE;
+	sqlite3 *db = NULL;
+
+	cr_assert_eq(sqlite3_open(":memory:", &db), SQLITE_OK);
+	cr_assert_eq(schema_migrate(db, broken, 0, 1, &e), 0);
+	cr_expect_eq(schema_migrate(db, broken, 1, 3, &e), -EINVAL);
+	cr_expect_not_null(strstr(e.text, "from version 1 to 3: no such table"), "%s", e.text);
+	expect_answer(db, "PRAGMA user_version", "1");
+	expect_answer(db, "SELECT count(*) FROM sqlite_schema", "1");
+	expect_answer(db, "SELECT count(*) FROM a", "0");
+	cr_expect_eq(schema_migrate(db, mended, 1, 2, &e), 0, "%s", e.text);
+	expect_answer(db, "PRAGMA user_version", "2");
+	sqlite3_close(db);
+}
+
+/*
+ * What version 1 looked like when it was released, with a row in each table. A later version opens
+ * it, and finds everything.
+ */
+static const char fixture_v1[] =
+	"INSERT INTO job VALUES ('https://api.test', 'accounts/a/dpoJobs/j', 'running',"
+	" 'JOB_STATE_RUNNING', 'OK', 'm', 'd', 'b', 'o', 's', 'c', 'e',"
+	" 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 3, 1, 12, 99);"
+	"INSERT INTO event (id, subject, sequence, type, time_us, body) VALUES ('evt_1',"
+	" 'accounts/a/dpoJobs/j', 12, 'job.running', 5, '{}');"
+	"INSERT INTO delivery VALUES (1, 'hook', 'pending', 2, 3, 4, 'oh');"
+	"INSERT INTO account VALUES ('https://api.test', 'a', 7, 'dns', 1, 2, 'f', 'l');"
+	"INSERT INTO baseline VALUES ('https://api.test', 'a', 'w', 'rft');";
+
+Test(schema, opens_version_1)
+{
+	_cleanup_free_ char *dump = NULL;
+	struct error e = ERROR_NONE;
+	sqlite3 *db = NULL;
+	struct store *s;
+
+	store_close(fixture_open());
+	cr_assert_eq(unlink(fixture_path("state.db")), 0);
+	cr_assert_eq(sqlite3_open(fixture_path("state.db"), &db), SQLITE_OK);
+	cr_assert_eq(schema_migrate(db, schema_migrations, 0, 1, &e), 0, "%s", e.text);
+	cr_assert_eq(sqlite3_exec(db, fixture_v1, NULL, NULL, NULL), SQLITE_OK, "%s",
+		     sqlite3_errmsg(db));
+	sqlite3_close(db);
+	s = fixture_open();
+	dump = fixture_dump(s);
+	cr_expect_str_eq(dump,
+			 "account https://api.test a 7 dns 1 0 2 [f] [l]\n"
+			 "baseline https://api.test a w rft\n"
+			 "job https://api.test accounts/a/dpoJobs/j running 3! 12 99:"
+			 " [JOB_STATE_RUNNING] [OK] [m] [d] [b] [o] [s] [c] [e]"
+			 " 1 2 3 4 5 6 7 8 9 10\n"
+			 "delivery accounts/a/dpoJobs/j 12 job.running 5 {} -> hook 2 3 4 [oh]\n",
+			 "%s", dump);
+	store_close(s);
+}
+
+/* A number is never used again, so that a reader who remembers the last one misses nothing. */
+Test(schema, numbers_events_for_good)
+{
+	_cleanup_free_ char *number = NULL;
+
+	store_close(fixture_open());
+	number = fixture_query("INSERT INTO event (id, subject, sequence, type, time_us, body)"
+			       " VALUES ('a', 's', 1, 't', 1, '{}') RETURNING number");
+	cr_expect_str_eq(number, "1");
+	free(fixture_query("DELETE FROM event RETURNING number"));
+	free(TAKE_PTR(number));
+	number = fixture_query("INSERT INTO event (id, subject, sequence, type, time_us, body)"
+			       " VALUES ('b', 's', 2, 't', 1, '{}') RETURNING number");
+	cr_expect_str_eq(number, "2");
+}
