@@ -9,6 +9,8 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <uv.h>
 
 #include "store/store.h"
@@ -39,6 +41,9 @@ void commit_abandon(struct commit *b);
 
 /* Hands the batch over. All its changes land in one transaction. `fn` may be NULL. */
 void commit_submit(struct commit *b, commit_fn fn, void *user);
+
+/* How long after the `failures`th failure in a row (from 1) the next try is made. */
+uint64_t committer_wait_ms(unsigned failures);
 
 /* Batches that are not durable yet, and whether the last commit failed. */
 size_t committer_waiting(const struct committer *c);

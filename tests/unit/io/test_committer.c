@@ -1,0 +1,424 @@
+/* The committer, with a real loop, thread pool and store. */
+#include "io/committer.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include <criterion/criterion.h>
+#include <sqlite3.h>
+
+#include "base/macro.h"
+#include "tests/support/tempdir.h"
+
+#define JOB "accounts/a/dpoJobs/j"
+
+static char dir[TEMPDIR_MAX];
+
+static struct world {
+	uv_loop_t loop;
+	struct store *store;
+	struct committer *committer;
+	char log[1024]; /* what was called back, in order: "a:0 b:-125 closed:0 " */
+	size_t len;
+	bool inside; /* a call of ours is under way that must not call back */
+	void (*on_health)(int r);
+	void (*on_commit)(const char *name, int r);
+} w;
+
+static void note(const char *what, const char *sign, int r)
+{
+	cr_expect(!w.inside, "%s was called back inside a call", what);
+	w.len += (size_t)snprintf(w.log + w.len, sizeof(w.log) - w.len, "%s%s%d ", what, sign, r);
+}
+
+static void on_health(void *user, int r, const char *text)
+{
+	note("health", "=", r);
+	cr_expect_eq(r < 0, committer_failing(w.committer));
+	cr_expect_eq(r < 0, text[0] != '\0');
+	if (w.on_health)
+		w.on_health(r);
+}
+
+static void on_commit(void *user, int r)
+{
+	note(user, ":", r);
+	if (w.on_commit)
+		w.on_commit(user, r);
+}
+
+static void on_closed(void *user)
+{
+	note("closed", ":", 0);
+	w.committer = NULL;
+}
+
+static void setup(void)
+{
+	struct error e = ERROR_NONE;
+
+	w = (struct world){0};
+	tempdir_make(dir);
+	cr_assert_eq(store_open(dir, &w.store, &e), 0, "%s", e.text);
+	cr_assert_eq(uv_loop_init(&w.loop), 0);
+	cr_assert_eq(committer_new(&w.loop, w.store, on_health, NULL, &w.committer), 0);
+}
+
+TestSuite(committer, .init = setup);
+
+static void run(void)
+{
+	uv_run(&w.loop, UV_RUN_DEFAULT);
+}
+
+static void close_committer(void)
+{
+	w.inside = true;
+	committer_close(w.committer, on_closed, NULL);
+	w.inside = false;
+}
+
+/* What every test ends with: the loop is empty, the store can be used by others again. */
+static void finish(const char *log)
+{
+	if (w.committer)
+		close_committer();
+	run();
+	cr_expect_str_eq(w.log, log, "%s", w.log);
+	cr_expect_eq(uv_loop_close(&w.loop), 0);
+	store_close(w.store);
+	tempdir_remove(dir);
+}
+
+static struct commit *baseline(const char *name)
+{
+	struct store_op op = {.type = STORE_BASELINE, .baseline = {"e", "a", name, KIND_SFT}};
+	struct commit *b = NULL;
+
+	cr_assert_eq(commit_new(w.committer, &b), 0);
+	cr_assert_eq(commit_add(b, &op), 0);
+	return b;
+}
+
+static void submit(const char *name)
+{
+	struct commit *b = baseline(name);
+	bool inside = w.inside;
+
+	w.inside = true;
+	commit_submit(b, on_commit, (void *)name);
+	w.inside = inside;
+}
+
+static int see_baseline(void *user, const char *endpoint, const char *account, const char *watch,
+			enum kind kind)
+{
+	strcat(user, watch);
+	return 0;
+}
+
+static void expect_stored(const char *expected)
+{
+	const struct store_loader loader = {.baseline = see_baseline};
+	char found[256] = "";
+
+	cr_assert_eq(store_load(w.store, &loader, found, NULL), 0);
+	cr_expect_str_eq(found, expected, "%s", found);
+}
+
+/* How many transactions there were since the store was opened, from its -wal file. */
+static unsigned transactions(void)
+{
+	char path[sizeof(dir) + 16];
+	unsigned char *wal;
+	unsigned n = 0;
+	size_t len;
+
+	snprintf(path, sizeof(path), "%s/state.db-wal", dir);
+	wal = (unsigned char *)tempdir_read(path, &len);
+	/* A frame is 24 bytes and a page; the second number of a transaction's last one is not 0. */
+	for (size_t at = 32; at + 24 + 4096 <= len; at += 24 + 4096)
+		n += memcmp(wal + at + 4, "\0\0\0\0", 4) != 0;
+	free(wal);
+	return n;
+}
+
+Test(committer, calls_each_batch_back_once_when_it_is_durable)
+{
+	submit("a");
+	submit("b");
+	cr_expect_eq(committer_waiting(w.committer), 2);
+	cr_expect_str_eq(w.log, "");
+	run();
+	cr_expect_eq(committer_waiting(w.committer), 0);
+	expect_stored("ab");
+	submit("c");
+	run();
+	expect_stored("abc");
+	finish("a:0 b:0 c:0 closed:0 ");
+}
+
+Test(committer, batches_what_waits)
+{
+	submit("a");
+	for (const char *const *name = (const char *const[]){"b", "c", "d", "e", NULL}; *name;
+	     name++)
+		submit(*name);
+	run();
+	expect_stored("abcde");
+	cr_expect_eq(transactions(), 2, "the first one alone, the rest together: %u",
+		     transactions());
+	finish("a:0 b:0 c:0 d:0 e:0 closed:0 ");
+}
+
+Test(committer, a_batch_may_be_empty_and_nobody_may_wait)
+{
+	struct commit *b = NULL;
+
+	cr_assert_eq(commit_new(w.committer, &b), 0);
+	commit_submit(b, on_commit, (void *)"empty");
+	commit_submit(baseline("x"), NULL, NULL);
+	run();
+	expect_stored("x");
+	finish("empty:0 closed:0 ");
+}
+
+static int64_t ask(const char *sql)
+{
+	char path[sizeof(dir) + 16];
+	sqlite3_stmt *stmt = NULL;
+	sqlite3 *db = NULL;
+	int64_t answer;
+
+	snprintf(path, sizeof(path), "%s/state.db", dir);
+	cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+	cr_assert_eq(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK, "%s", sql);
+	cr_assert_eq(sqlite3_step(stmt), SQLITE_ROW, "%s", sql);
+	answer = sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+	return answer;
+}
+
+/* Nothing that a change points at needs to live on; what is counted is let go. */
+Test(committer, owns_what_it_is_given)
+{
+	struct event event = {.type = EVENT_JOB_RUNNING, .id = "evt_1", .sequence = 1};
+	struct snapshot_parts parts = {.text = {[TEXT_STATE] = "RUNNING"}};
+	struct snapshot *snapshot = NULL;
+	struct event_record *record = NULL;
+	struct outage outage = {TROUBLE_DNS, 1, 0, 2, "first", "last"};
+	struct commit *b = NULL, *thrown_away = NULL;
+	char endpoint[] = "e", name[] = JOB, id[] = "evt_1", notifier[] = "hook", error[] = "503";
+	char account[] = "acme", watch[] = "w";
+
+	cr_assert_eq(snapshot_new(&parts, &snapshot), 0);
+	cr_assert_eq(event_record_new(&event, JOB, "{}", 2, &record), 0);
+	const struct store_op ops[] = {
+		{.type = STORE_JOB,
+		 .job = {.endpoint = endpoint, .name = name, .snapshot = snapshot}},
+		{.type = STORE_EVENT, .event = record},
+		{.type = STORE_DELIVERY, .delivery = {id, notifier, 5}},
+		{.type = STORE_VERDICT, .verdict = {id, notifier, DELIVERY_PENDING, 1, 9, error}},
+		{.type = STORE_VERDICT, .verdict = {id, "none", DELIVERY_DEAD, 1, 9, NULL}},
+		{.type = STORE_ACCOUNT, .account = {endpoint, account, 4, &outage}},
+		{.type = STORE_BASELINE, .baseline = {endpoint, account, watch, KIND_FT}},
+		{.type = STORE_JOB_DROP, .job = {.endpoint = endpoint, .name = name}},
+	};
+	cr_assert_eq(commit_new(w.committer, &b), 0);
+	cr_assert_eq(commit_new(w.committer, &thrown_away), 0);
+	for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
+		if (ops[i].type != STORE_JOB_DROP)
+			cr_assert_eq(commit_add(b, &ops[i]), 0);
+		cr_assert_eq(commit_add(thrown_away, &ops[i]), 0);
+	}
+	cr_expect_eq(snapshot->refs, 3);
+	cr_expect_eq(record->refs, 3);
+	commit_abandon(thrown_away);
+	for (char **text = (char *[]){endpoint, name, id, notifier, error, account, watch, NULL};
+	     *text; text++)
+		memset(*text, '#', strlen(*text));
+	memset(&outage, '#', sizeof(outage));
+	commit_submit(b, on_commit, (void *)"b");
+	run();
+	cr_expect_eq(snapshot->refs, 1);
+	cr_expect_eq(record->refs, 1);
+	snapshot_unref(snapshot);
+	event_record_unref(record);
+	expect_stored("w");
+	static const char *const questions[] = {
+		"SELECT count(*) FROM job WHERE endpoint = 'e' AND name = '" JOB "'",
+		"SELECT count(*) FROM delivery WHERE notifier = 'hook' AND error = '503'",
+		("SELECT count(*) FROM account WHERE endpoint = 'e' AND account = 'acme'"
+		 " AND outage_first = 'first' AND outage_last = 'last' AND outage_failures = 2"),
+		"SELECT count(*) FROM baseline WHERE account = 'acme' AND watch = 'w'",
+	};
+	for (size_t i = 0; i < ARRAY_LEN(questions); i++)
+		cr_expect_eq(ask(questions[i]), 1, "%s", questions[i]);
+	finish("b:0 closed:0 ");
+}
+
+static void submit_another(const char *name, int r)
+{
+	if (strcmp(name, "a") == 0)
+		submit("b");
+	if (strcmp(name, "b") == 0)
+		submit("c");
+}
+
+Test(committer, takes_batches_in_its_callbacks)
+{
+	w.on_commit = submit_another;
+	submit("a");
+	run();
+	expect_stored("abc");
+	finish("a:0 b:0 c:0 closed:0 ");
+}
+
+/* ---- a disk that refuses writes ---- */
+
+Test(committer, waits_longer_each_time)
+{
+	static const struct {
+		unsigned failures;
+		uint64_t ms;
+	} rows[] = {{1, 1000},  {2, 2000},  {3, 4000},  {4, 8000},
+		    {5, 16000}, {6, 30000}, {7, 30000}, {UINT_MAX, 30000}};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		cr_expect_eq(committer_wait_ms(rows[i].failures), rows[i].ms, "%u: %" PRIu64,
+			     rows[i].failures, committer_wait_ms(rows[i].failures));
+	finish("closed:0 ");
+}
+
+static void limit_files(rlim_t bytes)
+{
+	struct rlimit limit;
+
+	signal(SIGXFSZ, SIG_IGN);
+	cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = MIN(bytes, limit.rlim_max);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void mend_and_submit(int r)
+{
+	if (r == 0)
+		return;
+	cr_expect_eq(r, -EIO);
+	submit("c"); /* has to wait until the first ones are through */
+	limit_files(RLIM_INFINITY);
+}
+
+Test(committer, tries_again_for_as_long_as_it_takes)
+{
+	uint64_t start = uv_hrtime();
+
+	w.on_health = mend_and_submit;
+	limit_files(1);
+	submit("a");
+	submit("b");
+	cr_expect_not(committer_failing(w.committer));
+	run();
+	cr_expect_geq(uv_hrtime() - start, 900 * 1000 * 1000ULL, "it did not wait");
+	expect_stored("abc");
+	finish("health=-5 health=0 a:0 b:0 c:0 closed:0 ");
+}
+
+static unsigned tries;
+
+static void close_failing(int r)
+{
+	tries++;
+	submit("b");
+	close_committer();
+}
+
+Test(committer, cancels_what_a_last_try_does_not_save)
+{
+	w.on_health = close_failing;
+	limit_files(1);
+	submit("a");
+	run();
+	limit_files(RLIM_INFINITY);
+	expect_stored("");
+	finish("health=-5 a:-125 b:-125 closed:0 ");
+	cr_expect_eq(tries, 1, "the health is told when it changes: %u", tries);
+}
+
+static void mend_and_close(int r)
+{
+	if (r == 0)
+		return;
+	limit_files(RLIM_INFINITY);
+	submit("b");
+	close_committer();
+}
+
+Test(committer, saves_with_a_last_try_what_had_failed)
+{
+	uint64_t start = uv_hrtime();
+
+	w.on_health = mend_and_close;
+	limit_files(1);
+	submit("a");
+	run();
+	cr_expect_lt(uv_hrtime() - start, 900 * 1000 * 1000ULL, "it waited for the retry");
+	expect_stored("ab");
+	finish("health=-5 health=0 a:0 b:0 closed:0 ");
+}
+
+/* ---- the end ---- */
+
+Test(committer, closes_idle)
+{
+	finish("closed:0 ");
+}
+
+Test(committer, commits_what_waits_before_it_closes)
+{
+	submit("a");
+	submit("b");
+	close_committer();
+	submit("c");
+	run();
+	expect_stored("abc");
+	finish("a:0 b:0 c:0 closed:0 ");
+}
+
+static void submit_after_end(const char *name, int r)
+{
+	if (strcmp(name, "late") == 0)
+		submit("later");
+}
+
+Test(committer, cancels_what_comes_too_late)
+{
+	w.on_commit = submit_after_end;
+	close_committer(); /* nothing waits: the end has begun */
+	submit("late");
+	run();
+	expect_stored("");
+	finish("late:-125 later:-125 closed:0 ");
+}
+
+static void close_in_callback(const char *name, int r)
+{
+	if (strcmp(name, "a") == 0)
+		close_committer();
+}
+
+Test(committer, can_be_closed_in_a_callback)
+{
+	w.on_commit = close_in_callback;
+	submit("a");
+	submit("b");
+	run();
+	expect_stored("ab");
+	finish("a:0 b:0 closed:0 ");
+}
