@@ -4,6 +4,10 @@
  *
  * It has ended when the process has exited, not when a grandchild lets go of a pipe: what is in the
  * pipes at that moment is still read, then they are closed and the rest of the group is killed.
+ *
+ * The program starts with default signal dispositions, an empty signal mask, and no descriptors but
+ * 0, 1 and 2, which are pipes; 1 and 2 are the same one, so that lines keep their order. The calling
+ * program ignores SIGPIPE, since a child may close its standard input at any time.
  */
 #pragma once
 
@@ -11,8 +15,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
-
-#include "base/error.h"
 
 #define PROCESS_LINE_MAX      1024       /* bytes; longer lines are cut into pieces */
 #define PROCESS_OUTPUT_MAX    (64 << 10) /* bytes handed on in all; the rest is read and dropped */
@@ -22,10 +24,11 @@ struct process;
 
 struct process_options {
 	char *const *argv; /* argv[0] is an absolute path; no shell, no search */
-	char *const *env;  /* the whole environment */
+	char *const *env;  /* the whole environment; NULL: an empty one */
 	const void *input; /* copied; written to standard input, which is then closed */
 	size_t input_len;
-	uint64_t timeout_ms; /* UINT64_MAX: none; then TERM, 5 s, KILL to the group */
+	uint64_t timeout_ms; /* UINT64_MAX: none; then TERM, grace, KILL to the group */
+	uint64_t grace_ms;   /* 0: PROCESS_TERM_GRACE_MS */
 	/* A line of its output, without the newline; `dropped` > 0 once, last, for what was over. */
 	void (*line)(void *user, const char *line, size_t len, size_t dropped);
 };
@@ -35,20 +38,20 @@ struct process_result {
 	int exit_status; /* 0 to 255, when signal is 0 */
 	int signal;      /* that ended it, or 0 */
 	bool timed_out;
-	bool cancelled;
+	bool cancelled; /* by process_cancel() or process_kill(), before it exited or timed out */
 };
 
-/* Called exactly once, on the loop, never inside process_start(). */
+/* Called exactly once, last of all, on the loop, never inside process_start(). */
 typedef void (*process_fn)(void *user, const struct process_result *result);
 
 /*
  * A program that cannot be started is also reported through `fn`. The return value is negative only
- * for -ENOMEM, and then `fn` is never called.
+ * for -ENOMEM, and then `fn` is never called. `*ret` is valid until `fn` is called.
  */
 int process_start(uv_loop_t *loop, const struct process_options *options, process_fn fn, void *user,
 		  struct process **ret);
 
-/* TERM, 5 s, KILL to the group; `fn` comes when it has exited. */
+/* TERM, grace, KILL to the group; `fn` comes when it has exited. */
 void process_cancel(struct process *p);
 
 /* KILL to the group at once. */

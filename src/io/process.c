@@ -1,0 +1,271 @@
+/* Runs a program in a session of its own. */
+#include "io/process.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "base/macro.h"
+#include "io/lines.h"
+
+struct process {
+	uv_process_t child;
+	uv_timer_t timer;
+	uv_pipe_t in, out; /* our ends */
+	uv_write_t write;
+	unsigned open; /* handles that the loop still knows */
+	bool spawned;  /* `child` is a handle */
+	bool running;  /* the child was started and has not been waited for */
+	bool ending;   /* it was sent SIGTERM or SIGKILL */
+	pid_t group;   /* also the child's id */
+	uint64_t grace_ms;
+	struct process_result result;
+	process_fn fn;
+	void *user;
+	struct lines lines;
+	char line[PROCESS_LINE_MAX];
+	char chunk[4096]; /* what was just read */
+	char input[];
+};
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct process *p = handle->data;
+
+	if (--p->open > 0)
+		return;
+	p->fn(p->user, &p->result);
+	free(p);
+}
+
+static void close_handle(uv_handle_t *handle)
+{
+	if (!uv_is_closing(handle))
+		uv_close(handle, on_closed);
+}
+
+/* Nothing more happens but the callback, when the loop has let go of the last handle. */
+static void finish(struct process *p)
+{
+	close_handle((uv_handle_t *)&p->timer);
+	close_handle((uv_handle_t *)&p->in);
+	close_handle((uv_handle_t *)&p->out);
+	if (p->spawned)
+		close_handle((uv_handle_t *)&p->child);
+}
+
+/*
+ * The group is the child's own since before exec (setsid), so it can be named until the last of its
+ * members is gone.
+ */
+static void signal_group(struct process *p, int signal)
+{
+	kill(-p->group, signal);
+}
+
+static void on_timer(uv_timer_t *timer);
+
+static void terminate(struct process *p)
+{
+	p->ending = true;
+	signal_group(p, SIGTERM);
+	uv_timer_start(&p->timer, on_timer, p->grace_ms, 0);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct process *p = timer->data;
+
+	if (p->ending) {
+		signal_group(p, SIGKILL);
+		return;
+	}
+	p->result.timed_out = true;
+	terminate(p);
+}
+
+/*
+ * Reads what is in the pipe now and no more: somebody who left the group may go on writing.
+ */
+static void drain(struct process *p)
+{
+	uv_os_fd_t fd;
+	int waiting;
+
+	if (uv_is_closing((uv_handle_t *)&p->out) || uv_fileno((uv_handle_t *)&p->out, &fd) < 0 ||
+	    ioctl(fd, FIONREAD, &waiting) < 0)
+		return;
+	while (waiting > 0) {
+		ssize_t n = read(fd, p->chunk, MIN(sizeof(p->chunk), (size_t)waiting));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		lines_feed(&p->lines, p->chunk, (size_t)n);
+		waiting -= (int)n;
+	}
+}
+
+static void on_child_exit(uv_process_t *child, int64_t status, int signal)
+{
+	struct process *p = child->data;
+
+	p->running = false;
+	p->result.exit_status = signal ? 0 : (int)status;
+	p->result.signal = signal;
+	/* First of all: once the group is empty, its number may be given to another. */
+	signal_group(p, SIGKILL);
+	drain(p);
+	lines_end(&p->lines);
+	finish(p);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
+{
+	struct process *p = handle->data;
+
+	*ret = uv_buf_init(p->chunk, sizeof(p->chunk));
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+	struct process *p = stream->data;
+
+	if (uv_is_closing((uv_handle_t *)stream))
+		return;
+	if (n > 0)
+		lines_feed(&p->lines, buf->base, (size_t)n);
+	else if (n < 0) /* the end: it closed its output, and may live on */
+		close_handle((uv_handle_t *)stream);
+}
+
+static void on_written(uv_write_t *req, int status)
+{
+	struct process *p = req->handle->data;
+
+	/* A child that does not want its input (EPIPE) is as good as one that has read it. */
+	close_handle((uv_handle_t *)&p->in);
+}
+
+static void send_input(struct process *p, size_t len)
+{
+	uv_buf_t buf = uv_buf_init(p->input, (unsigned)len);
+
+	if (len == 0 || uv_write(&p->write, (uv_stream_t *)&p->in, &buf, 1, on_written) < 0)
+		close_handle((uv_handle_t *)&p->in);
+}
+
+/*
+ * Pipes of our own instead of UV_CREATE_PIPE, which makes socket pairs: a script that opens
+ * /dev/stderr would fail on those with ENXIO.
+ */
+static int make_pipe(uv_pipe_t *ours, bool we_write, int *ret_theirs)
+{
+	_cleanup_close_ int our_fd = -1, their_fd = -1;
+	uv_file fds[2];
+	int r;
+
+	r = uv_pipe(fds, we_write ? 0 : UV_NONBLOCK_PIPE, we_write ? UV_NONBLOCK_PIPE : 0);
+	if (r < 0)
+		return r;
+	our_fd = fds[we_write ? 1 : 0];
+	their_fd = fds[we_write ? 0 : 1];
+	r = uv_pipe_open(ours, our_fd);
+	if (r < 0)
+		return r;
+	(void)TAKE_FD(our_fd);
+	*ret_theirs = TAKE_FD(their_fd);
+	return 0;
+}
+
+static int spawn(struct process *p, const struct process_options *options)
+{
+	static char *no_env[] = {NULL};
+	_cleanup_close_ int in = -1, out = -1;
+	uv_stdio_container_t stdio[3];
+	uv_process_options_t o;
+	int r;
+
+	r = make_pipe(&p->in, true, &in);
+	if (r < 0)
+		return r;
+	r = make_pipe(&p->out, false, &out);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_LEN(stdio); i++)
+		stdio[i] = (uv_stdio_container_t){.flags = UV_INHERIT_FD,
+						  .data.fd = i == 0 ? in : out};
+	o = (uv_process_options_t){
+		.file = options->argv[0],
+		.args = (char **)options->argv,
+		.env = options->env ? (char **)options->env : no_env,
+		.flags = UV_PROCESS_DETACHED,
+		.stdio_count = ARRAY_LEN(stdio),
+		.stdio = stdio,
+		.exit_cb = on_child_exit,
+	};
+	/* A handle from here on, also when it fails. It returns after the child's exec. */
+	p->spawned = true;
+	p->open++;
+	r = uv_spawn(p->timer.loop, &p->child, &o);
+	p->child.data = p;
+	return r;
+}
+
+int process_start(uv_loop_t *loop, const struct process_options *options, process_fn fn, void *user,
+		  struct process **ret)
+{
+	struct process *p;
+	int r;
+
+	p = calloc(1, sizeof(*p) + options->input_len);
+	if (!p)
+		return -ENOMEM;
+	p->fn = fn;
+	p->user = user;
+	p->grace_ms = options->grace_ms > 0 ? options->grace_ms : PROCESS_TERM_GRACE_MS;
+	if (options->input_len > 0)
+		memcpy(p->input, options->input, options->input_len);
+	lines_init(&p->lines, p->line, sizeof(p->line), PROCESS_OUTPUT_MAX, options->line, user);
+	uv_timer_init(loop, &p->timer);
+	uv_pipe_init(loop, &p->in, 0);
+	uv_pipe_init(loop, &p->out, 0);
+	p->timer.data = p->in.data = p->out.data = p;
+	p->open = 3;
+
+	r = spawn(p, options);
+	if (r < 0) {
+		p->result.r = r;
+		finish(p);
+	} else {
+		p->running = true;
+		p->group = p->child.pid;
+		uv_read_start((uv_stream_t *)&p->out, on_alloc, on_read);
+		send_input(p, options->input_len);
+		if (options->timeout_ms != UINT64_MAX)
+			uv_timer_start(&p->timer, on_timer, options->timeout_ms, 0);
+	}
+	*ret = p;
+	return 0;
+}
+
+void process_cancel(struct process *p)
+{
+	if (!p->running || p->ending)
+		return;
+	p->result.cancelled = true;
+	terminate(p);
+}
+
+void process_kill(struct process *p)
+{
+	if (!p->running)
+		return;
+	if (!p->ending)
+		p->result.cancelled = true;
+	p->ending = true;
+	signal_group(p, SIGKILL);
+}
