@@ -18,8 +18,7 @@ static size_t char_bytes(char c)
 	return lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
 }
 
-/* The first `len` bytes of `s`, less a character that does not end within them. */
-static size_t whole_chars(const char *s, size_t len)
+size_t utf8_whole(const char *s, size_t len)
 {
 	size_t at = len;
 
@@ -34,7 +33,7 @@ size_t utf8_cut(const char *s, size_t max)
 {
 	size_t len = strnlen(s, max);
 
-	return s[len] && len == max ? whole_chars(s, len) : len;
+	return s[len] && len == max ? utf8_whole(s, len) : len;
 }
 
 int utf8_vsnprintf(char *ret, size_t size, const char *fmt, va_list ap)
@@ -44,7 +43,7 @@ int utf8_vsnprintf(char *ret, size_t size, const char *fmt, va_list ap)
 	if (n < 0)
 		ret[0] = '\0';
 	else if ((size_t)n >= size)
-		ret[whole_chars(ret, size - 1)] = '\0';
+		ret[utf8_whole(ret, size - 1)] = '\0';
 	return n;
 }
 

@@ -39,6 +39,15 @@ Test(utf8, cut)
 			     i, utf8_cut(cases[i].text, cases[i].max));
 }
 
+Test(utf8, whole)
+{
+	cr_assert_eq(utf8_whole("", 0), 0);
+	cr_assert_eq(utf8_whole("a\0b", 3), 3);
+	cr_assert_eq(utf8_whole("a\0\xc3", 3), 2);
+	cr_assert_eq(utf8_whole("a\xc3\xa4", 3), 3);
+	cr_assert_eq(utf8_whole("\xf0\x9f\x98", 3), 0);
+}
+
 Test(utf8, snprintf_cuts_at_a_character)
 {
 	static const char *const want[] = {
