@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/macro.h"
+#include "base/utf8.h"
 
 void lines_init(struct lines *l, char *line, size_t line_max, size_t total_max, lines_fn fn,
 		void *user)
@@ -12,27 +13,14 @@ void lines_init(struct lines *l, char *line, size_t line_max, size_t total_max, 
 		.line = line, .line_max = line_max, .left = total_max, .fn = fn, .user = user};
 }
 
-/* How many bytes at the end are the beginning of a character that goes on after them. */
-static size_t unfinished_character(const char *s, size_t len)
-{
-	for (size_t i = 1; i < LINES_PIECE_MIN && i <= len; i++) {
-		unsigned char c = (unsigned char)s[len - i];
-		size_t need = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
-
-		if ((c & 0xc0) != 0x80)
-			return need > i ? i : 0;
-	}
-	return 0;
-}
-
 /* The line is full and more of it comes. */
 static void give_piece(struct lines *l)
 {
-	size_t keep = unfinished_character(l->line, l->len);
+	size_t whole = utf8_whole(l->line, l->len);
 
-	l->fn(l->user, l->line, l->len - keep, 0);
-	memmove(l->line, l->line + l->len - keep, keep);
-	l->len = keep;
+	l->fn(l->user, l->line, whole, 0);
+	l->len -= whole;
+	memmove(l->line, l->line + whole, l->len);
 }
 
 static void add(struct lines *l, const char *data, size_t len)

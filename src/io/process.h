@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#define PROCESS_LINE_MAX      1024       /* bytes; longer lines are cut into pieces */
+#define PROCESS_LINE_MAX      896        /* bytes; longer lines are cut to fit the log's */
 #define PROCESS_OUTPUT_MAX    (64 << 10) /* bytes handed on in all; the rest is read and dropped */
 #define PROCESS_TERM_GRACE_MS 5000       /* from SIGTERM to SIGKILL */
 

@@ -317,7 +317,8 @@ Test(process, flood, .timeout = 60)
 	run_all(&run, (struct process_options){
 			      .argv = SH("head -c 1000000 /dev/zero | tr '\\0' x; exit 6")});
 	cr_expect_eq(run.result.exit_status, 6);
-	cr_expect_eq(run.lines.len, PROCESS_OUTPUT_MAX + PROCESS_OUTPUT_MAX / PROCESS_LINE_MAX);
+	cr_expect_eq(run.lines.len, PROCESS_OUTPUT_MAX + (PROCESS_OUTPUT_MAX + PROCESS_LINE_MAX -
+							  1) / PROCESS_LINE_MAX);
 	cr_expect_eq(run.dropped, 1000000 - PROCESS_OUTPUT_MAX);
 	run_done(&run);
 }
