@@ -373,6 +373,22 @@ Test(committer, saves_with_a_last_try_what_had_failed)
 	finish("health=-5 health=0 a:0 b:0 closed:0 ");
 }
 
+Test(committer, does_not_wait_for_the_next_try_when_it_is_closed)
+{
+	uint64_t start = uv_hrtime();
+
+	limit_files(1);
+	submit("a");
+	while (!committer_failing(w.committer))
+		uv_run(&w.loop, UV_RUN_ONCE);
+	limit_files(RLIM_INFINITY);
+	close_committer();
+	run();
+	cr_expect_lt(uv_hrtime() - start, 900 * 1000 * 1000ULL, "it waited for the retry");
+	expect_stored("a");
+	finish("health=-5 health=0 a:0 closed:0 ");
+}
+
 /* ---- the end ---- */
 
 Test(committer, closes_idle)
