@@ -27,6 +27,13 @@ uint64_t clock_boot_now_ms(void)
 	return (uint64_t)ts.tv_sec * MS_PER_S + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+uint64_t clock_boot_now_us(void)
+{
+	struct timespec ts = clock_get(CLOCK_BOOTTIME);
+
+	return (uint64_t)ts.tv_sec * US_PER_S + (uint64_t)ts.tv_nsec / 1000;
+}
+
 int64_t clock_real_now_us(void)
 {
 	struct timespec ts = clock_get(CLOCK_REALTIME);

@@ -20,6 +20,7 @@
 #define CLOCK_RFC3339_MAX 32 /* bytes, with the NUL */
 
 uint64_t clock_boot_now_ms(void);
+uint64_t clock_boot_now_us(void);
 int64_t clock_real_now_us(void);
 
 /* CLOCK_MONOTONIC in microseconds: what systemd's MONOTONIC_USEC= wants. */
