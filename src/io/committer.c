@@ -151,10 +151,20 @@ int commit_add(struct commit *b, const struct store_op *op)
 	return 0;
 }
 
+size_t commit_size(const struct commit *b)
+{
+	return b->n;
+}
+
+void commit_truncate(struct commit *b, size_t n)
+{
+	while (b->n > n)
+		item_done(&b->items[--b->n]);
+}
+
 void commit_abandon(struct commit *b)
 {
-	for (size_t i = 0; i < b->n; i++)
-		item_done(&b->items[i]);
+	commit_truncate(b, 0);
 	free(b->items);
 	free(b);
 }

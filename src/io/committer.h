@@ -39,6 +39,10 @@ int commit_new(struct committer *c, struct commit **ret);
 int commit_add(struct commit *b, const struct store_op *op);
 void commit_abandon(struct commit *b);
 
+/* The number of changes in it; and back to the first `n` of them, for what must come whole or not. */
+size_t commit_size(const struct commit *b);
+void commit_truncate(struct commit *b, size_t n);
+
 /* Hands the batch over. All its changes land in one transaction. `fn` may be NULL. */
 void commit_submit(struct commit *b, commit_fn fn, void *user);
 

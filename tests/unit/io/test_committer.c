@@ -438,3 +438,18 @@ Test(committer, can_be_closed_in_a_callback)
 	expect_stored("ab");
 	finish("a:0 b:0 closed:0 ");
 }
+
+Test(committer, takes_back_the_last_changes_of_a_batch)
+{
+	struct commit *b = baseline("a");
+	struct store_op op = {.type = STORE_BASELINE, .baseline = {"e", "a", "b", KIND_SFT}};
+	size_t before = commit_size(b);
+
+	cr_assert_eq(commit_add(b, &op), 0);
+	cr_expect_eq(commit_size(b), before + 1);
+	commit_truncate(b, before);
+	commit_submit(b, NULL, NULL);
+	run();
+	expect_stored("a");
+	finish("closed:0 ");
+}
