@@ -191,7 +191,7 @@ Test(job_page, limits_jobs_and_token)
 		cr_expect_eq(parse_page(KIND_DPO, buf_str(&b), &seen, token),
 			     n < JOB_JSON_TOKEN_MAX ? 0 : TROUBLE_NOT_API);
 		if (n < JOB_JSON_TOKEN_MAX)
-			cr_expect_eq(strlen(token), n);
+			cr_expect_eq(strlen(token), (size_t)n);
 	}
 }
 
