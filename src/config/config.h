@@ -23,7 +23,7 @@ struct config_secret {
 
 struct config_account {
 	char *name;       /* the section's title */
-	char *account_id; /* "" when it is to be found with the key (only without a file) */
+	char *account_id; /* "" when it is to be found with the key: a single account only */
 	char *api_url;    /* without a slash at the end */
 	struct config_secret api_key;
 	uint32_t requests_per_minute; /* default 10 */
@@ -99,7 +99,8 @@ struct config_env {
 	const char *home, *xdg_config_home, *xdg_state_home, *xdg_runtime_dir;
 	const char *state_directory, *runtime_directory, *configuration_directory;
 	const char *credentials_directory;
-	const char *fireworks_api_key, *fireworks_account_id, *fireworks_base_url;
+	const char *fireworks_api_key, *fireworks_account_id;
+	const char *fireworks_base_url; /* $FIREWORKS_BASE_URL, else $FIREWORKS_API_BASE */
 	const char *fireworks_profile, *fireworks_auth_file;
 	bool system; /* runs as root or as a system service: /etc, /var/lib, /run instead of XDG */
 };

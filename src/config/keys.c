@@ -1,0 +1,547 @@
+/*
+ * What is secret: API keys, webhook URLs, signing secrets, and who else could read them.
+ *
+ * A file may be read by its owner, who is us or root, and, when root owns it, by a group that we
+ * are in: that is how an administrator gives a key to a service. Anything wider is refused with the
+ * command that closes it. Files of $CREDENTIALS_DIRECTORY are exempt: the directory is private.
+ */
+#include "config/config_internal.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECRET_FILE_MAX 8192
+#define BLANK           " \t\r\n"
+
+void wipe_free(char *s)
+{
+	if (s)
+		explicit_bzero(s, strlen(s));
+	free(s);
+}
+
+void secret_done(struct config_secret *s)
+{
+	wipe_free(s->value);
+	free(s->source);
+	*s = (struct config_secret){0};
+}
+
+/* ---- who can read ---- */
+
+static bool our_group(gid_t gid)
+{
+	_cleanup_free_ gid_t *groups = NULL;
+	int n;
+
+	if (geteuid() == 0 || gid == getegid())
+		return true;
+	n = getgroups(0, NULL);
+	groups = n > 0 ? calloc((size_t)n, sizeof(*groups)) : NULL;
+	n = groups ? getgroups(n, groups) : 0;
+	for (int i = 0; i < n; i++)
+		if (groups[i] == gid)
+			return true;
+	return false;
+}
+
+/* NULL, or what is wrong; `ret_command` is how to put it right. */
+static const char *not_private(const struct stat *st, const char **ret_command)
+{
+	if (st->st_uid != 0 && st->st_uid != geteuid()) {
+		*ret_command = geteuid() == 0 ? "chown root" : "chown $(id -un)";
+		return "belongs to another user";
+	}
+	*ret_command = "chmod 600";
+	if (st->st_mode & S_IRWXO)
+		return "is open to everybody";
+	if (st->st_mode & (S_IWGRP | S_IXGRP))
+		return "is writable by its group";
+	if (st->st_mode & S_IRGRP && (st->st_uid != 0 || !our_group(st->st_gid)))
+		return "is readable by its group";
+	return NULL;
+}
+
+void keys_check_inline(struct load *l, const struct raw_section *s, const struct raw_option *o)
+{
+	const struct source_file *f = &l->files[o->at.file];
+	const char *command, *why = not_private(&f->st, &command);
+
+	if (why)
+		fault_add(l, o->at, "'%s'%s: a secret stands in a file that %s; run: %s %s",
+			  o->spec->name, fault_in_section(s).text, why, command, f->path);
+}
+
+/* ---- reading ---- */
+
+/*
+ * The contents of a secret file, without blanks around them. `what` begins the faults. 0 with text,
+ * -ENOENT where there is no file, -EINVAL after a fault, -ENOMEM.
+ */
+static int read_secret(struct load *l, struct place at, const char *what, const char *path,
+		       bool exempt, char **ret)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	char text[SECRET_FILE_MAX + 1];
+	const char *why, *command;
+	struct stat st;
+	ssize_t n = 0, len = 0;
+	char *begin;
+
+	if (fd < 0 && errno == ENOENT)
+		return -ENOENT;
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		fault_add(l, at, "%s: cannot read %s: %s", what, path, strerror(errno));
+		return -EINVAL;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		fault_add(l, at, "%s: %s is not a regular file", what, path);
+		return -EINVAL;
+	}
+	why = exempt ? NULL : not_private(&st, &command);
+	if (why) {
+		fault_add(l, at, "%s: %s %s; run: %s %s", what, path, why, command, path);
+		return -EINVAL;
+	}
+	do {
+		n = read(fd, text + len, (size_t)(SECRET_FILE_MAX - len));
+		len += n > 0 ? n : 0;
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	text[len] = '\0';
+	if (n < 0 || len == SECRET_FILE_MAX || memchr(text, '\0', (size_t)len)) {
+		fault_add(l, at, "%s: %s %s", what, path,
+			  n < 0 ? "cannot be read" : "does not hold a secret");
+		explicit_bzero(text, sizeof(text));
+		return -EINVAL;
+	}
+	while (len > 0 && strchr(BLANK, text[len - 1]))
+		text[--len] = '\0';
+	begin = strdup(text + strspn(text, BLANK));
+	explicit_bzero(text, sizeof(text));
+	if (!begin)
+		return -ENOMEM;
+	*ret = begin;
+	return 0;
+}
+
+/* Takes over `value` and remembers where it is from: a word, and a name that may be "". */
+static int secret_set(struct config_secret *ret, char *value, const char *from, const char *name)
+{
+	char *source;
+
+	if (!value || asprintf(&source, "%s%s%s", from, *name ? " " : "", name) < 0) {
+		wipe_free(value);
+		return -ENOMEM;
+	}
+	secret_done(ret);
+	*ret = (struct config_secret){value, source};
+	return 0;
+}
+
+/* "'api-key-file' in account "acme"" */
+struct what {
+	char text[160];
+};
+
+static struct what what_of(const struct raw_section *s, const char *name)
+{
+	struct what w;
+
+	snprintf(w.text, sizeof(w.text), "'%s'%s", name, fault_in_section(s).text);
+	return w;
+}
+
+/* Reads the file that option `name` gives. As read_secret(), but a missing file is a fault. */
+static int read_option_file(struct load *l, const struct raw_section *s, const char *name,
+			    char **ret_path, char **ret)
+{
+	struct what what = what_of(s, name);
+	struct place at = raw_place(s, name);
+	const char *text = raw_text(s, name);
+	int r;
+
+	if (!text)
+		return -EINVAL;
+	r = value_to_path(l->env, text, ret_path);
+	if (r == -EINVAL)
+		fault_add(l, at, "%s: %s is not an absolute path", what.text,
+			  fault_quote(text).text);
+	if (r < 0)
+		return r;
+	r = read_secret(l, at, what.text, *ret_path, false, ret);
+	if (r == -ENOENT) {
+		fault_add(l, at, "%s: there is no file %s", what.text, fault_quote(*ret_path).text);
+		r = -EINVAL;
+	}
+	return r;
+}
+
+/* ---- API keys ---- */
+
+static bool key_valid(const char *key)
+{
+	size_t len = strlen(key);
+
+	for (const char *c = key; *c; c++)
+		if (!isascii((unsigned char)*c) || !isgraph((unsigned char)*c))
+			return false;
+	return len >= 1 && len <= CONFIG_KEY_MAX;
+}
+
+/* Takes over `key`. */
+static int take_key(struct load *l, struct place at, const char *what, char *key, const char *from,
+		    const char *name, struct config_secret *ret)
+{
+	if (!key)
+		return -ENOMEM;
+	if (key_valid(key))
+		return secret_set(ret, key, from, name);
+	fault_add(l, at, "%s: not a key (1 to %d ASCII characters without spaces)", what,
+		  CONFIG_KEY_MAX);
+	wipe_free(key);
+	return 0;
+}
+
+static int key_from_file(struct load *l, const struct raw_section *s, struct config_secret *ret)
+{
+	_cleanup_free_ char *path = NULL;
+	char *key = NULL;
+	int r = read_option_file(l, s, "api-key-file", &path, &key);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	return take_key(l, raw_place(s, "api-key-file"), what_of(s, "api-key-file").text, key,
+			"file", path, ret);
+}
+
+static int key_from_credential(struct load *l, const struct raw_section *s,
+			       struct config_secret *ret)
+{
+	struct what what = what_of(s, "api-key-credential");
+	struct place at = raw_place(s, "api-key-credential");
+	const char *name = raw_text(s, "api-key-credential");
+	_cleanup_free_ char *path = NULL;
+	char *key = NULL;
+	int r;
+
+	if (!name)
+		return 0;
+	if (strchr(name, '/') || name[0] == '.') {
+		fault_add(l, at, "%s: %s is not the name of a credential", what.text,
+			  fault_quote(name).text);
+		return 0;
+	}
+	if (!l->env->credentials_directory) {
+		fault_add(l, at,
+			  "%s: there are no credentials: the unit needs LoadCredential=%s:PATH",
+			  what.text, fault_quote(name).text);
+		return 0;
+	}
+	if (asprintf(&path, "%s/%s", l->env->credentials_directory, name) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	r = read_secret(l, at, what.text, path, true, &key);
+	if (r == -ENOENT)
+		fault_add(l, at, "%s: there is no credential %s: the unit needs LoadCredential=",
+			  what.text, fault_quote(name).text);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	return take_key(l, at, what.text, key, "credential", name, ret);
+}
+
+static int key_inline(struct load *l, const struct raw_section *s, struct config_secret *ret)
+{
+	const char *key = raw_text(s, "api-key");
+
+	if (!key)
+		return 0;
+	keys_check_inline(l, s, raw_find(s, "api-key"));
+	return take_key(l, raw_place(s, "api-key"), what_of(s, "api-key").text, strdup(key),
+			"the configuration file", "", ret);
+}
+
+/* ---- the environment ---- */
+
+/* Where auth.ini is; `ret_named`: somebody said so, it has to be there. */
+static int authini_path(struct load *l, char **ret, bool *ret_named)
+{
+	const struct config_env *env = l->env;
+	int r = 0;
+
+	*ret = NULL;
+	*ret_named = env->fireworks_auth_file || env->fireworks_profile;
+	if (env->fireworks_auth_file) {
+		*ret = strdup(env->fireworks_auth_file);
+		return *ret ? 0 : -ENOMEM;
+	}
+	if (!env->home || env->home[0] != '/')
+		return 0;
+	if (env->fireworks_profile &&
+	    (strchr(env->fireworks_profile, '/') || env->fireworks_profile[0] == '.')) {
+		fault_add(l, NOWHERE, "$FIREWORKS_PROFILE: %s is not the name of a profile",
+			  fault_quote(env->fireworks_profile).text);
+		return 0;
+	}
+	if (env->fireworks_profile)
+		r = asprintf(ret, "%s/.fireworks/profiles/%s/auth.ini", env->home,
+			     env->fireworks_profile);
+	else
+		r = asprintf(ret, "%s/.fireworks/auth.ini", env->home);
+	if (r < 0)
+		*ret = NULL;
+	return r < 0 ? -ENOMEM : 0;
+}
+
+/* Reads auth.ini once a run. */
+static int authini_load(struct load *l)
+{
+	bool named;
+	int r;
+
+	if (l->authini.read)
+		return 0;
+	l->authini.read = true;
+	r = authini_path(l, &l->authini.path, &named);
+	if (r < 0 || !l->authini.path)
+		return r;
+	r = read_secret(l, NOWHERE, "auth.ini", l->authini.path, false, &l->authini.text);
+	if (r == -ENOENT && named)
+		fault_add(l, NOWHERE, "auth.ini: there is no file %s",
+			  fault_quote(l->authini.path).text);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	l->authini.size = strlen(l->authini.text);
+	authini_read(l->authini.text, &l->authini.key, &l->authini.account);
+	return 0;
+}
+
+/* An empty variable is as good as none. */
+static const char *env_key(const struct load *l)
+{
+	const char *key = l->env->fireworks_api_key;
+
+	return key && key[strspn(key, BLANK)] ? key + strspn(key, BLANK) : NULL;
+}
+
+int keys_env_has_key(struct load *l)
+{
+	int r;
+
+	if (env_key(l))
+		return 1;
+	r = authini_load(l);
+	return r < 0 ? r : l->authini.key != NULL;
+}
+
+int keys_env_account_id(struct load *l, char **ret)
+{
+	const char *id = l->env->fireworks_account_id, *from = "$FIREWORKS_ACCOUNT_ID";
+	int r;
+
+	*ret = NULL;
+	if (!id || !*id) {
+		r = authini_load(l);
+		if (r < 0)
+			return r;
+		id = l->authini.account;
+		from = "auth.ini";
+	}
+	if (!id)
+		return 0;
+	if (strncmp(id, "accounts/", 9) == 0)
+		id += 9;
+	if (!name_id_valid(id)) {
+		fault_add(l, NOWHERE, "%s: %s is not an account id (1 to 63 of a-z, 0-9 and -)",
+			  from, fault_quote(id).text);
+		return 0;
+	}
+	*ret = strdup(id);
+	return *ret ? 0 : -ENOMEM;
+}
+
+static int key_from_env(struct load *l, const struct raw_section *s, struct config_secret *ret)
+{
+	const char *key = env_key(l);
+	int r;
+
+	if (key) {
+		char *copy = strdup(key);
+		size_t len = copy ? strlen(copy) : 0;
+
+		while (len > 0 && strchr(BLANK, copy[len - 1]))
+			copy[--len] = '\0';
+		return take_key(l, NOWHERE, "$FIREWORKS_API_KEY", copy, "$FIREWORKS_API_KEY", "",
+				ret);
+	}
+	r = authini_load(l);
+	if (r < 0)
+		return r;
+	if (l->authini.key)
+		return take_key(l, NOWHERE, "auth.ini", strdup(l->authini.key), "auth.ini",
+				l->authini.path, ret);
+	if (!l->authini.text) /* a file without a key is reported like none */
+		fault_add(l, s->at,
+			  "%s has no key: give it api-key-file, or set $FIREWORKS_API_KEY",
+			  fault_section(s).text);
+	else
+		fault_add(l, s->at, "%s has no key, and neither has %s", fault_section(s).text,
+			  l->authini.path);
+	return 0;
+}
+
+static const struct key_source {
+	const char *option;
+	int (*read)(struct load *l, const struct raw_section *s, struct config_secret *ret);
+} key_sources[] = {
+	{"api-key-file", key_from_file},
+	{"api-key-credential", key_from_credential},
+	{"api-key", key_inline},
+};
+
+int keys_account(struct load *l, const struct raw_section *s, struct config_account *a)
+{
+	const struct key_source *source = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(key_sources); i++) {
+		const struct raw_option *o = raw_find(s, key_sources[i].option);
+
+		if (o && source)
+			fault_add(l, o->at, "'%s'%s: '%s' is given already", o->spec->name,
+				  fault_in_section(s).text, source->option);
+		else if (o)
+			source = &key_sources[i];
+	}
+	return source ? source->read(l, s, &a->api_key) : key_from_env(l, s, &a->api_key);
+}
+
+/* ---- webhooks ---- */
+
+static int take_url(struct load *l, const struct raw_section *s, const char *option, char *url,
+		    const char *from, const char *name, struct config_notifier *n)
+{
+	const struct raw_option *o = raw_find(s, option);
+	struct place at = raw_place(s, option);
+	const char *why;
+	struct url u;
+
+	if (!url)
+		return -ENOMEM;
+	if (url_parse(url, &u, &why) < 0) {
+		fault_add(l, at, "'%s'%s: %s", option, fault_in_section(s).text, why);
+		wipe_free(url);
+		return 0;
+	}
+	if (!u.https && !u.loopback && !n->allow_http)
+		fault_add(l, at,
+			  "'%s'%s: http:// is for this machine only; use https://, or set "
+			  "allow-http = true",
+			  option, fault_in_section(s).text);
+	if (strcmp(option, "url") == 0 && !u.loopback)
+		keys_check_inline(l, s, o);
+	n->url_host = strdup(u.host);
+	if (!n->url_host) {
+		wipe_free(url);
+		return -ENOMEM;
+	}
+	return secret_set(&n->url, url, from, name);
+}
+
+static int read_url(struct load *l, const struct raw_section *s, struct config_notifier *n)
+{
+	const struct raw_option *url = raw_find(s, "url"), *file = raw_find(s, "url-file");
+	_cleanup_free_ char *path = NULL;
+	char *text = NULL;
+	int r;
+
+	if (!url && !file) {
+		fault_add(l, s->at, "%s needs 'url-file' or 'url'", fault_section(s).text);
+		return 0;
+	}
+	if (url && file) {
+		fault_add(l, url->at.line > file->at.line ? url->at : file->at,
+			  "%s has both 'url' and 'url-file'", fault_section(s).text);
+		return 0;
+	}
+	if (url) {
+		const char *inl = raw_text(s, "url");
+
+		return inl ? take_url(l, s, "url", strdup(inl), "the configuration file", "", n)
+			   : 0;
+	}
+	r = read_option_file(l, s, "url-file", &path, &text);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	return take_url(l, s, "url-file", text, "file", path, n);
+}
+
+/* "whsec_" and base64 with its padding. */
+static bool signing_valid(const char *line)
+{
+	size_t len, n;
+
+	if (strncmp(line, "whsec_", 6) != 0)
+		return false;
+	line += 6;
+	len = strlen(line);
+	n = strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+	return len >= 4 && len % 4 == 0 && n >= len - 2 && strspn(line + n, "=") == len - n;
+}
+
+static int read_signing(struct load *l, const struct raw_section *s, struct config_notifier *n)
+{
+	struct place at = raw_place(s, "secret-file");
+	_cleanup_free_ char *path = NULL;
+	char *text = NULL, *copy, *line, *rest, *out;
+	size_t lines = 0;
+	bool valid = true;
+	int r;
+
+	if (!raw_find(s, "secret-file"))
+		return 0;
+	r = read_option_file(l, s, "secret-file", &path, &text);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	copy = strdup(text);
+	if (!copy) {
+		wipe_free(text);
+		return -ENOMEM;
+	}
+	/* `text` becomes the lines without the blanks around them */
+	out = text;
+	for (rest = copy; (line = strsep(&rest, "\n"));) {
+		size_t len;
+
+		line += strspn(line, BLANK);
+		len = strcspn(line, BLANK);
+		if (len == 0)
+			continue;
+		valid &= line[len + strspn(line + len, BLANK)] == '\0';
+		line[len] = '\0';
+		valid &= signing_valid(line);
+		if (lines++ > 0)
+			*out++ = '\n';
+		memmove(out, line, len + 1);
+		out += len;
+	}
+	explicit_bzero(copy, strlen(text));
+	free(copy);
+	if (valid && (lines == 1 || lines == 2))
+		return secret_set(&n->signing, text, "file", path);
+	wipe_free(text);
+	fault_add(l, at, "'secret-file'%s: %s does not hold one or two lines of whsec_ and base64",
+		  fault_in_section(s).text, path);
+	return 0;
+}
+
+int keys_notifier(struct load *l, const struct raw_section *s, struct config_notifier *n)
+{
+	int r = read_url(l, s, n);
+
+	return r < 0 ? r : read_signing(l, s, n);
+}
