@@ -364,3 +364,46 @@ Test(config, references)
 	cr_expect_str_eq(f.config->accounts[0].name, "a");
 	cr_expect_null(config_unref(NULL));
 }
+
+static void replace(char *line, size_t size, const char *what, const char *with)
+{
+	char *at = strstr(line, what), rest[512];
+
+	if (!at)
+		return;
+	snprintf(rest, sizeof(rest), "%s", at + strlen(what));
+	snprintf(at, size - (size_t)(at - line), "%s%s", with, rest);
+}
+
+/* The installed example: as it is, and with every line in force. */
+Test(config, installed_example)
+{
+	static const char *const stand_ins[][2] = {
+		{"/etc/tunewatch/acme.key", "@/key"},
+		{"/etc/tunewatch/slack.url", "@/url"},
+		{"/usr/local/bin/deploy-model", "@/hook"},
+	};
+	const char *top = getenv("top_srcdir");
+	struct buf whole = BUF_INIT(1 << 20), live = BUF_INIT(1 << 20);
+	char text[512];
+	FILE *in;
+
+	snprintf(text, sizeof(text), "%s/conf/tunewatch.conf", top ? top : "..");
+	in = fopen(text, "r");
+	cr_assert(in, "%s: %m", text);
+	while (fgets(text, sizeof(text), in)) {
+		cr_assert(buf_puts(&whole, text) == 0);
+		if (text[0] != '#' || strchr(" \n", text[1]))
+			continue;
+		for (size_t i = 0; i < ARRAY_LEN(stand_ins); i++)
+			replace(text, sizeof(text), stand_ins[i][0], stand_ins[i][1]);
+		cr_assert(buf_puts(&live, text + 1) == 0);
+	}
+	fclose(in);
+	good(buf_str(&whole));
+	good(buf_str(&live));
+	cr_expect_eq(f.config->n_notifiers, 3);
+	cr_expect_str_eq(f.config->accounts[0].name, "acme");
+	buf_done(&whole);
+	buf_done(&live);
+}
