@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "config/config.h"
 #include "store/store.h"
 
@@ -29,6 +30,8 @@ struct verdict_result {
 /* Called exactly once, on the loop, never inside the call that started the delivery. */
 typedef void (*verdict_fn)(void *user, const struct verdict_result *result);
 
+struct http;
+struct journal;
 struct notifier;
 struct notifier_call; /* a delivery under way */
 
@@ -40,7 +43,11 @@ struct notifier_delivery {
 /* What a notifier may use. Borrowed, outlives every notifier. */
 struct notifier_env {
 	uv_loop_t *loop;
-	struct http *http; /* the multi handle of the webhooks */
+	struct http *http;       /* the multi handle of the webhooks */
+	struct journal *journal; /* the one of the program */
+	/* A line for the daemon's log: what a hook says; an event, where there is no other log. */
+	void (*log)(void *user, enum log_level level, const char *line);
+	void *log_user;
 };
 
 /* One row a type. A notifier begins with `struct notifier`. */
@@ -48,7 +55,7 @@ struct notifier_type_info {
 	const char *name;
 	int (*new)(const struct notifier_env *env, const struct config_notifier *config,
 		   struct notifier **ret, struct error *ret_e);
-	/* 0 and later the callback, or negative and no callback. */
+	/* 0 and later the callback; or negative, as if VERDICT_RETRY, and no callback. */
 	int (*deliver)(struct notifier *n, const struct notifier_delivery *d, verdict_fn fn,
 		       void *user, struct notifier_call **ret);
 	void (*cancel)(struct notifier *n, struct notifier_call *call);
@@ -61,7 +68,10 @@ struct notifier {
 	const struct config_notifier *config; /* borrowed: the owner holds the config */
 };
 
-/* registry.c: the table of types, and the calls through it. */
+/*
+ * registry.c: the table of types, and the calls through it. notifier_new() fails with -ENOTSUP, and a
+ * sentence, for what this version cannot do.
+ */
 int notifier_new(const struct notifier_env *env, const struct config_notifier *config,
 		 struct notifier **ret, struct error *ret_e);
 int notifier_deliver(struct notifier *n, const struct notifier_delivery *d, verdict_fn fn,

@@ -1,0 +1,51 @@
+/* The table of notifier types, and the calls through it. */
+#include "base/macro.h"
+#include "notify/exec.h"
+#include "notify/notifier.h"
+#include "notify/syslog.h"
+#include "notify/webhook.h"
+
+static const struct notifier_type_info *const types[NOTIFIER_TYPE_COUNT_] = {
+	[NOTIFIER_SYSLOG] = &notifier_syslog,
+	[NOTIFIER_WEBHOOK] = &notifier_webhook,
+	[NOTIFIER_EXEC] = &notifier_exec,
+};
+
+int notifier_new(const struct notifier_env *env, const struct config_notifier *config,
+		 struct notifier **ret, struct error *ret_e)
+{
+	const struct notifier_type_info *info = types[config->type];
+	struct notifier *n;
+	int r;
+
+	r = info->new (env, config, &n, ret_e);
+	if (r < 0)
+		return error_prefix(ret_e, r, "notifier \"%s\"", config->name);
+	n->info = info;
+	n->config = config;
+	*ret = n;
+	return 0;
+}
+
+int notifier_deliver(struct notifier *n, const struct notifier_delivery *d, verdict_fn fn,
+		     void *user, struct notifier_call **ret)
+{
+	return n->info->deliver(n, d, fn, user, ret);
+}
+
+void notifier_cancel(struct notifier *n, struct notifier_call *call)
+{
+	n->info->cancel(n, call);
+}
+
+unsigned notifier_max_parallel(const struct notifier *n)
+{
+	return n->info->max_parallel(n);
+}
+
+struct notifier *notifier_free(struct notifier *n)
+{
+	if (n)
+		n->info->free(n);
+	return NULL;
+}

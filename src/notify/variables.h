@@ -1,0 +1,22 @@
+/*
+ * The TUNEWATCH_* names under which the journal and hooks get the fields of an event.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "codec/event_json.h"
+
+#define VARIABLE_COUNT 22
+
+struct variable {
+	const char *name;
+	enum event_field field;
+	bool hook; /* also in the environment of hooks; the journal gets all */
+};
+
+extern const struct variable variables[VARIABLE_COUNT];
+
+/* Beside them: which try of the delivery this is, from 1. */
+#define VARIABLE_DELIVERY_TRY "TUNEWATCH_DELIVERY_TRY"
+#define VARIABLE_NUMBER_MAX   12 /* bytes of an unsigned in decimal, with the NUL */
