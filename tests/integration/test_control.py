@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+"""The first control socket: GET /v1/status, /v1/jobs, /healthz; and `tunewatch status`."""
+
+import json
+import re
+import socket
+
+from harness import (
+    CLIENT, Config, Daemon, UnixConnection, events, name_of, run_program, settle, setup, tap,
+)
+
+JOBS = {"jobs": [
+    {"kind": "sft", "id": "abc", "displayName": "Support replies", "state": "RUNNING",
+     "progress": {"percent": 42, "epoch": 1}, "status": "step 420"},
+    {"kind": "rft", "id": "def", "displayName": "Größe \u202ex\x1b[31m", "state": "ROLLOUT"},
+    {"kind": "dpo", "id": "ghi", "state": "FAILED",
+     "status": {"code": "INTERNAL", "message": "Internal error"}},
+    {"kind": "ft", "id": "0123456789abcdef0123456789abcdef", "state": "COMPLETED"},
+]}
+KNOWN = [name_of(job["kind"], job["id"]) for job in JOBS["jobs"]]
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+
+
+def ready(t, document=None, **options):
+    sim, hook, daemon = setup(t, document or JOBS, **options)
+    daemon.wait_known(*(KNOWN if document is None else ()))
+    return sim, hook, daemon
+
+
+@tap.test()
+def status(t):
+    _, _, daemon = ready(t)
+    document = daemon.get("/v1/status")
+    t.check(re.fullmatch(r"\d+\.\d+\.\d+\S*", document["version"]), document["version"])
+    account = document["accounts"][0]
+    t.equal((len(document["accounts"]), account["name"]), (1, "acme"))
+    notifier = document["notifiers"][0]
+    t.equal((notifier["name"], notifier["type"]), ("web", "webhook"))
+    t.check("SIMSECRET" not in json.dumps(document), "a secret")
+
+
+@tap.test()
+def jobs(t):
+    sim, _, daemon = ready(t)
+    by_name = daemon.jobs()
+    t.equal(set(by_name), set(KNOWN))
+    job = by_name[name_of("sft", "abc")]
+    wanted = {"account": "acme", "kind": "sft", "id": "abc", "displayName": "Support replies",
+              "state": "JOB_STATE_RUNNING", "phase": "running", "attempt": 1,
+              "status": {"code": "OK", "message": "step 420"},
+              "progress": {**dict.fromkeys(events.PROGRESS, 0), "percent": 42, "epoch": 1}}
+    t.equal({key: job.get(key) for key in wanted}, wanted)
+    t.check(TIME.fullmatch(job["lastPoll"]) and TIME.fullmatch(job["nextPoll"]),
+            f"polls: {job.get('lastPoll')} {job.get('nextPoll')}")
+    t.equal(by_name[name_of("rft", "def")]["state"], "JOB_STATE_ROLLOUT", "the raw state")
+    t.equal({job["phase"] for job in by_name.values()}, {"running", "failed", "succeeded"})
+    sim.set("sft", "abc", state="COMPLETED", progress=None)
+    t.wait(lambda: daemon.job("sft", "abc")["phase"] == "succeeded", 10, "the new phase")
+    t.equal(daemon.job("sft", "abc")["progress"], None)
+
+
+@tap.test()
+def a_single_job(t):
+    _, _, daemon = ready(t)
+    job = daemon.get("/v1/jobs/acme/sft/abc")
+    t.equal(job.get("name"), name_of("sft", "abc"))
+    for path in ("/v1/jobs/acme/sft/nothing", "/v1/jobs/acme/blue/abc", "/v1/jobs/nobody/sft/abc"):
+        error = daemon.get(path, 404)["error"]
+        t.check(error["code"] and error["message"], path)
+
+
+@tap.test()
+def errors_have_one_shape(t):
+    _, _, daemon = ready(t)
+    for method, path, wanted in (
+            ("GET", "/", 404), ("GET", "/v2/jobs", 404), ("GET", "/v1/job", 404),
+            ("GET", "/v1/status/", 404), ("POST", "/v1/status", 405), ("DELETE", "/healthz", 405)):
+        status_, headers, body = daemon.request(path, method)
+        t.equal(status_, wanted, f"{method} {path}")
+        t.check("json" in headers["Content-Type"], f"{method} {path}: {headers['Content-Type']}")
+        error = json.loads(body)["error"]
+        t.equal(error.keys(), {"code", "message"}, f"{method} {path}")
+    t.equal(daemon.request("/v1/jobs?x=1")[0], 200, "a query is no reason to fail")
+
+
+@tap.test()
+def health(t):
+    sim, hook, daemon = ready(t)
+    t.equal(daemon.get("/healthz")["status"], "ok")
+    sim.fault("503")
+    hook.wait(1, types="watcher.degraded")
+    document = daemon.get("/healthz", 503)
+    t.check(document["reasons"] and "acme" in str(document["reasons"]), document)
+    account = daemon.get("/v1/status")["accounts"][0]
+    t.check("server" in json.dumps(account), f"the class of the trouble: {account}")
+    sim.clear()
+    hook.wait(1, types="watcher.restored", timeout=30)
+    t.equal(daemon.get("/healthz")["status"], "ok")
+
+
+@tap.test()
+def many_clients_and_rude_ones(t):
+    sim, hook, daemon = ready(t)
+    rude = []
+    for bytes_ in (b"", b"GET", b"\0\xff" * 100, b"GET / HTTP/9.9\r\n\r\n", b"X" * 100000,
+                   b"GET /v1/jobs HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n"):
+        client = socket.socket(socket.AF_UNIX)
+        t.defer(client.close)
+        client.connect(daemon.config.socket)
+        client.settimeout(1)
+        try:
+            client.sendall(bytes_)
+        except OSError:
+            pass  # it may well hang up
+        rude.append(client)
+    for _ in range(50):
+        t.equal(daemon.request("/v1/jobs")[0], 200)
+    connection = UnixConnection(daemon.config.socket, 5)
+    for _ in range(20):
+        connection.request("GET", "/healthz")
+        t.equal(connection.getresponse().read().count(b"ok"), 1, "keep-alive")
+    connection.close()
+    sim.set("sft", "abc", state="COMPLETED")
+    hook.wait(1)
+
+
+@tap.test()
+def ten_thousand_jobs_are_told(t):
+    sim, _, daemon = setup(t, {"generate": [
+        {"kind": "sft", "count": 10000, "states": {"COMPLETED": 1}}]}, {"kinds": ["sft"]})
+    t.wait(lambda: len(daemon.get("/v1/jobs")["jobs"]) == 10000, 40, "all jobs to be known")
+    settle(sim)
+    result = daemon.client("--json", "status")
+    t.equal((result.code, len(json.loads(result.out)["jobs"])), (0, 10000))
+
+
+@tap.test()
+def the_client_prints_a_table(t):
+    _, _, daemon = ready(t)
+    result = daemon.client("status")
+    t.equal((result.code, result.err), (0, ""))
+    t.check("\x1b" not in result.out, "colour, or a job's own escape, off a terminal")
+    lines = result.out.splitlines()
+    t.equal(len(lines), 5, "a heading and four jobs")
+    line = next(line for line in lines if "sft/abc" in line)
+    for word in ("Support replies", "running", "42"):
+        t.check(word in line, f"{word!r} is not in {line!r}")
+    line = next(line for line in lines if "rft/def" in line)
+    t.check("ROLLOUT" in line, f"the raw state, where it says more: {line!r}")
+    t.check("failed" in next(line for line in lines if "dpo/ghi" in line), result.out)
+    t.check("SIMSECRET" not in result.out, "a secret")
+
+
+@tap.test()
+def the_client_shows_named_jobs(t):
+    _, _, daemon = ready(t)
+    for form in ("sft/abc", "acme/sft/abc", name_of("sft", "abc")):
+        result = daemon.client("status", form)
+        t.equal(result.code, 0, form)
+        t.check("sft/abc" in result.out and "dpo/ghi" not in result.out, f"{form}: {result.out}")
+    result = daemon.client("status", "sft/nothing")
+    t.check(result.code != 0 and "nothing" in result.err, f"{result.code}: {result.err}")
+    t.equal(daemon.client("status", "not a job").code, 64)
+
+
+@tap.test()
+def the_client_prints_json(t):
+    _, _, daemon = ready(t)
+    result = daemon.client("--json", "status")
+    t.equal((result.code, result.err), (0, ""))
+    by_name = {job["name"]: job for job in json.loads(result.out)["jobs"]}
+    t.equal({name: (job["state"], job["phase"]) for name, job in by_name.items()}, {
+        name_of("sft", "abc"): ("JOB_STATE_RUNNING", "running"),
+        name_of("rft", "def"): ("JOB_STATE_ROLLOUT", "running"),
+        name_of("dpo", "ghi"): ("JOB_STATE_FAILED", "failed"),
+        KNOWN[3]: ("COMPLETED", "succeeded")})
+
+
+@tap.test()
+def the_client_without_a_daemon_is_69(t):
+    for args in (["status"], ["--json", "status"]):
+        result = run_program(t, [*CLIENT, "--socket", t.path("nothing.sock"), *args])
+        t.equal(result.code, 69, args)
+        t.check("nothing.sock" in result.err and not result.out, f"{result.err!r} {result.out!r}")
+    _, _, daemon = ready(t)
+    daemon.kill()
+    t.equal(daemon.client("status").code, 69, "the socket of a dead daemon")
+    daemon.start()
+
+
+@tap.test()
+def the_client_used_wrongly_is_64(t):
+    for args in ([], ["dance"], ["--bogus", "status"], ["--socket"], ["status", "--bogus"]):
+        result = run_program(t, [*CLIENT, *args])
+        t.equal(result.code, 64, args)
+        t.check(result.err, f"{args}: not a word")
+    for args in (["--help"], ["--version"], ["version"]):
+        result = run_program(t, [*CLIENT, *args])
+        t.check(result.code == 0 and "tunewatch" in result.out,
+                f"{args}: {result.code} {result.out!r}")
+
+
+@tap.test()
+def a_job_that_was_never_seen_is_told_as_such(t):
+    _, _, daemon = setup(t, {"jobs": []}, {"jobs": ["sft/missing"]})
+    job = t.wait(lambda: daemon.job("sft", "missing"), 10, "the named job")
+    t.check(not job["phase"] or job["phase"] == "unknown", job)
+    t.equal(daemon.client("status").code, 0)
+
+
+@tap.test()
+def the_socket_is_where_the_configuration_says(t):
+    config = Config(t, control_socket=t.path("deep", "er", "c.sock")).account("http://127.0.0.1:1")
+    config.socket = t.path("deep", "er", "c.sock")
+    daemon = Daemon(t, config.watch())
+    t.equal(daemon.request("/v1/status")[0], 200)
+    t.equal(daemon.client("status").code, 0)
+
+
+if __name__ == "__main__":
+    tap.main()
