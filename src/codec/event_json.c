@@ -60,14 +60,8 @@ static bool add_changed(struct json_object *data, unsigned changed)
 	bool ok = json_util_add(data, "changed", names);
 
 	for (size_t i = 0; ok && i < ARRAY_LEN(change_names); i++) {
-		struct json_object *name;
-
-		if (!(changed & change_names[i].change))
-			continue;
-		name = json_object_new_string(change_names[i].name);
-		ok = name && json_object_array_add(names, name) == 0;
-		if (!ok)
-			json_object_put(name);
+		if (changed & change_names[i].change)
+			ok = json_util_append_text(names, change_names[i].name);
 	}
 	return ok;
 }

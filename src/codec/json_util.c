@@ -167,18 +167,37 @@ bool json_util_add_null(struct json_object *object, const char *key)
 	return add(object, key, NULL);
 }
 
-bool json_util_add_text(struct json_object *object, const char *key, const char *s)
+/* NULL: out of memory. What is not UTF-8 is cleaned. */
+static struct json_object *new_text(const char *s)
 {
 	_cleanup_free_ char *clean = NULL;
 
 	if (!text_is_utf8(s)) {
 		clean = strdup(s);
 		if (!clean)
-			return false;
+			return NULL;
 		text_clean(clean);
 		s = clean;
 	}
-	return json_util_add(object, key, json_object_new_string(s));
+	return json_object_new_string(s);
+}
+
+bool json_util_add_text(struct json_object *object, const char *key, const char *s)
+{
+	return json_util_add(object, key, new_text(s));
+}
+
+bool json_util_append(struct json_object *array, struct json_object *v)
+{
+	if (v && json_object_array_add(array, v) == 0)
+		return true;
+	json_object_put(v);
+	return false;
+}
+
+bool json_util_append_text(struct json_object *array, const char *s)
+{
+	return json_util_append(array, new_text(s));
 }
 
 bool json_util_add_uint(struct json_object *object, const char *key, uint64_t v)

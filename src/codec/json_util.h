@@ -60,5 +60,9 @@ bool json_util_add_text(struct json_object *object, const char *key, const char 
 bool json_util_add_uint(struct json_object *object, const char *key, uint64_t v);
 bool json_util_add_int(struct json_object *object, const char *key, int64_t v);
 
+/* Appends to an array. */
+bool json_util_append(struct json_object *array, struct json_object *v); /* owns v */
+bool json_util_append_text(struct json_object *array, const char *s);
+
 /* Adds a new, empty object and gives a view of it; NULL when memory is out. */
 struct json_object *json_util_add_object(struct json_object *object, const char *key);

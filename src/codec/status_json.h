@@ -69,7 +69,12 @@ struct status_view {
 /* One document: {"version":…,"accounts":[…],…}. 0, -ENOMEM, -EMSGSIZE. */
 int status_json_format(const struct status_view *v, struct buf *b);
 
-/* {"jobs":[ … ]}: begin, one job a call, end. */
+/*
+ * {"jobs":[ … ]}: begin, one job a call, end. Only one job is ever a tree of json-c; a call that fails
+ * has appended nothing.
+ */
+#define STATUS_JSON_JOBS_HEAD "{\"jobs\":["
+#define STATUS_JSON_JOBS_TAIL "]}"
 int status_json_jobs_begin(struct buf *b);
 int status_json_job(const struct job_view *v, struct buf *b);
 int status_json_jobs_end(struct buf *b);
@@ -80,9 +85,14 @@ int status_json_error(const char *code, const char *message, struct buf *b);
 /* {"status":"ok"} or {"status":"failing","reasons":["…"]} */
 int status_json_health(const char *const *reasons, size_t n, struct buf *b);
 
-/* Reads what status_json_job() wrote; calls `fn` for each job. 0, -EBADMSG, -ENOMEM, or fn's. */
-int status_json_parse_jobs(const char *body, size_t len,
-			   int (*fn)(void *user, const struct job_view *v), void *user);
+typedef int (*status_json_fn)(void *user, const struct job_view *v);
 
-/* The message in an error document, or "". */
+/*
+ * Reads what status_json_job() wrote; calls `fn` for each job, with views that live in the call.
+ * Jobs before a malformed one have been called by then. 0, -EBADMSG, -ENOMEM, or fn's first
+ * negative value.
+ */
+int status_json_parse_jobs(const char *body, size_t len, status_json_fn fn, void *user);
+
+/* The message in an error document, fit to be shown, or "". `size` is not 0. */
 void status_json_parse_error(const char *body, size_t len, char *ret, size_t size);

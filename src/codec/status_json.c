@@ -1,0 +1,225 @@
+/* What the control socket tells, as JSON. */
+#include "codec/status_json.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "codec/json_util.h"
+
+static bool add_bool(struct json_object *object, const char *key, bool v)
+{
+	return json_util_add(object, key, json_object_new_boolean(v));
+}
+
+/* For texts of which an empty one is none. */
+static bool add_text_or_null(struct json_object *object, const char *key, const char *s)
+{
+	return *s ? json_util_add_text(object, key, s) : json_util_add_null(object, key);
+}
+
+static bool add_time(struct json_object *object, const char *key, int64_t real_us)
+{
+	char text[CLOCK_RFC3339_MAX];
+
+	if (real_us == 0)
+		return json_util_add_null(object, key);
+	clock_format_rfc3339(real_us, text);
+	return json_util_add_text(object, key, text);
+}
+
+static struct json_object *add_array(struct json_object *object, const char *key)
+{
+	struct json_object *v = json_object_new_array();
+
+	return json_util_add(object, key, v) ? v : NULL;
+}
+
+/* Appends a new, empty object and gives a view of it; NULL when memory is out. */
+static struct json_object *append_object(struct json_object *array)
+{
+	struct json_object *v = json_object_new_object();
+
+	return json_util_append(array, v) ? v : NULL;
+}
+
+/* Writes a tree that was built (`ok`), after a separator, in one step: all of it or nothing. */
+static int write_tree(struct json_object *tree, bool ok, const char *before, struct buf *b)
+{
+	const char *text = NULL;
+
+	if (ok)
+		text = json_object_to_json_string_ext(tree, JSON_C_TO_STRING_PLAIN |
+								    JSON_C_TO_STRING_NOSLASHESCAPE);
+	return text ? buf_printf(b, "%s%s", before, text) : -ENOMEM;
+}
+
+static bool add_account(struct json_object *o, const struct account_view *a)
+{
+	return o && json_util_add_text(o, "name", a->name) &&
+	       json_util_add_text(o, "account", a->account) &&
+	       json_util_add_text(o, "endpoint", a->endpoint) &&
+	       add_bool(o, "inSight", a->in_sight) && add_bool(o, "degraded", a->degraded) &&
+	       add_text_or_null(o, "trouble", a->trouble) &&
+	       add_text_or_null(o, "lastError", a->last_error) &&
+	       add_time(o, "outSince", a->out_since_us) &&
+	       json_util_add_uint(o, "requestsPerMinute", a->requests_per_minute) &&
+	       json_util_add_uint(o, "requests", a->requests) &&
+	       json_util_add_uint(o, "failures", a->failures) &&
+	       json_util_add_uint(o, "jobs", a->jobs);
+}
+
+static bool add_notifier(struct json_object *o, const struct notifier_view *n)
+{
+	return o && json_util_add_text(o, "name", n->name) &&
+	       json_util_add_text(o, "type", n->type) && add_bool(o, "off", n->off) &&
+	       json_util_add_uint(o, "pending", n->pending) &&
+	       json_util_add_uint(o, "running", n->running) &&
+	       json_util_add_uint(o, "delivered", n->delivered) &&
+	       json_util_add_uint(o, "retried", n->retried) &&
+	       json_util_add_uint(o, "dead", n->dead) &&
+	       add_text_or_null(o, "lastError", n->last_error);
+}
+
+static bool add_job_counts(struct json_object *doc, const size_t by_phase[PHASE_COUNT_])
+{
+	struct json_object *jobs = json_util_add_object(doc, "jobs"), *phases;
+	size_t total = 0;
+	bool ok;
+
+	for (int p = 0; p < PHASE_COUNT_; p++)
+		total += by_phase[p];
+	if (!jobs || !json_util_add_uint(jobs, "total", total))
+		return false;
+	phases = json_util_add_object(jobs, "byPhase");
+	ok = phases;
+	for (int p = 0; ok && p < PHASE_COUNT_; p++)
+		ok = json_util_add_uint(phases, phase_name(p), by_phase[p]);
+	return ok;
+}
+
+static bool add_store(struct json_object *doc, const struct status_view *v)
+{
+	struct json_object *store = json_util_add_object(doc, "store");
+
+	return store && add_bool(store, "failing", v->store_failing) &&
+	       add_text_or_null(store, "error", v->store_error) &&
+	       json_util_add_uint(store, "waiting", v->store_waiting);
+}
+
+static bool add_status(struct json_object *doc, const struct status_view *v)
+{
+	int64_t uptime_us =
+		MAX(v->now_us - v->started_us, 0); /* the clock may have been set back */
+	struct json_object *list;
+	bool ok;
+
+	ok = json_util_add_text(doc, "version", v->version) &&
+	     json_util_add_int(doc, "pid", v->pid) && add_time(doc, "time", v->now_us) &&
+	     add_time(doc, "startTime", v->started_us) &&
+	     json_util_add_int(doc, "uptimeSeconds", uptime_us / US_PER_S);
+	list = ok ? add_array(doc, "accounts") : NULL;
+	ok = list;
+	for (size_t i = 0; ok && i < v->n_accounts; i++)
+		ok = add_account(append_object(list), &v->accounts[i]);
+	list = ok ? add_array(doc, "notifiers") : NULL;
+	ok = list;
+	for (size_t i = 0; ok && i < v->n_notifiers; i++)
+		ok = add_notifier(append_object(list), &v->notifiers[i]);
+	return ok && add_job_counts(doc, v->jobs_by_phase) && add_store(doc, v) &&
+	       add_text_or_null(doc, "configurationError", v->configuration_error);
+}
+
+int status_json_format(const struct status_view *v, struct buf *b)
+{
+	_cleanup_json_ struct json_object *doc = json_object_new_object();
+
+	return write_tree(doc, doc && add_status(doc, v), "", b);
+}
+
+static bool add_progress(struct json_object *job, const struct progress *p)
+{
+	struct json_object *progress;
+	bool ok;
+
+	if (!p->given)
+		return json_util_add_null(job, "progress");
+	progress = json_util_add_object(job, "progress");
+	ok = progress;
+	for (int i = 0; ok && i < PROGRESS_COUNT_; i++)
+		ok = json_util_add_int(progress, progress_names[i], p->values[i]);
+	return ok;
+}
+
+static bool add_job_status(struct json_object *job, const struct job_view *v)
+{
+	struct json_object *status = json_util_add_object(job, "status");
+
+	return status && json_util_add_text(status, "code", v->text[TEXT_STATUS_CODE]) &&
+	       json_util_add_text(status, "message", v->text[TEXT_STATUS_MESSAGE]);
+}
+
+/* In the order of the events' JSON, with the same names. */
+static bool add_job(struct json_object *job, const struct job_view *v)
+{
+	return json_util_add_text(job, "name", v->name) &&
+	       json_util_add_text(job, "account", v->account) &&
+	       json_util_add_text(job, "kind", v->kind) && json_util_add_text(job, "id", v->id) &&
+	       json_util_add_text(job, "displayName", v->text[TEXT_DISPLAY_NAME]) &&
+	       json_util_add_text(job, "baseModel", v->text[TEXT_BASE_MODEL]) &&
+	       json_util_add_text(job, "outputModel", v->text[TEXT_OUTPUT_MODEL]) &&
+	       json_util_add_text(job, "dataset", v->text[TEXT_DATASET]) &&
+	       json_util_add_text(job, "createTime", v->text[TEXT_CREATE_TIME]) &&
+	       json_util_add_text(job, "completedTime", v->text[TEXT_COMPLETED_TIME]) &&
+	       json_util_add_text(job, "state", v->text[TEXT_STATE]) &&
+	       add_text_or_null(job, "phase", v->phase) && add_job_status(job, v) &&
+	       add_progress(job, &v->progress) && json_util_add_uint(job, "attempt", v->attempt) &&
+	       json_util_add_uint(job, "sequence", v->sequence) &&
+	       add_time(job, "phaseSince", v->phase_since_us) &&
+	       add_time(job, "lastPoll", v->last_poll_us) &&
+	       add_time(job, "nextPoll", v->next_poll_us) &&
+	       add_text_or_null(job, "lastError", v->last_error);
+}
+
+int status_json_jobs_begin(struct buf *b)
+{
+	return buf_puts(b, STATUS_JSON_JOBS_HEAD);
+}
+
+int status_json_job(const struct job_view *v, struct buf *b)
+{
+	_cleanup_json_ struct json_object *job = json_object_new_object();
+	bool first = b->len > 0 && b->data[b->len - 1] == '[';
+
+	return write_tree(job, job && add_job(job, v), first ? "" : ",", b);
+}
+
+int status_json_jobs_end(struct buf *b)
+{
+	return buf_puts(b, STATUS_JSON_JOBS_TAIL);
+}
+
+int status_json_error(const char *code, const char *message, struct buf *b)
+{
+	_cleanup_json_ struct json_object *doc = json_object_new_object();
+	struct json_object *error = doc ? json_util_add_object(doc, "error") : NULL;
+
+	return write_tree(doc,
+			  error && json_util_add_text(error, "code", code) &&
+				  json_util_add_text(error, "message", message),
+			  "", b);
+}
+
+int status_json_health(const char *const *reasons, size_t n, struct buf *b)
+{
+	_cleanup_json_ struct json_object *doc = json_object_new_object();
+	struct json_object *list = NULL;
+	bool ok = doc && json_util_add_text(doc, "status", n > 0 ? "failing" : "ok");
+
+	if (ok && n > 0) {
+		list = add_array(doc, "reasons");
+		ok = list;
+	}
+	for (size_t i = 0; ok && i < n; i++)
+		ok = json_util_append_text(list, reasons[i]);
+	return write_tree(doc, ok, "", b);
+}

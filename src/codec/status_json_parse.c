@@ -1,0 +1,167 @@
+/* Reads what the control socket tells, for the command line. */
+#include "codec/status_json.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "codec/json_lint.h"
+#include "codec/json_util.h"
+#include "codec/text.h"
+
+static int read_time(struct json_object *job, const char *key, int64_t *ret_us)
+{
+	const char *text;
+	int r = json_util_text(json_util_member(job, key), &text);
+
+	if (r < 0)
+		return r;
+	if (!*text) {
+		*ret_us = 0;
+		return 0;
+	}
+	return clock_parse_rfc3339(text, ret_us) < 0 ? -EBADMSG : 0;
+}
+
+static int read_uint(struct json_object *job, const char *key, uint64_t max, uint64_t *ret)
+{
+	struct json_object *v = json_util_member(job, key);
+
+	if (!json_object_is_type(v, json_type_int) || json_object_get_int64(v) < 0 ||
+	    json_object_get_uint64(v) > max)
+		return -EBADMSG;
+	*ret = json_object_get_uint64(v);
+	return 0;
+}
+
+static int read_progress(struct json_object *job, struct progress *ret)
+{
+	struct json_object *progress;
+	int r = json_util_object(json_util_member(job, "progress"), &progress);
+
+	if (r < 0)
+		return r;
+	*ret = (struct progress){.given = progress};
+	for (int i = 0; r == 0 && progress && i < PROGRESS_COUNT_; i++)
+		r = json_util_int32(json_util_member(progress, progress_names[i]), &ret->values[i]);
+	return r;
+}
+
+static int read_job(struct json_object *job, struct job_view *v)
+{
+	struct json_object *status;
+	uint64_t attempt;
+	int r = json_util_object(json_util_member(job, "status"), &status);
+	const struct {
+		struct json_object *in;
+		const char *key, **value;
+	} texts[] = {
+		{job, "name", &v->name},
+		{job, "account", &v->account},
+		{job, "kind", &v->kind},
+		{job, "id", &v->id},
+		{job, "displayName", &v->text[TEXT_DISPLAY_NAME]},
+		{job, "baseModel", &v->text[TEXT_BASE_MODEL]},
+		{job, "outputModel", &v->text[TEXT_OUTPUT_MODEL]},
+		{job, "dataset", &v->text[TEXT_DATASET]},
+		{job, "createTime", &v->text[TEXT_CREATE_TIME]},
+		{job, "completedTime", &v->text[TEXT_COMPLETED_TIME]},
+		{job, "state", &v->text[TEXT_STATE]},
+		{job, "phase", &v->phase},
+		{job, "lastError", &v->last_error},
+		{status, "code", &v->text[TEXT_STATUS_CODE]},
+		{status, "message", &v->text[TEXT_STATUS_MESSAGE]},
+	};
+
+	if (r == 0 && !status)
+		r = -EBADMSG;
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(texts); i++)
+		r = json_util_text(json_util_member(texts[i].in, texts[i].key), texts[i].value);
+	if (r == 0)
+		r = read_progress(job, &v->progress);
+	if (r == 0)
+		r = read_uint(job, "attempt", UINT32_MAX, &attempt);
+	if (r == 0)
+		r = read_uint(job, "sequence", UINT64_MAX, &v->sequence);
+	if (r == 0)
+		r = read_time(job, "phaseSince", &v->phase_since_us);
+	if (r == 0)
+		r = read_time(job, "lastPoll", &v->last_poll_us);
+	if (r == 0)
+		r = read_time(job, "nextPoll", &v->next_poll_us);
+	if (r < 0)
+		return r;
+	v->attempt = (uint32_t)attempt;
+	return v->name[0] && v->account[0] && v->kind[0] && v->id[0] ? 0 : -EBADMSG;
+}
+
+/* What the bytes at `p` begin with: moves past it when it is `word`. */
+static bool skip(const char **p, const char *end, const char *word)
+{
+	size_t len = strlen(word);
+
+	if ((size_t)(end - *p) < len || memcmp(*p, word, len) != 0)
+		return false;
+	*p += len;
+	return true;
+}
+
+/* Reads the one job at `*p`, moves past it, and adds its members to the count. */
+static int parse_job(struct json_tokener *tok, const char **p, const char *end, size_t *members,
+		     status_json_fn fn, void *user)
+{
+	_cleanup_json_ struct json_object *job = NULL;
+	struct job_view v;
+	int r;
+
+	json_tokener_reset(tok);
+	job = json_tokener_parse_ex(tok, *p, (int)MIN(end - *p, (ptrdiff_t)INT_MAX));
+	if (json_tokener_get_error(tok) != json_tokener_success ||
+	    !json_object_is_type(job, json_type_object))
+		return -EBADMSG;
+	*p += json_tokener_get_parse_end(tok);
+	*members += json_lint_count(job);
+	r = read_job(job, &v);
+	return r < 0 ? r : fn(user, &v);
+}
+
+int status_json_parse_jobs(const char *body, size_t len, status_json_fn fn, void *user)
+{
+	_cleanup_tokener_ struct json_tokener *tok = json_util_tokener();
+	const char *p = body, *end = body + len, *why;
+	size_t written, read = 1; /* members; "jobs" is one */
+	int r;
+
+	if (!tok)
+		return -ENOMEM;
+	if (json_lint(body, len, &written, &why) < 0 || !skip(&p, end, STATUS_JSON_JOBS_HEAD))
+		return -EBADMSG;
+	/* The tokener gets one job after the other, so that never more than one is in memory. */
+	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8 |
+					    JSON_TOKENER_ALLOW_TRAILING_CHARS);
+	if (p < end && *p == '{')
+		do {
+			r = parse_job(tok, &p, end, &read, fn, user);
+			if (r < 0)
+				return r;
+		} while (skip(&p, end, ","));
+	return skip(&p, end, STATUS_JSON_JOBS_TAIL) && p == end && read == written ? 0 : -EBADMSG;
+}
+
+void status_json_parse_error(const char *body, size_t len, char *ret, size_t size)
+{
+	_cleanup_tokener_ struct json_tokener *tok = json_util_tokener();
+	_cleanup_json_ struct json_object *doc = NULL;
+	struct json_object *error;
+	const char *message;
+
+	ret[0] = '\0';
+	if (!tok || json_util_parse(tok, body, len, &doc, NULL) < 0 ||
+	    json_util_object(json_util_member(doc, "error"), &error) < 0 || !error ||
+	    json_util_text(json_util_member(error, "message"), &message) < 0)
+		return;
+	utf8_snprintf(ret, size, "%s", message);
+	text_clean(ret);
+}

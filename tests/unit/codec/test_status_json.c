@@ -1,0 +1,388 @@
+/* The control socket's documents, there and back. */
+#include "codec/status_json.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "base/clock.h"
+#include "codec/json_util.h"
+#include "support/rand.h"
+
+#define T0 1795156316123000LL /* 2026-11-20T06:31:56.123Z */
+
+static const struct job_view full_job = {
+	.name = "accounts/acme/supervisedFineTuningJobs/abc",
+	.account = "acme",
+	.kind = "sft",
+	.id = "abc",
+	.text = {"JOB_STATE_RUNNING", "OK", "all \"well\"\n", "Näme €", "base", "out/put", "data",
+		 "2026-11-20T06:00:00Z", ""},
+	.phase = "running",
+	.progress = {true, {42, 1, 3, 4, 5, 6, 7, 8, 9, -10}},
+	.attempt = 2,
+	.sequence = UINT64_MAX,
+	.phase_since_us = T0,
+	.last_poll_us = T0 + 1000,
+	.next_poll_us = T0 + 2000,
+	.last_error = "HTTP 503",
+};
+
+static const struct job_view new_job = {
+	.name = "accounts/acme/dpoJobs/new",
+	.account = "acme",
+	.kind = "dpo",
+	.id = "new",
+	.text = {"", "", "", "", "", "", "", "", ""},
+	.phase = "",
+	.last_error = "",
+};
+
+/* Golden: scripts read these names. */
+Test(status_json, jobs_document)
+{
+	static const char want[] =
+		"{\"jobs\":["
+		"{\"name\":\"accounts/acme/supervisedFineTuningJobs/abc\",\"account\":\"acme\","
+		"\"kind\":\"sft\",\"id\":\"abc\",\"displayName\":\"Näme €\",\"baseModel\":\"base\","
+		"\"outputModel\":\"out/put\",\"dataset\":\"data\","
+		"\"createTime\":\"2026-11-20T06:00:00Z\",\"completedTime\":\"\","
+		"\"state\":\"JOB_STATE_RUNNING\",\"phase\":\"running\","
+		"\"status\":{\"code\":\"OK\",\"message\":\"all \\\"well\\\"\\n\"},"
+		"\"progress\":{\"percent\":42,\"epoch\":1,\"totalInputRequests\":3,"
+		"\"totalProcessedRequests\":4,\"successfullyProcessedRequests\":5,"
+		"\"failedRequests\":6,\"outputRows\":7,\"inputTokens\":8,\"outputTokens\":9,"
+		"\"cachedInputTokenCount\":-10},"
+		"\"attempt\":2,\"sequence\":18446744073709551615,"
+		"\"phaseSince\":\"2026-11-20T06:31:56.123Z\","
+		"\"lastPoll\":\"2026-11-20T06:31:56.124Z\","
+		"\"nextPoll\":\"2026-11-20T06:31:56.125Z\",\"lastError\":\"HTTP 503\"},"
+		"{\"name\":\"accounts/acme/dpoJobs/new\",\"account\":\"acme\",\"kind\":\"dpo\","
+		"\"id\":\"new\",\"displayName\":\"\",\"baseModel\":\"\",\"outputModel\":\"\","
+		"\"dataset\":\"\",\"createTime\":\"\",\"completedTime\":\"\",\"state\":\"\","
+		"\"phase\":null,\"status\":{\"code\":\"\",\"message\":\"\"},\"progress\":null,"
+		"\"attempt\":0,\"sequence\":0,\"phaseSince\":null,\"lastPoll\":null,"
+		"\"nextPoll\":null,\"lastError\":null}"
+		"]}";
+	_cleanup_buf_ struct buf b = BUF_INIT(STATUS_JSON_MAX);
+
+	cr_assert_eq(status_json_jobs_begin(&b), 0);
+	cr_assert_eq(status_json_job(&full_job, &b), 0);
+	cr_assert_eq(status_json_job(&new_job, &b), 0);
+	cr_assert_eq(status_json_jobs_end(&b), 0);
+	cr_assert_str_eq(buf_str(&b), want);
+}
+
+static void assert_same(const struct job_view *a, const struct job_view *b)
+{
+	cr_assert_str_eq(a->name, b->name);
+	cr_assert_str_eq(a->account, b->account);
+	cr_assert_str_eq(a->kind, b->kind);
+	cr_assert_str_eq(a->id, b->id);
+	for (int i = 0; i < TEXT_COUNT_; i++)
+		cr_assert_str_eq(a->text[i], b->text[i]);
+	cr_assert_str_eq(a->phase, b->phase);
+	cr_assert_str_eq(a->last_error, b->last_error);
+	cr_assert_eq(a->progress.given, b->progress.given);
+	for (int i = 0; a->progress.given && i < PROGRESS_COUNT_; i++)
+		cr_assert_eq(a->progress.values[i], b->progress.values[i]);
+	cr_assert_eq(a->attempt, b->attempt);
+	cr_assert_eq(a->sequence, b->sequence);
+	cr_assert_eq(a->phase_since_us, b->phase_since_us);
+	cr_assert_eq(a->last_poll_us, b->last_poll_us);
+	cr_assert_eq(a->next_poll_us, b->next_poll_us);
+}
+
+struct expected {
+	const struct job_view *jobs;
+	size_t n, seen;
+	int answer;
+};
+
+static int expect_job(void *user, const struct job_view *v)
+{
+	struct expected *e = user;
+
+	cr_assert_lt(e->seen, e->n);
+	assert_same(v, &e->jobs[e->seen++]);
+	return e->answer;
+}
+
+static const char *random_text(struct rnd *r)
+{
+	static const char *const texts[] = {"",     "a",  "€ \U0001f600", "\"\\/\b\t\n\x01\x7f",
+					    "null", "]}", "{\"jobs\":[",  "\xc2\x85\u2028"};
+
+	return texts[rnd_below(r, ARRAY_LEN(texts))];
+}
+
+static int64_t random_time(struct rnd *r)
+{
+	return rnd_below(r, 2) ? (int64_t)rnd_below(r, 4000000000000) * 1000 : 0;
+}
+
+Test(status_json, random_jobs_come_back)
+{
+	struct rnd r = rnd_open("status_json");
+
+	for (int round = 0; round < 300; round++) {
+		_cleanup_buf_ struct buf b = BUF_INIT(STATUS_JSON_MAX);
+		struct job_view jobs[8];
+		struct expected e = {.jobs = jobs, .n = rnd_below(&r, ARRAY_LEN(jobs) + 1)};
+
+		cr_assert_eq(status_json_jobs_begin(&b), 0);
+		for (size_t i = 0; i < e.n; i++) {
+			jobs[i] = full_job;
+			for (int t = 0; t < TEXT_COUNT_; t++)
+				jobs[i].text[t] = random_text(&r);
+			jobs[i].last_error = random_text(&r);
+			jobs[i].phase = rnd_below(&r, 2) ? "queued" : "";
+			jobs[i].progress.given = rnd_below(&r, 2);
+			for (int p = 0; p < PROGRESS_COUNT_; p++)
+				jobs[i].progress.values[p] = (int32_t)rnd_next(&r);
+			jobs[i].attempt = (uint32_t)rnd_next(&r);
+			jobs[i].sequence = rnd_next(&r);
+			jobs[i].phase_since_us = random_time(&r);
+			jobs[i].last_poll_us = random_time(&r);
+			jobs[i].next_poll_us = random_time(&r);
+			cr_assert_eq(status_json_job(&jobs[i], &b), 0);
+		}
+		cr_assert_eq(status_json_jobs_end(&b), 0);
+		cr_assert_eq(status_json_parse_jobs(b.data, b.len, expect_job, &e), 0, "%s",
+			     buf_str(&b));
+		cr_assert_eq(e.seen, e.n);
+	}
+}
+
+/* What is not UTF-8 never makes the document something else than JSON. */
+Test(status_json, bad_utf8_is_cleaned)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(STATUS_JSON_MAX);
+	struct job_view job = full_job, want = full_job;
+	struct expected e = {.jobs = &want, .n = 1};
+
+	job.last_error = "half a \xe2\x82";
+	want.last_error = "half a ??";
+	cr_assert_eq(status_json_jobs_begin(&b), 0);
+	cr_assert_eq(status_json_job(&job, &b), 0);
+	cr_assert_eq(status_json_jobs_end(&b), 0);
+	cr_assert_eq(status_json_parse_jobs(b.data, b.len, expect_job, &e), 0);
+	cr_assert_eq(e.seen, 1);
+}
+
+Test(status_json, full_buffer_keeps_what_it_has)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(1200);
+	_cleanup_free_ char *before = NULL;
+	int r;
+
+	cr_assert_eq(status_json_jobs_begin(&b), 0);
+	do {
+		free(before);
+		before = strdup(buf_str(&b));
+		r = status_json_job(&full_job, &b);
+	} while (r == 0);
+	cr_assert_eq(r, -EMSGSIZE);
+	cr_assert_str_eq(buf_str(&b), before);
+}
+
+Test(status_json, the_callback_can_stop)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(STATUS_JSON_MAX);
+	const struct job_view jobs[] = {full_job, full_job};
+	struct expected e = {.jobs = jobs, .n = 2, .answer = -ECANCELED};
+
+	cr_assert_eq(status_json_jobs_begin(&b), 0);
+	cr_assert_eq(status_json_job(&jobs[0], &b), 0);
+	cr_assert_eq(status_json_job(&jobs[1], &b), 0);
+	cr_assert_eq(status_json_jobs_end(&b), 0);
+	cr_assert_eq(status_json_parse_jobs(b.data, b.len, expect_job, &e), -ECANCELED);
+	cr_assert_eq(e.seen, 1);
+}
+
+static int count_job(void *user, const struct job_view *v)
+{
+	(*(int *)user)++;
+	return v->name[0] ? 0 : -EINVAL;
+}
+
+#define JOB(members) "{\"jobs\":[{" members "}]}"
+#define NAMES        "\"name\":\"n\",\"account\":\"a\",\"kind\":\"k\",\"id\":\"i\","
+#define STATUS       "\"status\":{\"code\":\"OK\"},"
+#define NUMBERS      "\"attempt\":1,\"sequence\":1"
+
+Test(status_json, malformed_documents)
+{
+	static const struct {
+		const char *body;
+		int r;
+	} cases[] = {
+		{JOB(NAMES STATUS NUMBERS), 0},
+		{"{\"jobs\":[]}", 0},
+		{JOB(NAMES STATUS NUMBERS ",\"later\":[{\"x\":null}]"), 0}, /* of a newer daemon */
+		{"", -EBADMSG},
+		{"null", -EBADMSG},
+		{"[]", -EBADMSG},
+		{"<html>", -EBADMSG},
+		{"{\"jobs\":[", -EBADMSG},
+		{"{\"jobs\":[]", -EBADMSG},
+		{"{\"jobs\":[]}x", -EBADMSG},
+		{"{\"jobs\":[]}{}", -EBADMSG},
+		{"{\"jobs\":[,]}", -EBADMSG},
+		{"{\"jobs\":[1]}", -EBADMSG},
+		{"{\"jobs\":[null]}", -EBADMSG},
+		{"{\"jobs\":[{}]}", -EBADMSG},
+		{"{\"jobs\":{}}", -EBADMSG},
+		{"{\"jobs\":[{" NAMES STATUS NUMBERS "},]}", -EBADMSG},
+		{"{\"jobs\":[{" NAMES STATUS NUMBERS "}", -EBADMSG},
+		{"{\"jobs\":[{" NAMES STATUS NUMBERS, -EBADMSG},
+		{JOB(NAMES NUMBERS), -EBADMSG},
+		{JOB(STATUS NUMBERS), -EBADMSG},
+		{JOB(NAMES STATUS "\"attempt\":1"), -EBADMSG},
+		{JOB(NAMES STATUS "\"attempt\":-1,\"sequence\":1"), -EBADMSG},
+		{JOB(NAMES STATUS "\"attempt\":4294967296,\"sequence\":1"), -EBADMSG},
+		{JOB(NAMES STATUS "\"attempt\":\"1\",\"sequence\":1"), -EBADMSG},
+		{JOB(NAMES NAMES STATUS NUMBERS), -EBADMSG}, /* keys twice */
+		{JOB(NAMES STATUS NUMBERS ",\"state\":1"), -EBADMSG},
+		{JOB(NAMES STATUS NUMBERS ",\"progress\":[]"), -EBADMSG},
+		{JOB(NAMES STATUS NUMBERS ",\"progress\":{\"percent\":\"x\"}"), -EBADMSG},
+		{JOB(NAMES STATUS NUMBERS ",\"lastPoll\":\"yesterday\""), -EBADMSG},
+		{JOB(NAMES STATUS NUMBERS ",\"state\":\"\\u0000\""), -EBADMSG},
+		{JOB(NAMES STATUS NUMBERS ",\"state\":\"\xff\""), -EBADMSG},
+		{JOB(NAMES STATUS NUMBERS ",\"state\":NaN"), -EBADMSG},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		int n = 0;
+
+		cr_assert_eq(status_json_parse_jobs(cases[i].body, strlen(cases[i].body), count_job,
+						    &n),
+			     cases[i].r, "%s", cases[i].body);
+	}
+}
+
+/* Any prefix of a document is refused, without a read past its end. */
+Test(status_json, truncated_documents)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(STATUS_JSON_MAX);
+
+	cr_assert_eq(status_json_jobs_begin(&b), 0);
+	cr_assert_eq(status_json_job(&full_job, &b), 0);
+	cr_assert_eq(status_json_job(&new_job, &b), 0);
+	cr_assert_eq(status_json_jobs_end(&b), 0);
+	for (size_t len = 0; len < b.len; len++) {
+		_cleanup_free_ char *exact = malloc(len + 1); /* for the sanitizer: no NUL behind */
+		int n = 0;
+
+		memcpy(exact, b.data, len);
+		exact = realloc(exact, len ? len : 1);
+		cr_assert_eq(status_json_parse_jobs(exact, len, count_job, &n), -EBADMSG,
+			     "%zu bytes", len);
+	}
+}
+
+Test(status_json, status_document)
+{
+	static const char want[] =
+		"{\"version\":\"0.1.0\",\"pid\":42,\"time\":\"2026-11-20T06:31:56.123Z\","
+		"\"startTime\":\"2026-11-20T06:30:56.123Z\",\"uptimeSeconds\":60,"
+		"\"accounts\":[{\"name\":\"acme\",\"account\":\"acme-id\",\"endpoint\":\"https://x\","
+		"\"inSight\":false,\"degraded\":true,\"trouble\":\"dns\",\"lastError\":\"no host\","
+		"\"outSince\":\"2026-11-20T06:31:56.123Z\",\"requestsPerMinute\":10,\"requests\":5,"
+		"\"failures\":2,\"jobs\":3},"
+		"{\"name\":\"b\",\"account\":\"b\",\"endpoint\":\"https://y\",\"inSight\":true,"
+		"\"degraded\":false,\"trouble\":null,\"lastError\":null,\"outSince\":null,"
+		"\"requestsPerMinute\":60,\"requests\":0,\"failures\":0,\"jobs\":0}],"
+		"\"notifiers\":[{\"name\":\"slack\",\"type\":\"webhook\",\"off\":true,\"pending\":1,"
+		"\"running\":2,\"delivered\":3,\"retried\":4,\"dead\":5,\"lastError\":\"410\"}],"
+		"\"jobs\":{\"total\":3,\"byPhase\":{\"unknown\":0,\"queued\":1,\"starting\":0,"
+		"\"running\":2,\"finishing\":0,\"paused\":0,\"cancelling\":0,\"removing\":0,"
+		"\"succeeded\":0,\"early_stopped\":0,\"failed\":0,\"expired\":0,\"cancelled\":0,"
+		"\"removed\":0}},"
+		"\"store\":{\"failing\":true,\"error\":\"disk full\",\"waiting\":7},"
+		"\"configurationError\":null}";
+	static const struct account_view accounts[] = {
+		{"acme", "acme-id", "https://x", false, true, "dns", "no host", T0, 10, 5, 2, 3},
+		{"b", "b", "https://y", true, false, "", "", 0, 60, 0, 0, 0},
+	};
+	static const struct notifier_view notifiers[] = {
+		{"slack", "webhook", true, 1, 2, 3, 4, 5, "410"},
+	};
+	struct status_view v = {
+		.version = "0.1.0",
+		.started_us = T0 - 60 * US_PER_S,
+		.now_us = T0,
+		.pid = 42,
+		.accounts = accounts,
+		.n_accounts = ARRAY_LEN(accounts),
+		.notifiers = notifiers,
+		.n_notifiers = ARRAY_LEN(notifiers),
+		.jobs_by_phase = {[PHASE_QUEUED] = 1, [PHASE_RUNNING] = 2},
+		.store_failing = true,
+		.store_error = "disk full",
+		.store_waiting = 7,
+		.configuration_error = "",
+	};
+	_cleanup_buf_ struct buf b = BUF_INIT(STATUS_JSON_MAX), small = BUF_INIT(100);
+
+	cr_assert_eq(status_json_format(&v, &b), 0);
+	cr_assert_str_eq(buf_str(&b), want);
+	cr_assert_eq(status_json_format(&v, &small), -EMSGSIZE);
+	cr_assert_eq(small.len, 0);
+	/* A clock that was set back makes no negative uptime. */
+	v.started_us = T0 + US_PER_S;
+	buf_clear(&b);
+	cr_assert_eq(status_json_format(&v, &b), 0);
+	cr_assert_not_null(strstr(buf_str(&b), "\"uptimeSeconds\":0,"));
+}
+
+Test(status_json, health)
+{
+	static const char *const reasons[] = {"the store fails: \"disk full\"", "b"};
+	_cleanup_buf_ struct buf b = BUF_INIT(1000);
+
+	cr_assert_eq(status_json_health(NULL, 0, &b), 0);
+	cr_assert_str_eq(buf_str(&b), "{\"status\":\"ok\"}");
+	buf_clear(&b);
+	cr_assert_eq(status_json_health(reasons, 2, &b), 0);
+	cr_assert_str_eq(buf_str(&b), "{\"status\":\"failing\",\"reasons\":["
+				      "\"the store fails: \\\"disk full\\\"\",\"b\"]}");
+}
+
+Test(status_json, errors_there_and_back)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(1000);
+	char text[64], small[5];
+
+	cr_assert_eq(status_json_error("not_found", "no job \"x\"\x1b[1m", &b), 0);
+	cr_assert_str_eq(buf_str(&b), "{\"error\":{\"code\":\"not_found\","
+				      "\"message\":\"no job \\\"x\\\"\\u001b[1m\"}}");
+	status_json_parse_error(b.data, b.len, text, sizeof(text));
+	cr_assert_str_eq(text, "no job \"x\" [1m");
+	status_json_parse_error(b.data, b.len, small, sizeof(small));
+	cr_assert_str_eq(small, "no j");
+}
+
+Test(status_json, no_error_message)
+{
+	static const char *const bodies[] = {
+		"",
+		"null",
+		"<html>",
+		"{}",
+		"{\"error\":null}",
+		"{\"error\":\"x\"}",
+		"{\"error\":[]}",
+		"{\"error\":{}}",
+		"{\"error\":{\"message\":1}}",
+		"{\"error\":{\"message\":\"x\"}",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+		char text[64] = "before";
+
+		status_json_parse_error(bodies[i], strlen(bodies[i]), text, sizeof(text));
+		cr_assert_str_eq(text, "", "%s gives %s", bodies[i], text);
+	}
+}
