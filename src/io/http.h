@@ -21,7 +21,8 @@ struct http_transfer; /* a request under way */
 struct http_options {
 	long max_connections_per_host; /* 0: 4 */
 	long max_connections;          /* kept or open, in all; 0: 64 */
-	const char *user_agent;        /* copied */
+	long low_speed_s;       /* seconds without a byte that end a request as TIMEOUT; 0: 30 */
+	const char *user_agent; /* copied */
 };
 
 /* The request. Everything is copied, or done with, before http_start() returns. */

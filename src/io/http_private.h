@@ -1,0 +1,69 @@
+/* What http.c, transfer.c and url.c share. Nobody else includes this. */
+#pragma once
+
+#include <curl/curl.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "io/http.h"
+
+/* A URL as far as it is judged before libcurl gets it. */
+struct url {
+	char host[288]; /* without port; IPv6 in brackets */
+	char port[8];   /* "" when the URL names none */
+	bool plain;     /* http:// */
+	bool loopback;
+};
+
+/* 0, or -EINVAL for what is no http:// or https:// URL with a host; -ENOMEM. */
+int url_parse(const char *url, struct url *ret);
+
+/*
+ * An easy handle with what belongs to it. It serves many requests, one after the other: options that
+ * never change are set once, the rest only when it differs from the request before.
+ */
+struct http_transfer {
+	struct list node; /* in one of http's lists */
+	struct http *h;
+	CURL *easy;
+	http_fn fn;
+	void *user;
+	uint64_t deadline_ms; /* uv_now(); http.c's own, see there */
+	enum { TRANSFER_IDLE, TRANSFER_IN_MULTI, TRANSFER_STOPPED } state;
+	CURLcode stopped_with; /* in TRANSFER_STOPPED: what to report */
+	bool cancelled;
+
+	struct buf body;
+	bool cut;
+	size_t dropped; /* bytes over the maximum of a cut body */
+	enum { SINK_OPEN, SINK_ENOUGH, SINK_TOO_LARGE, SINK_NO_MEMORY } sink;
+
+	/* What the easy handle is set to. */
+	struct curl_slist *headers;
+	char *ca_file; /* NULL: default_ca_file */
+	char *proxy;   /* NULL: the environment's */
+	bool no_proxy;
+	bool post;
+	size_t max_bytes;
+	uint64_t connect_timeout_ms;
+	uint64_t timeout_ms;
+	const char *default_ca_file; /* libcurl's own; NULL where it was built without */
+
+	char detail[CURL_ERROR_SIZE];
+	struct error text;
+};
+
+int transfer_new(struct http *h, const char *user_agent, long low_speed_s,
+		 struct http_transfer **ret);
+struct http_transfer *transfer_free(struct http_transfer *t); /* returns NULL */
+DEFINE_CLEANUP(struct http_transfer *, transfer_free);
+
+/* Sets the handle to a request whose URL was judged. 0, -EINVAL for a bad header, -ENOMEM. */
+int transfer_prepare(struct http_transfer *t, const struct http_request *request,
+		     const struct url *url, struct error *ret_e);
+
+/* What came of it. The pointers in it are valid until transfer_reset(). */
+void transfer_result(struct http_transfer *t, CURLcode code, struct http_result *ret);
+
+/* Lets go of what is large or was for that request alone. */
+void transfer_reset(struct http_transfer *t);

@@ -1,0 +1,510 @@
+/* One easy handle: its options, where the body goes, and what came of the request. */
+#include "io/http_private.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+
+#define BODY_KEEP_MAX      (256UL << 10) /* a larger buffer is not kept for the next request */
+#define CUT_DROP_MAX       (64UL << 10)  /* then the rest of a cut body is not waited for */
+#define CONNECT_TIMEOUT_MS (10 * MS_PER_S)
+#define TIMEOUT_MS         (60 * MS_PER_S)
+#define UNACKED_MS         (30 * MS_PER_S)
+#define CONN_IDLE_S        90
+#define CONN_LIFE_S        3600
+#define RETRY_AFTER_MAX_MS MS_PER_DAY
+#define BEARER_PREFIX      "Authorization: Bearer "
+
+static size_t body_write(char *data, size_t size, size_t n, void *user)
+{
+	struct http_transfer *t = user;
+	int r;
+
+	n *= size;
+	if (t->cut) {
+		size_t take = MIN(n, t->max_bytes - t->body.len);
+
+		r = buf_append(&t->body, data, take);
+		t->dropped += n - take;
+		if (r == 0 && t->dropped > CUT_DROP_MAX) {
+			t->sink = SINK_ENOUGH;
+			return CURL_WRITEFUNC_ERROR;
+		}
+	} else {
+		r = buf_append(&t->body, data, n);
+	}
+	if (r == 0)
+		return n;
+	t->sink = r == -EMSGSIZE ? SINK_TOO_LARGE : SINK_NO_MEMORY;
+	return CURL_WRITEFUNC_ERROR;
+}
+
+/*
+ * libcurl reuses a connection for as long as the kernel holds it open, and the kernel sends again
+ * for a quarter of an hour before it gives a dead one up: with this, half a minute.
+ */
+static int socket_options(void *user, curl_socket_t fd, curlsocktype type)
+{
+	const unsigned ms = UNACKED_MS;
+
+	/* best effort: not every socket is TCP */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+	return CURL_SOCKOPT_OK;
+}
+
+static const struct {
+	CURLoption option;
+	long value;
+} fixed_options[] = {
+	{CURLOPT_NOSIGNAL, 1},
+	/* Else a request that ends while its name is looked up stops the loop for the resolver. */
+	{CURLOPT_QUICK_EXIT, 1},
+	{CURLOPT_FOLLOWLOCATION, 0},
+	{CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS},
+	{CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
+	{CURLOPT_SSL_VERIFYPEER, 1},
+	{CURLOPT_SSL_VERIFYHOST, 2},
+	{CURLOPT_MAXAGE_CONN, CONN_IDLE_S},
+	{CURLOPT_MAXLIFETIME_CONN, CONN_LIFE_S},
+	{CURLOPT_LOW_SPEED_LIMIT, 1},
+};
+
+static CURLcode set_fixed_options(struct http_transfer *t, const char *user_agent, long low_speed_s)
+{
+	CURLcode code = CURLE_OK;
+
+	for (size_t i = 0; i < ARRAY_LEN(fixed_options); i++)
+		code |= curl_easy_setopt(t->easy, fixed_options[i].option, fixed_options[i].value);
+	code |= curl_easy_setopt(t->easy, CURLOPT_LOW_SPEED_TIME, low_speed_s);
+	code |= curl_easy_setopt(t->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	code |= curl_easy_setopt(t->easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+	code |= curl_easy_setopt(t->easy, CURLOPT_USERAGENT, user_agent);
+	code |= curl_easy_setopt(t->easy, CURLOPT_SOCKOPTFUNCTION, socket_options);
+	code |= curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, body_write);
+	code |= curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
+	code |= curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->detail);
+	code |= curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
+	code |= curl_easy_getinfo(t->easy, CURLINFO_CAINFO, &t->default_ca_file);
+	/* libcurl shares the loaded CA store between connections only where no directory is set. */
+	if (t->default_ca_file)
+		code |= curl_easy_setopt(t->easy, CURLOPT_CAPATH, NULL);
+	return code;
+}
+
+int transfer_new(struct http *h, const char *user_agent, long low_speed_s,
+		 struct http_transfer **ret)
+{
+	_cleanup_(transfer_freep) struct http_transfer *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	list_init(&t->node);
+	t->h = h;
+	t->easy = curl_easy_init();
+	if (!t->easy || set_fixed_options(t, user_agent, low_speed_s) != CURLE_OK)
+		return -ENOMEM;
+	*ret = TAKE_PTR(t);
+	return 0;
+}
+
+/* A string that may hold a secret. */
+static void wipe(char **s)
+{
+	if (*s)
+		explicit_bzero(*s, strlen(*s));
+	free(*s);
+	*s = NULL;
+}
+
+static void headers_free(struct curl_slist **headers)
+{
+	for (struct curl_slist *it = *headers; it; it = it->next)
+		explicit_bzero(it->data, strlen(it->data));
+	curl_slist_free_all(*headers);
+	*headers = NULL;
+}
+
+struct http_transfer *transfer_free(struct http_transfer *t)
+{
+	if (!t)
+		return NULL;
+	list_remove(&t->node);
+	curl_easy_cleanup(t->easy);
+	headers_free(&t->headers);
+	wipe(&t->proxy);
+	free(t->ca_file);
+	buf_done(&t->body);
+	free(t);
+	return NULL;
+}
+
+struct header {
+	const char *prefix, *text;
+};
+
+/* `name` with its colon */
+static bool has_header(const struct http_request *request, const char *name)
+{
+	for (const char *const *it = request->headers; it && *it; it++)
+		if (strncasecmp(*it, name, strlen(name)) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The i-th header that libcurl is told of, in a fixed order; false after the last. A name with
+ * nothing behind it takes back what libcurl would add: a wait for "100 Continue", a form's type.
+ */
+static bool header_at(const struct http_request *request, size_t i, struct header *ret)
+{
+	static const char *const unwanted[] = {"Expect:", "Content-Type:"};
+
+	if (request->bearer && i-- == 0) {
+		*ret = (struct header){BEARER_PREFIX, request->bearer};
+		return true;
+	}
+	for (const char *const *it = request->headers; it && *it; it++)
+		if (i-- == 0) {
+			*ret = (struct header){"", *it};
+			return true;
+		}
+	for (size_t k = 0; request->body && k < ARRAY_LEN(unwanted); k++)
+		if (!has_header(request, unwanted[k]) && i-- == 0) {
+			*ret = (struct header){unwanted[k], ""};
+			return true;
+		}
+	return false;
+}
+
+static bool headers_match(const struct curl_slist *headers, const struct http_request *request)
+{
+	struct header want;
+	size_t i = 0;
+
+	for (; header_at(request, i, &want); i++, headers = headers->next) {
+		size_t len = strlen(want.prefix);
+
+		if (!headers || strncmp(headers->data, want.prefix, len) != 0 ||
+		    strcmp(headers->data + len, want.text) != 0)
+			return false;
+	}
+	return headers == NULL;
+}
+
+static bool header_is_valid(const struct header *header)
+{
+	const char *name = header->prefix[0] ? header->prefix : header->text;
+
+	if (strcspn(name, ": \t") == 0 || name[strcspn(name, ": \t")] != ':')
+		return false;
+	for (const char *s = header->text; *s; s++)
+		if (iscntrl((unsigned char)*s) && *s != '\t')
+			return false;
+	return true;
+}
+
+static int set_headers(struct http_transfer *t, const struct http_request *request,
+		       struct error *ret_e)
+{
+	_cleanup_(headers_free) struct curl_slist *list = NULL;
+	struct header header;
+
+	if (headers_match(t->headers, request))
+		return 0;
+	for (size_t i = 0; header_at(request, i, &header); i++) {
+		_cleanup_(wipe) char *line = NULL;
+		struct curl_slist *longer;
+
+		if (!header_is_valid(&header))
+			return error_set(ret_e, -EINVAL, "header %zu is not \"Name: value\"",
+					 i + 1);
+		if (asprintf(&line, "%s%s", header.prefix, header.text) < 0) {
+			line = NULL;
+			return -ENOMEM;
+		}
+		longer = curl_slist_append(list, line);
+		if (!longer)
+			return -ENOMEM;
+		list = longer;
+	}
+	if (curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, list) != CURLE_OK)
+		return -ENOMEM;
+	headers_free(&t->headers);
+	t->headers = TAKE_PTR(list);
+	return 0;
+}
+
+/* Sets a string option when it differs from `*now`, which remembers it. */
+static CURLcode set_string(struct http_transfer *t, CURLoption option, char **now,
+			   const char *wanted, const char *unset)
+{
+	_cleanup_free_ char *copy = NULL;
+	CURLcode code;
+
+	if (wanted == *now || (wanted && *now && strcmp(wanted, *now) == 0))
+		return CURLE_OK;
+	copy = wanted ? strdup(wanted) : NULL;
+	if (wanted && !copy)
+		return CURLE_OUT_OF_MEMORY;
+	code = curl_easy_setopt(t->easy, option, wanted ? wanted : unset);
+	if (code != CURLE_OK)
+		return code;
+	wipe(now);
+	*now = TAKE_PTR(copy);
+	return CURLE_OK;
+}
+
+static CURLcode set_timeout(struct http_transfer *t, CURLoption option, uint64_t *now,
+			    uint64_t wanted, uint64_t preset)
+{
+	if (wanted == 0)
+		wanted = preset;
+	wanted = MIN(wanted, (uint64_t)INT32_MAX); /* libcurl's own limit on 32 bits */
+	if (wanted == *now)
+		return CURLE_OK;
+	*now = wanted;
+	return curl_easy_setopt(t->easy, option, (long)wanted);
+}
+
+/*
+ * Plain HTTP that is allowed only because it stays on this machine does not leave it through a
+ * proxy either.
+ */
+static CURLcode set_no_proxy(struct http_transfer *t, bool no_proxy)
+{
+	if (no_proxy == t->no_proxy)
+		return CURLE_OK;
+	t->no_proxy = no_proxy;
+	return curl_easy_setopt(t->easy, CURLOPT_NOPROXY, no_proxy ? "*" : NULL);
+}
+
+/* A Content-Length that is too large ends the transfer before the body; the sink bounds the rest. */
+static CURLcode set_max_bytes(struct http_transfer *t, size_t max_bytes, bool cut)
+{
+	if (max_bytes == t->max_bytes && cut == t->cut)
+		return CURLE_OK;
+	t->max_bytes = t->body.max = max_bytes;
+	t->cut = cut;
+	return curl_easy_setopt(t->easy, CURLOPT_MAXFILESIZE_LARGE,
+				cut ? (curl_off_t)0 : (curl_off_t)max_bytes);
+}
+
+static CURLcode set_body(struct http_transfer *t, const struct http_request *request)
+{
+	CURLcode code = CURLE_OK;
+
+	if (!request->body)
+		return CURLE_OK;
+	t->post = true;
+	code |= curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+				 (curl_off_t)request->body_len);
+	code |= curl_easy_setopt(t->easy, CURLOPT_COPYPOSTFIELDS, request->body);
+	return code;
+}
+
+int transfer_prepare(struct http_transfer *t, const struct http_request *request,
+		     const struct url *url, struct error *ret_e)
+{
+	size_t max_bytes = request->max_bytes ? request->max_bytes : HTTP_MAX_BYTES_DEFAULT;
+	CURLcode code = CURLE_OK;
+	int r;
+
+	r = set_headers(t, request, ret_e);
+	if (r < 0)
+		return r;
+	code |= curl_easy_setopt(t->easy, CURLOPT_URL, request->url);
+	code |= set_string(t, CURLOPT_CAINFO, &t->ca_file, request->ca_file, t->default_ca_file);
+	code |= set_string(t, CURLOPT_PROXY, &t->proxy, request->proxy, NULL);
+	code |= set_no_proxy(t, url->plain && !request->allow_http);
+	code |= set_timeout(t, CURLOPT_CONNECTTIMEOUT_MS, &t->connect_timeout_ms,
+			    request->connect_timeout_ms, CONNECT_TIMEOUT_MS);
+	code |= set_timeout(t, CURLOPT_TIMEOUT_MS, &t->timeout_ms, request->timeout_ms, TIMEOUT_MS);
+	code |= set_max_bytes(t, MIN(max_bytes, (size_t)PTRDIFF_MAX), request->cut);
+	code |= set_body(t, request);
+	return code == CURLE_OK ? 0 : -ENOMEM;
+}
+
+/*
+ * What libcurl's codes mean here. `text` is for people; where it is NULL, libcurl's own detail is
+ * shown, which for these codes holds a host or a certificate's fault and nothing of URL or headers.
+ */
+static const struct verdict {
+	CURLcode code;
+	enum trouble trouble;
+	int r;
+	const char *text;
+} verdicts[] = {
+	{CURLE_COULDNT_RESOLVE_HOST, TROUBLE_DNS, -EHOSTUNREACH, NULL},
+	{CURLE_COULDNT_RESOLVE_PROXY, TROUBLE_CONNECT, -EHOSTUNREACH, "no such proxy"},
+	{CURLE_PROXY, TROUBLE_CONNECT, -ECONNREFUSED, "the proxy does not let us through"},
+	{CURLE_COULDNT_CONNECT, TROUBLE_CONNECT, -ECONNREFUSED, "cannot connect"},
+	{CURLE_SSL_CONNECT_ERROR, TROUBLE_TLS, -EPROTO, NULL},
+	{CURLE_PEER_FAILED_VERIFICATION, TROUBLE_TLS, -EPROTO, NULL},
+	{CURLE_SSL_CACERT_BADFILE, TROUBLE_TLS, -EPROTO, NULL},
+	{CURLE_SSL_CERTPROBLEM, TROUBLE_TLS, -EPROTO, NULL},
+	{CURLE_SSL_CIPHER, TROUBLE_TLS, -EPROTO, NULL},
+	{CURLE_SSL_ISSUER_ERROR, TROUBLE_TLS, -EPROTO, NULL},
+	{CURLE_SSL_INVALIDCERTSTATUS, TROUBLE_TLS, -EPROTO, NULL},
+	{CURLE_SEND_ERROR, TROUBLE_RESET, -ECONNRESET, NULL},
+	{CURLE_RECV_ERROR, TROUBLE_RESET, -ECONNRESET, NULL},
+	{CURLE_GOT_NOTHING, TROUBLE_RESET, -ECONNRESET, "the connection ended without an answer"},
+	{CURLE_PARTIAL_FILE, TROUBLE_RESET, -ECONNRESET, "the answer ended early"},
+	{CURLE_HTTP2, TROUBLE_RESET, -ECONNRESET, "HTTP/2 error"},
+	{CURLE_HTTP2_STREAM, TROUBLE_RESET, -ECONNRESET, "the HTTP/2 stream was reset"},
+	{CURLE_OPERATION_TIMEDOUT, TROUBLE_TIMEOUT, -ETIMEDOUT, NULL},
+	{CURLE_WEIRD_SERVER_REPLY, TROUBLE_NOT_API, -EBADMSG, "the answer is not HTTP"},
+	{CURLE_UNSUPPORTED_PROTOCOL, TROUBLE_NOT_API, -EBADMSG, "the answer is not HTTP"},
+	{CURLE_BAD_CONTENT_ENCODING, TROUBLE_NOT_API, -EBADMSG, "the answer's encoding is broken"},
+	/* libcurl's word also for a header of more than 100 KiB */
+	{CURLE_OUT_OF_MEMORY, TROUBLE_RESET, -ENOMEM, "out of memory, or a header out of bounds"},
+};
+
+static const struct verdict too_large = {CURLE_FILESIZE_EXCEEDED, TROUBLE_TOO_LARGE, -EMSGSIZE,
+					 NULL};
+static const struct verdict any_other = {CURLE_OK, TROUBLE_RESET, -EIO, NULL};
+
+static const struct verdict *verdict_of(CURLcode code)
+{
+	for (size_t i = 0; i < ARRAY_LEN(verdicts); i++)
+		if (verdicts[i].code == code)
+			return &verdicts[i];
+	return code == too_large.code ? &too_large : &any_other;
+}
+
+static uint64_t retry_after_ms(const struct http_transfer *t)
+{
+	struct curl_header *header;
+	curl_off_t s = 0;
+
+	if (curl_easy_header(t->easy, "retry-after-ms", 0, CURLH_HEADER, -1, &header) ==
+	    CURLHE_OK) {
+		char *end;
+		uint64_t ms;
+
+		errno = 0;
+		ms = strtoull(header->value, &end, 10);
+		/* strtoull() takes a sign; a fraction of a millisecond is nothing */
+		if (isdigit((unsigned char)header->value[0]) && (*end == '\0' || *end == '.'))
+			return MIN(errno == ERANGE ? UINT64_MAX : ms, RETRY_AFTER_MAX_MS);
+	}
+	if (curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &s) != CURLE_OK || s <= 0)
+		return 0;
+	return MIN((uint64_t)s, RETRY_AFTER_MAX_MS / MS_PER_S) * MS_PER_S;
+}
+
+static long info_long(const struct http_transfer *t, CURLINFO info)
+{
+	long v = 0;
+
+	(void)curl_easy_getinfo(t->easy, info, &v); /* fails on unknown options only */
+	return v;
+}
+
+static curl_off_t info_off(const struct http_transfer *t, CURLINFO info)
+{
+	curl_off_t v = 0;
+
+	(void)curl_easy_getinfo(t->easy, info, &v);
+	return v;
+}
+
+/* "host: sentence". Bytes that came from the network and are no text are not passed on. */
+static void say(struct http_transfer *t, const char *sentence)
+{
+	char host[300] = "";
+	const char *url = NULL;
+
+	if (curl_easy_getinfo(t->easy, CURLINFO_EFFECTIVE_URL, &url) != CURLE_OK || !url ||
+	    http_url_host(url, host, sizeof(host)) < 0)
+		snprintf(host, sizeof(host), "request");
+	(void)error_set(&t->text, 0, "%s: %s", host, sentence);
+	for (char *s = t->text.text; *s; s++)
+		if (!isprint((unsigned char)*s))
+			*s = '?';
+}
+
+static void result_failed(struct http_transfer *t, CURLcode code, struct http_result *ret)
+{
+	const struct verdict *verdict = verdict_of(code);
+	long proxy_status = info_long(t, CURLINFO_HTTP_CONNECTCODE);
+	char sentence[CURL_ERROR_SIZE];
+
+	ret->trouble = verdict->trouble;
+	ret->r = verdict->r;
+	snprintf(sentence, sizeof(sentence), "%s",
+		 verdict->text                           ? verdict->text
+		 : verdict != &any_other && t->detail[0] ? t->detail
+							 : curl_easy_strerror(code));
+	if (verdict == &too_large) {
+		snprintf(sentence, sizeof(sentence), "the answer is larger than %zu bytes",
+			 t->max_bytes);
+	} else if (code == CURLE_COULDNT_CONNECT && info_long(t, CURLINFO_OS_ERRNO) != 0) {
+		snprintf(sentence, sizeof(sentence), "%s: %s", verdict->text,
+			 strerror((int)info_long(t, CURLINFO_OS_ERRNO)));
+	} else if (proxy_status != 0 && proxy_status / 100 != 2) {
+		ret->trouble = TROUBLE_CONNECT;
+		ret->r = -ECONNREFUSED;
+		snprintf(sentence, sizeof(sentence), "the proxy answered %ld", proxy_status);
+	} else if (verdict->trouble == TROUBLE_TIMEOUT &&
+		   info_off(t, CURLINFO_PRETRANSFER_TIME_T) == 0) {
+		/* It never came to sending: resolver, connection, handshake, or waiting for one. */
+		ret->trouble = TROUBLE_CONNECT;
+	}
+	say(t, sentence);
+	ret->text = t->text.text;
+}
+
+void transfer_result(struct http_transfer *t, CURLcode code, struct http_result *ret)
+{
+	static const CURLcode sink_codes[] = {
+		[SINK_ENOUGH] = CURLE_OK,
+		[SINK_TOO_LARGE] = CURLE_FILESIZE_EXCEEDED,
+		[SINK_NO_MEMORY] = CURLE_OUT_OF_MEMORY,
+	};
+	const char *type = NULL;
+
+	*ret = (struct http_result){.body = "", .content_type = "", .text = ""};
+	if (t->cancelled) {
+		ret->r = -ECANCELED;
+		say(t, "cancelled");
+		ret->text = t->text.text;
+		return;
+	}
+	if (t->sink != SINK_OPEN)
+		code = sink_codes[t->sink];
+	ret->status = info_long(t, CURLINFO_RESPONSE_CODE);
+	ret->retry_after_ms = retry_after_ms(t);
+	if (code != CURLE_OK) {
+		result_failed(t, code, ret);
+		return;
+	}
+	if (curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type) == CURLE_OK && type)
+		ret->content_type = type;
+	ret->body = buf_str(&t->body);
+	ret->len = t->body.len;
+}
+
+void transfer_reset(struct http_transfer *t)
+{
+	if (t->body.cap > BODY_KEEP_MAX)
+		buf_done(&t->body);
+	buf_clear(&t->body);
+	t->sink = SINK_OPEN;
+	t->dropped = 0;
+	t->cancelled = false;
+	t->detail[0] = '\0';
+	if (!t->post)
+		return;
+	/* Lets go of the body, and makes it a GET again. These options only set fields. */
+	t->post = false;
+	(void)curl_easy_setopt(t->easy, CURLOPT_COPYPOSTFIELDS, NULL);
+	(void)curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)-1);
+	(void)curl_easy_setopt(t->easy, CURLOPT_HTTPGET, 1L);
+}
