@@ -39,21 +39,20 @@ static int file_add(struct load *l, const char *path, const struct stat *st)
 int file_load(struct load *l, const char *path, bool missing_ok)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	int open_errno = errno, file = (int)l->n_files, r;
+	int file = (int)l->n_files, why = 0, r;
 	struct buf b = BUF_INIT(CONFIG_FILE_MAX);
 	struct place whole = {file, 0};
 	struct stat st = {0};
 
-	if (fd < 0 && open_errno == ENOENT && missing_ok)
+	if (fd < 0 || fstat(fd, &st) < 0)
+		why = errno;
+	if (why == ENOENT && missing_ok)
 		return -ENOENT;
-	if (fd >= 0 && fstat(fd, &st) < 0)
-		return -errno;
 	r = file_add(l, path, &st);
 	if (r < 0)
 		return r;
-	if (fd < 0 || !S_ISREG(st.st_mode)) {
-		fault_add(l, whole, "cannot read: %s",
-			  fd < 0 ? strerror(open_errno) : "not a regular file");
+	if (why || !S_ISREG(st.st_mode)) {
+		fault_add(l, whole, "cannot read: %s", why ? strerror(why) : "not a regular file");
 		return 0;
 	}
 	r = read_whole(fd, &b);

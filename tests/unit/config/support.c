@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <criterion/criterion.h>
 
@@ -32,6 +33,7 @@ void fixture_write(struct fixture *f, const char *name, const char *text, mode_t
 		cr_assert(mkdir(path, 0755) == 0 || errno == EEXIST);
 		*slash = '/';
 	}
+	(void)unlink(path); /* an earlier one may be read-only */
 	out = fopen(path, "w");
 	cr_assert(out, "%s: %m", path);
 	expand(f, text, out);
