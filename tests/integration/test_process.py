@@ -178,7 +178,7 @@ def sigterm_during_the_start_and_during_polls(t):
         t.check(code in (0, -signal.SIGTERM), f"ended with {code}")
     sim.fault("delay")
     daemon.start()
-    sim.wait_requests(1)
+    t.wait(lambda: [r for r in sim.requests() if r["fault"]], 10, "a poll that hangs")
     begin = time.monotonic()
     daemon.stop()
     t.check(time.monotonic() - begin < 3, "waited for a poll")

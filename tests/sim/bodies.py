@@ -25,6 +25,7 @@ KINDS = {
     "batch": ("batchInferenceJobs", "JOB_STATE_", "batchInferenceJobId"),
     "eval": ("evaluationJobs", "JOB_STATE_", "evaluationJobId"),
 }
+WITH_PROGRESS = ("sft", "rft", "rlor", "batch")
 COLLECTIONS = {row[0]: kind for kind, row in KINDS.items()}
 
 ENDS = ("COMPLETED", "FAILED", "CANCELLED", "EXPIRED", "EARLY_STOPPED", "DELETED", "ARCHIVED")
@@ -85,6 +86,11 @@ def progress_object(values):
     if values is None:
         return None
     return {name: values.get(name, 0) for name in PROGRESS}
+
+
+def shown_progress(kind, values):
+    """What the body of such a job shows of its progress."""
+    return progress_object(values["progress"]) if kind in WITH_PROGRESS else None
 
 
 def signed_url(job, what):
@@ -177,7 +183,7 @@ def sft(job, values):
         "mtpEnabled": False,
         "mtpNumDraftTokens": 0,
         "mtpFreezeBaseModel": False,
-        "jobProgress": progress_object(values["progress"]),
+        "jobProgress": shown_progress(job.kind, values),
         "metricsFileSignedUrl": signed_url(job, "metrics"),
         "trainerLogsSignedUrl": signed_url(job, "trainer-logs"),
         "gradientAccumulationSteps": 1,
@@ -204,7 +210,7 @@ def rft(job, values):
         },
         "outputMetrics": "",
         "mcpServer": "",
-        "jobProgress": progress_object(values["progress"]),
+        "jobProgress": shown_progress(job.kind, values),
         "trainerLogsSignedUrl": signed_url(job, "trainer-logs"),
         "updateTime": UPDATE_TIME,
     }
@@ -279,7 +285,7 @@ def batch(job, values):
         "inferenceParameters": {
             "maxTokens": 2048, "temperature": 0, "topP": 1, "n": 1, "extraBody": "", "topK": 40,
         },
-        "jobProgress": progress_object(values["progress"]),
+        "jobProgress": shown_progress(job.kind, values),
         "lifecycle": {"startTime": timestamp(job.created), "endTime": body["completedTime"]},
         "waitingOnCapacity": not running and body["completedTime"] is None,
         "updateTime": UPDATE_TIME,

@@ -64,7 +64,7 @@ class Answer:
 
 
 class Api:
-    """The calls of the API over a world. Thread-safe: one lock, never held while something waits."""
+    """The calls of the API over a world. One lock, never held while something waits."""
 
     def __init__(self, document):
         self.world = scenario.World(document)

@@ -51,7 +51,7 @@ def order(query, allowed):
 
 
 def read_filter(query, allowed):
-    """The filter as a list of alternatives that must all hold (OR binds closer than AND), or None."""
+    """The filter as groups that must all hold, each of alternatives (OR binds closer), or None."""
     text = query.get("filter", "")
     if not text:
         return None

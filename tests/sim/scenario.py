@@ -156,7 +156,7 @@ class Job:
         return {
             "state": values["state"],
             "status": dict(values["status"]) if values["status"] is not None else None,
-            "progress": bodies.progress_object(values["progress"]),
+            "progress": bodies.shown_progress(self.kind, values),
         }
 
     def note_visible(self, now):
@@ -204,7 +204,8 @@ class World:
 
     def __init__(self, scenario):
         known = {
-            "comment", "clock", "scale", "key", "accounts", "settings", "jobs", "generate", "faults",
+            "comment", "clock", "scale", "key", "accounts", "settings", "jobs", "generate",
+            "faults",
         }
         if scenario.keys() - known:
             raise ScenarioError(f"unknown: {', '.join(sorted(scenario.keys() - known))}")
@@ -219,7 +220,6 @@ class World:
         self.sorted = {}  # cache of sorted lists
         self.due = []  # heap of (at, number, job)
         self.number = 0
-        self.random = random.Random(scenario.get("seed", 1))
         for account, settings in scenario.get("accounts", {}).items():
             self.accounts[account] = dict(settings)
         self.set(scenario.get("settings", {}))
@@ -260,7 +260,7 @@ class World:
         return job
 
     def populate(self, spec):
-        """A population: `count` jobs of one kind with drawn states, or with one shifted timeline."""
+        """`count` jobs of one kind, with drawn states or with one shifted timeline."""
         states = spec.get("states", {"RUNNING": 1})
         draw = random.Random(spec.get("seed", 1))
         for i in range(spec["count"]):
@@ -309,7 +309,7 @@ class World:
         job.note_visible(now)
 
     def alter(self, spec):
-        """Sets a job's values now; makes the job when there is none. The rest of its timeline goes."""
+        """Sets a job's values now, or makes the job. The rest of its timeline goes."""
         self.tick()
         account, kind = spec.get("account", "acme"), spec["kind"]
         name = f"accounts/{account}/{bodies.KINDS[kind][0]}/{spec['id']}"

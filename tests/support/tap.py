@@ -79,7 +79,7 @@ class Case:
         raise Failed(message)
 
     def wait(self, predicate, timeout, what):
-        """Polls until `predicate()` is true, and returns its value; fails after `timeout` seconds."""
+        """Polls until `predicate()` is true, and returns its value; fails after `timeout` s."""
         end = time.monotonic() + timeout
         while True:
             value = predicate()
