@@ -207,7 +207,7 @@ static int check_api_url(struct load *l, const struct raw_section *s, struct con
 	}
 	if (!text)
 		text = API_URL_DEFAULT;
-	if (url_parse(text, &u, &why) < 0 || strchr(text, '?')) {
+	if (config_url_parse(text, &u, &why) < 0 || strchr(text, '?')) {
 		fault_add(l, at, "%s%s: %s", what, fault_in_section(s).text,
 			  why ? why : "a base URL has no query");
 		return 0;

@@ -268,7 +268,7 @@ struct url {
 
 /* An absolute http or https URL without user, password and fragment. 0, or -EINVAL with what is
  * wrong in `ret_why` (a constant that shows nothing of the URL). */
-int url_parse(const char *s, struct url *ret, const char **ret_why);
+int config_url_parse(const char *s, struct url *ret, const char **ret_why);
 
 /* Whether an IP address is of the loopback network. */
 bool url_host_is_loopback(const char *host);

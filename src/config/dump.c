@@ -146,7 +146,7 @@ static void dump_webhook(const struct config_notifier *n, FILE *out)
 	struct url u;
 	const char *why;
 
-	if (strncmp(n->url.source, "file ", 5) != 0 && url_parse(n->url.value, &u, &why) == 0 &&
+	if (strncmp(n->url.source, "file ", 5) != 0 && config_url_parse(n->url.value, &u, &why) == 0 &&
 	    u.loopback)
 		put_text("\t", "url", n->url.value, out);
 	else

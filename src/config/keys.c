@@ -432,7 +432,7 @@ static int take_url(struct load *l, const struct raw_section *s, const char *opt
 
 	if (!url)
 		return -ENOMEM;
-	if (url_parse(url, &u, &why) < 0) {
+	if (config_url_parse(url, &u, &why) < 0) {
 		fault_add(l, at, "'%s'%s: %s", option, fault_in_section(s).text, why);
 		wipe_free(url);
 		return 0;

@@ -68,7 +68,7 @@ static bool read_host(const char *s, size_t len, char *ret, size_t size)
 	return rest == 0 || (*end == ':' && port_valid(end + 1, rest - 1));
 }
 
-int url_parse(const char *s, struct url *ret, const char **ret_why)
+int config_url_parse(const char *s, struct url *ret, const char **ret_why)
 {
 	struct url u = {0};
 	size_t len;

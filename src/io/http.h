@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "model/trouble.h"
 
@@ -78,3 +79,6 @@ int http_url_host(const char *url, char *ret, size_t size);
 
 /* Whether plain HTTP to that URL's host stays on this machine: localhost, 127.0.0.0/8, [::1]. */
 bool http_url_is_loopback(const char *url);
+
+/* Appends the text percent-encoded, as part of a query. 0, -ENOMEM, -EMSGSIZE. */
+int http_url_escape(const char *text, struct buf *b);

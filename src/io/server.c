@@ -51,16 +51,16 @@ static void server_run(struct server *s)
 }
 
 static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, const char *url,
-                              const char *method, const char *version _unused_,
-                              const char *upload_data _unused_, size_t *upload_data_size,
-                              void **con_cls)
+			      const char *method, const char *version _unused_,
+			      const char *upload_data _unused_, size_t *upload_data_size,
+			      void **con_cls)
 {
 	static char seen;
 	struct server *s = cls;
 	struct server_request request = {.method = method, .path = url};
 	struct server_response response = {.status = MHD_HTTP_OK,
-	                                   .content_type = "application/json",
-	                                   .body = BUF_INIT(s->max_body)};
+					   .content_type = "application/json",
+					   .body = BUF_INIT(s->max_body)};
 	struct MHD_Response *r;
 	enum MHD_Result result;
 	size_t len;
@@ -89,7 +89,7 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, cons
 }
 
 int server_new(uv_loop_t *loop, int fd, size_t max_body, server_fn fn, void *user,
-               struct server **ret, struct error *ret_e)
+	       struct server **ret, struct error *ret_e)
 {
 	const union MHD_DaemonInfo *info;
 	struct server *s;
@@ -104,9 +104,9 @@ int server_new(uv_loop_t *loop, int fd, size_t max_body, server_fn fn, void *use
 	s->fn = fn;
 	s->user = user;
 	s->mhd = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, answer, s, MHD_OPTION_LISTEN_SOCKET,
-	                          fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVER_CONNECTIONS,
-	                          MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_TIMEOUT_S,
-	                          MHD_OPTION_END);
+				  fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVER_CONNECTIONS,
+				  MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_TIMEOUT_S,
+				  MHD_OPTION_END);
 	if (!s->mhd) {
 		close(fd);
 		free(s);
@@ -157,7 +157,7 @@ static int make_parents(const char *path, struct error *ret_e)
 		*p = '\0';
 		if (mkdir(dir, 0750) < 0 && errno != EEXIST)
 			return error_set(ret_e, -errno, "cannot make the directory %s: %s", dir,
-			                 strerror(errno));
+					 strerror(errno));
 		*p = '/';
 	}
 	return 0;
@@ -172,8 +172,8 @@ int server_listen_unix(const char *path, int *ret_fd, struct error *ret_e)
 
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return error_set(ret_e, -ENAMETOOLONG,
-		                 "the path of the control socket is longer than %zu bytes: %s",
-		                 sizeof(addr.sun_path) - 1, path);
+				 "the path of the control socket is longer than %zu bytes: %s",
+				 sizeof(addr.sun_path) - 1, path);
 	memcpy(addr.sun_path, path, strlen(path) + 1);
 	r = make_parents(path, ret_e);
 	if (r < 0)
@@ -185,7 +185,7 @@ int server_listen_unix(const char *path, int *ret_fd, struct error *ret_e)
 		return error_set(ret_e, -EADDRINUSE, "another process listens on %s already", path);
 	if (errno == ECONNREFUSED && unlink(path) < 0) /* left behind by a crash */
 		return error_set(ret_e, -errno, "cannot replace the stale socket %s: %s", path,
-		                 strerror(errno));
+				 strerror(errno));
 	mask = umask(0117);
 	r = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ? -errno : 0;
 	umask(mask);

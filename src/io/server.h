@@ -24,11 +24,11 @@ struct server_response {
 
 /* Answers at once. A negative return becomes 500. */
 typedef int (*server_fn)(void *user, const struct server_request *request,
-                         struct server_response *response);
+			 struct server_response *response);
 
 /* Serves on `fd`, a listening stream socket; takes it over, also when it fails. */
 int server_new(uv_loop_t *loop, int fd, size_t max_body, server_fn fn, void *user,
-               struct server **ret, struct error *ret_e);
+	       struct server **ret, struct error *ret_e);
 
 /* Drops all connections and closes the socket; `closed` is called when the loop has let go. */
 void server_close(struct server *s, void (*closed)(void *user), void *user);

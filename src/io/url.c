@@ -96,3 +96,12 @@ bool http_url_is_loopback(const char *url)
 
 	return url_parse(url, &u) == 0 && u.loopback;
 }
+
+int http_url_escape(const char *text, struct buf *b)
+{
+	char *escaped = curl_easy_escape(NULL, text, 0);
+	int r = escaped ? buf_puts(b, escaped) : -ENOMEM;
+
+	curl_free(escaped);
+	return r;
+}

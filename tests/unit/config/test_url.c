@@ -26,7 +26,7 @@ Test(url, good)
 		const char *why;
 		struct url u;
 
-		cr_expect(url_parse(cases[i].url, &u, &why) == 0, "%s: %s", cases[i].url, why);
+		cr_expect(config_url_parse(cases[i].url, &u, &why) == 0, "%s: %s", cases[i].url, why);
 		cr_expect_str_eq(u.host, cases[i].host, "%s", cases[i].url);
 		cr_expect(u.https == cases[i].https, "%s", cases[i].url);
 		cr_expect(u.loopback == cases[i].loopback, "%s", cases[i].url);
@@ -65,7 +65,7 @@ Test(url, bad)
 		const char *why = NULL;
 		struct url u;
 
-		cr_expect(url_parse(cases[i], &u, &why) < 0, "%s", cases[i]);
+		cr_expect(config_url_parse(cases[i], &u, &why) < 0, "%s", cases[i]);
 		cr_expect_not_null(why, "%s", cases[i]);
 	}
 }
@@ -77,7 +77,7 @@ Test(url, length_is_bounded)
 	struct url u;
 
 	memset(url + 10, 'x', sizeof(url) - 11);
-	cr_expect(url_parse(url, &u, &why) < 0);
+	cr_expect(config_url_parse(url, &u, &why) < 0);
 	url[CONFIG_URL_MAX] = '\0';
-	cr_expect(url_parse(url, &u, &why) == 0);
+	cr_expect(config_url_parse(url, &u, &why) == 0);
 }
