@@ -30,7 +30,7 @@ static void job_free(struct job *job)
 
 static void account_free(struct account *account)
 {
-	map_for_each(&account->jobs, struct job, job)
+	map_for_each (&account->jobs, struct job, job)
 		job_free(job);
 	map_done(&account->jobs);
 	for (int k = 0; k < KIND_COUNT_; k++)
@@ -54,10 +54,10 @@ void accounts_init(struct accounts *a)
 
 void accounts_done(struct accounts *a)
 {
-	map_for_each(&a->map, struct account, account)
+	map_for_each (&a->map, struct account, account)
 		account_free(account);
 	map_done(&a->map);
-	map_for_each(&a->baselines, char, key)
+	map_for_each (&a->baselines, char, key)
 		free(key);
 	map_done(&a->baselines);
 }
@@ -121,11 +121,11 @@ static char *baseline_key(const struct account *account, const char *watch, enum
 	char *key;
 
 	return asprintf(&key, "%s %s %s", account->key, kind_info(kind)->name, watch) < 0 ? NULL
-	                                                                                   : key;
+											  : key;
 }
 
 bool accounts_has_baseline(const struct accounts *a, const struct account *account,
-                           const char *watch, enum kind kind)
+			   const char *watch, enum kind kind)
 {
 	_cleanup_free_ char *key = baseline_key(account, watch, kind);
 
@@ -133,7 +133,7 @@ bool accounts_has_baseline(const struct accounts *a, const struct account *accou
 }
 
 int accounts_add_baseline(struct accounts *a, const struct account *account, const char *watch,
-                          enum kind kind)
+			  enum kind kind)
 {
 	_cleanup_free_ char *key = baseline_key(account, watch, kind);
 	int r;

@@ -104,9 +104,9 @@ int accounts_get(struct accounts *a, const char *endpoint, const char *id, struc
 
 /* The watches that have had their silent baseline of a kind, as the store knows them. */
 bool accounts_has_baseline(const struct accounts *a, const struct account *account,
-                           const char *watch, enum kind kind);
+			   const char *watch, enum kind kind);
 int accounts_add_baseline(struct accounts *a, const struct account *account, const char *watch,
-                          enum kind kind);
+			  enum kind kind);
 
 /* Finds the job or makes it; -ENOSPC when the account has too many, -ENOMEM. */
 int account_job(struct account *account, const char *name, enum kind kind, struct job **ret);

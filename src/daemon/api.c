@@ -1,0 +1,248 @@
+/* The control socket's calls, answered from the daemon's memory. */
+#include "daemon/api.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "codec/status_json.h"
+#include "daemon/poller.h"
+
+#define API_REASON_MAX 400
+
+struct api {
+	struct api_sources sources;
+	struct server *server;
+	char *path;
+	int64_t started_us;
+	void (*closed)(void *user);
+	void *closed_user;
+};
+
+/* A time on CLOCK_BOOTTIME as one on the wall. */
+static int64_t real_of_boot_us(uint64_t boot_ms)
+{
+	return clock_real_now_us() + ((int64_t)boot_ms - (int64_t)clock_boot_now_ms()) * US_PER_MS;
+}
+
+static struct account_view account_view(const struct account *account)
+{
+	const struct sight *sight = &account->sight;
+
+	return (struct account_view){
+		.name = account->config->name,
+		.account = account->id,
+		.endpoint = account->endpoint,
+		.in_sight = !sight->out,
+		.degraded = sight->out && sight->announced,
+		.trouble = sight->out ? trouble_name(sight->outage.trouble) : "",
+		.last_error = sight->out ? sight->outage.last : "",
+		.out_since_us = sight->out ? sight->outage.since_us : 0,
+		.requests_per_minute = account->config->requests_per_minute,
+		.requests = account->requests,
+		.failures = account->failed,
+		.jobs = account->jobs.n,
+	};
+}
+
+/* The configured accounts, in the order of the configuration. */
+static size_t configured(const struct api *api, const struct account *ret[ROUTE_MAX])
+{
+	size_t n = 0;
+
+	memset(ret, 0, ROUTE_MAX * sizeof(ret[0]));
+	map_for_each (&api->sources.accounts->map, const struct account, account)
+		if (account->config && account->index < ROUTE_MAX)
+			ret[account->index] = account;
+	for (size_t i = 0; i < ROUTE_MAX; i++)
+		if (ret[i])
+			ret[n++] = ret[i];
+	return n;
+}
+
+static bool is_watched(const struct job *job)
+{
+	return job->account->config && job->watches;
+}
+
+static int get_status(struct api *api, struct server_response *response)
+{
+	const struct account *accounts[ROUTE_MAX];
+	struct account_view account_views[ROUTE_MAX];
+	struct notifier_view notifier_views[ROUTE_MAX];
+	size_t n_accounts = configured(api, accounts);
+	size_t n_notifiers = dispatcher_views(api->sources.dispatcher, notifier_views, ROUTE_MAX);
+	struct status_view v = {.version = PACKAGE_VERSION,
+				.started_us = api->started_us,
+				.now_us = clock_real_now_us(),
+				.pid = (long)getpid(),
+				.accounts = account_views,
+				.n_accounts = n_accounts,
+				.notifiers = notifier_views,
+				.n_notifiers = MIN(n_notifiers, (size_t)ROUTE_MAX),
+				.store_failing = api->sources.store_error[0] != '\0',
+				.store_error = api->sources.store_error,
+				.store_waiting = committer_waiting(api->sources.committer),
+				.configuration_error = api->sources.configuration_error};
+
+	for (size_t i = 0; i < n_accounts; i++) {
+		account_views[i] = account_view(accounts[i]);
+		map_for_each (&accounts[i]->jobs, const struct job, job)
+			if (is_watched(job) && job->snapshot)
+				v.jobs_by_phase[snapshot_phase(job->snapshot)]++;
+	}
+	return status_json_format(&v, &response->body);
+}
+
+static struct job_view job_view(const struct job *job, const struct job_name *name)
+{
+	uint64_t next_ms = poller_next_ms(job);
+	struct job_view v = {.name = job->name,
+			     .account = name->account,
+			     .kind = kind_info(name->kind)->name,
+			     .id = name->id,
+			     .phase = "",
+			     .attempt = job->attempt.number,
+			     .sequence = job->sequence,
+			     .phase_since_us = job->phase_since_us,
+			     .last_poll_us = job->last_seen_us,
+			     .next_poll_us = next_ms == UINT64_MAX ? 0 : real_of_boot_us(next_ms),
+			     .last_error = job->last_error ? job->last_error : ""};
+
+	for (int i = 0; i < TEXT_COUNT_; i++)
+		v.text[i] = job->snapshot ? snapshot_text(job->snapshot, i) : "";
+	if (job->snapshot) {
+		v.phase = phase_name(snapshot_phase(job->snapshot));
+		v.progress = snapshot_parts(job->snapshot).progress;
+	}
+	return v;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp((*(const struct job *const *)a)->name, (*(const struct job *const *)b)->name);
+}
+
+static int account_jobs(const struct account *account, struct buf *body)
+{
+	_cleanup_free_ const struct job **jobs = calloc(account->jobs.n + 1, sizeof(*jobs));
+	size_t n = 0;
+	int r = 0;
+
+	if (!jobs)
+		return -ENOMEM;
+	map_for_each (&account->jobs, const struct job, job)
+		if (is_watched(job))
+			jobs[n++] = job;
+	qsort(jobs, n, sizeof(*jobs), by_name);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		struct job_name name;
+		struct job_view v;
+
+		job_parse_name(jobs[i], &name);
+		v = job_view(jobs[i], &name);
+		r = status_json_job(&v, body);
+	}
+	return r;
+}
+
+static int get_jobs(struct api *api, struct server_response *response)
+{
+	const struct account *accounts[ROUTE_MAX];
+	size_t n = configured(api, accounts);
+	int r = status_json_jobs_begin(&response->body);
+
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = account_jobs(accounts[i], &response->body);
+	return r < 0 ? r : status_json_jobs_end(&response->body);
+}
+
+static int get_health(struct api *api, struct server_response *response)
+{
+	const struct account *accounts[ROUTE_MAX];
+	char reasons[ROUTE_MAX + 1][API_REASON_MAX];
+	const char *list[ROUTE_MAX + 1];
+	size_t n_accounts = configured(api, accounts), n = 0;
+
+	if (api->sources.store_error[0])
+		snprintf(reasons[n++], API_REASON_MAX, "the store fails: %s",
+			 api->sources.store_error);
+	for (size_t i = 0; i < n_accounts; i++)
+		if (accounts[i]->sight.out && accounts[i]->sight.announced)
+			snprintf(reasons[n++], API_REASON_MAX, "account %s is out of sight: %s",
+				 accounts[i]->id, accounts[i]->sight.outage.last);
+	for (size_t i = 0; i < n; i++)
+		list[i] = reasons[i];
+	response->status = n ? 503 : 200;
+	return status_json_health(list, n, &response->body);
+}
+
+static const struct {
+	const char *path;
+	int (*get)(struct api *api, struct server_response *response);
+} calls[] = {
+	{"/v1/status", get_status},
+	{"/v1/jobs", get_jobs},
+	{"/healthz", get_health},
+};
+
+static int on_request(void *user, const struct server_request *request,
+		      struct server_response *response)
+{
+	struct api *api = user;
+
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+		if (strcmp(request->path, calls[i].path) != 0)
+			continue;
+		if (strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0)
+			return calls[i].get(api, response);
+		response->status = 405;
+		return status_json_error("method_not_allowed", "this call takes GET only",
+					 &response->body);
+	}
+	response->status = 404;
+	return status_json_error("not_found",
+				 "there is no such call; see /v1/status, /v1/jobs, /healthz",
+				 &response->body);
+}
+
+int api_new(uv_loop_t *loop, const char *path, const struct api_sources *sources, struct api **ret,
+	    struct error *ret_e)
+{
+	struct api *api = calloc(1, sizeof(*api));
+	int fd, r;
+
+	if (!api)
+		return -ENOMEM;
+	api->sources = *sources;
+	api->started_us = clock_real_now_us();
+	api->path = strdup(path);
+	r = api->path ? server_listen_unix(path, &fd, ret_e) : -ENOMEM;
+	if (r == 0)
+		r = server_new(loop, fd, STATUS_JSON_MAX, on_request, api, &api->server, ret_e);
+	if (r < 0) {
+		free(api->path);
+		free(api);
+		return r;
+	}
+	*ret = api;
+	return 0;
+}
+
+static void on_server_closed(void *user)
+{
+	struct api *api = user;
+
+	unlink(api->path);
+	api->closed(api->closed_user);
+	free(api->path);
+	free(api);
+}
+
+void api_close(struct api *api, void (*closed)(void *user), void *user)
+{
+	api->closed = closed;
+	api->closed_user = user;
+	server_close(api->server, on_server_closed, api);
+}

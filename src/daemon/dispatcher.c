@@ -1,0 +1,736 @@
+/* The outbox: lanes of deliveries, verdicts, retries. */
+#include "daemon/dispatcher.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "io/alarm.h"
+#include "io/entropy.h"
+#include "io/http.h"
+#include "io/journal.h"
+#include "model/schedule.h"
+
+struct delivery {
+	struct list in_lane;
+	struct event_record *event; /* a reference */
+	unsigned tries;             /* made so far */
+	int64_t created_us;         /* CLOCK_REALTIME */
+	uint64_t due_ms;            /* CLOCK_BOOTTIME */
+};
+
+/* The deliveries of one subject to one notifier, in order. It is there while it holds any. */
+struct lane {
+	struct heap_node due; /* in the outlet's heap while its head waits */
+	struct outlet *outlet;
+	struct list deliveries;
+	struct notifier_call *call; /* of the head, while it runs */
+	struct instance *instance;  /* that runs it */
+	/* The verdict on the head, while it is being committed. */
+	enum delivery_state verdict;
+	uint64_t retry_in_ms;
+	char subject[];
+};
+
+/* A notifier made from one configuration; lives until it is replaced and its last call is over. */
+struct instance {
+	struct notifier *notifier;
+	struct config *config; /* a reference: the notifier looks into it */
+	unsigned calls;
+	bool retired;
+};
+
+struct outlet {
+	struct dispatcher *dispatcher;
+	struct instance *instance; /* NULL: not in the configuration */
+	struct map lanes;          /* by subject */
+	struct heap waiting;       /* lanes whose head may go when its time comes */
+	bool off;                  /* by a 410, until the next reload */
+	unsigned running;
+	size_t pending; /* deliveries in all lanes */
+	uint64_t delivered, retried, dead;
+	char last_error[STORE_ERROR_MAX];
+	char name[STORE_NOTIFIER_MAX];
+};
+
+struct dispatcher {
+	uv_loop_t *loop;
+	struct committer *committer;
+	struct http *http;
+	struct journal *journal;
+	struct alarm *alarm;
+	struct notifier_env env;
+	struct map outlets;      /* by name */
+	struct outlet **current; /* of the present configuration, by index */
+	size_t n_current;
+	bool started, stopping;
+	unsigned running;    /* calls under way */
+	unsigned committing; /* verdicts on their way to the disk */
+	uint64_t alarm_ms;
+	uint64_t grace_until_ms;
+	void (*stopped)(void *user);
+	void *stopped_user;
+	void (*closed)(void *user);
+	void *closed_user;
+};
+
+static void pump(struct dispatcher *d);
+
+static const char *outlet_key(const void *value)
+{
+	return ((const struct outlet *)value)->name;
+}
+
+static const char *lane_key(const void *value)
+{
+	return ((const struct lane *)value)->subject;
+}
+
+/* --- instances --- */
+
+static void instance_free(struct instance *i)
+{
+	notifier_free(i->notifier);
+	config_unref(i->config);
+	free(i);
+}
+
+static void instance_retire(struct instance *i)
+{
+	if (!i)
+		return;
+	i->retired = true;
+	if (i->calls == 0)
+		instance_free(i);
+}
+
+static int instance_new(struct dispatcher *d, struct config *config, size_t index,
+			struct instance **ret, struct error *ret_e)
+{
+	struct instance *i = calloc(1, sizeof(*i));
+	int r;
+
+	if (!i)
+		return -ENOMEM;
+	r = notifier_new(&d->env, &config->notifiers[index], &i->notifier, ret_e);
+	if (r < 0) {
+		free(i);
+		return error_prefix(ret_e, r, "notifier \"%s\"", config->notifiers[index].name);
+	}
+	i->config = config_ref(config);
+	*ret = i;
+	return 0;
+}
+
+/* --- lanes --- */
+
+static void delivery_free(struct delivery *v)
+{
+	event_record_unref(v->event);
+	free(v);
+}
+
+static struct delivery *lane_head(const struct lane *l)
+{
+	return list_first(&l->deliveries, struct delivery, in_lane);
+}
+
+static bool lane_is_busy(const struct lane *l)
+{
+	return l->instance || l->verdict != DELIVERY_STATE_COUNT_;
+}
+
+static void lane_free(struct lane *l)
+{
+	heap_remove(&l->outlet->waiting, &l->due);
+	map_remove(&l->outlet->lanes, l->subject);
+	list_for_each_safe (it, &l->deliveries)
+		delivery_free(container_of(it, struct delivery, in_lane));
+	free(l);
+}
+
+static void lane_drop_head(struct lane *l)
+{
+	struct delivery *head = lane_head(l);
+
+	list_remove(&head->in_lane);
+	delivery_free(head);
+	l->outlet->pending--;
+}
+
+/* The head may go at its time. Room in the heap was made when the lane was. */
+static void lane_wait(struct lane *l)
+{
+	if (heap_set(&l->outlet->waiting, &l->due, lane_head(l)->due_ms) < 0)
+		log_err("out of memory: deliveries to \"%s\" of %s wait for a restart",
+			l->outlet->name, l->subject);
+}
+
+static int outlet_lane(struct outlet *o, const char *subject, struct lane **ret)
+{
+	struct lane *l = map_get(&o->lanes, subject);
+	size_t size = strlen(subject) + 1;
+	int r;
+
+	if (!l) {
+		l = calloc(1, sizeof(*l) + size);
+		if (!l)
+			return -ENOMEM;
+		l->due = HEAP_NODE_INIT;
+		l->outlet = o;
+		l->verdict = DELIVERY_STATE_COUNT_;
+		list_init(&l->deliveries);
+		memcpy(l->subject, subject, size);
+		r = map_add(&o->lanes, l);
+		if (r < 0) {
+			free(l);
+			return r;
+		}
+	}
+	*ret = l;
+	return 0;
+}
+
+/* --- verdicts --- */
+
+static void on_acknowledged(void *user, int r)
+{
+	struct lane *l = user;
+	struct dispatcher *d = l->outlet->dispatcher;
+	struct delivery *head = lane_head(l);
+
+	d->committing--;
+	if (r < 0) { /* closing: the delivery stays as the store has it */
+		l->verdict = DELIVERY_STATE_COUNT_;
+		pump(d);
+		return;
+	}
+	if (l->verdict == DELIVERY_PENDING) {
+		head->tries++;
+		head->due_ms = clock_boot_now_ms() + l->retry_in_ms;
+	} else {
+		lane_drop_head(l);
+	}
+	l->verdict = DELIVERY_STATE_COUNT_;
+	if (list_empty(&l->deliveries))
+		lane_free(l);
+	else
+		lane_wait(l);
+	pump(d);
+}
+
+/* Writes the verdict on the lane's head down; the lane goes on when that is durable. */
+static void acknowledge(struct lane *l, enum delivery_state state, uint64_t retry_in_ms,
+			const char *text)
+{
+	struct dispatcher *d = l->outlet->dispatcher;
+	struct delivery *head = lane_head(l);
+	struct commit *commit = NULL;
+	int64_t due_us = clock_real_now_us() + (int64_t)retry_in_ms * US_PER_MS;
+	const struct store_op op = {.type = STORE_VERDICT,
+				    .verdict = {.event_id = head->event->id,
+						.notifier = l->outlet->name,
+						.state = state,
+						.tries = head->tries + 1,
+						.due_us = state == DELIVERY_PENDING ? due_us : 0,
+						.error = text}};
+	int r = commit_new(d->committer, &commit);
+
+	if (r == 0)
+		r = commit_add(commit, &op);
+	if (r < 0) {
+		/* Not written down: it is tried again, which at-least-once allows. */
+		commit_abandon(commit);
+		head->due_ms = clock_boot_now_ms() + MAX(retry_in_ms, MS_PER_MIN);
+		lane_wait(l);
+		return;
+	}
+	l->verdict = state;
+	l->retry_in_ms = retry_in_ms;
+	d->committing++;
+	commit_submit(commit, on_acknowledged, l);
+}
+
+static void give_up(struct lane *l, const char *text)
+{
+	struct outlet *o = l->outlet;
+	const struct event_record *event = lane_head(l)->event;
+
+	o->dead++;
+	log_warning("notifier \"%s\": %s of %s (%s) is dead after %u tries: %s", o->name,
+		    event_type_name(event->type), event->subject, event->id,
+		    lane_head(l)->tries + 1, text);
+	acknowledge(l, DELIVERY_DEAD, 0, text);
+}
+
+static void try_later(struct lane *l, uint64_t retry_after_ms, const char *text)
+{
+	struct outlet *o = l->outlet;
+	struct delivery *head = lane_head(l);
+	int64_t age_us = clock_real_now_us() - head->created_us;
+	char span[CLOCK_SPAN_MAX];
+	uint64_t wait_ms;
+
+	if (!schedule_retry_ms(head->tries + 1, age_us > 0 ? (uint64_t)(age_us / US_PER_MS) : 0,
+			       retry_after_ms, entropy_u32(), &wait_ms)) {
+		give_up(l, text);
+		return;
+	}
+	o->retried++;
+	clock_format_span_ms(wait_ms, span);
+	log_info("notifier \"%s\": %s of %s (%s) is tried again in %s: %s", o->name,
+		 event_type_name(head->event->type), head->event->subject, head->event->id, span,
+		 text);
+	acknowledge(l, DELIVERY_PENDING, wait_ms, text);
+}
+
+static void on_verdict(void *user, const struct verdict_result *result)
+{
+	struct lane *l = user;
+	struct outlet *o = l->outlet;
+	struct dispatcher *d = o->dispatcher;
+	struct instance *instance = TAKE_PTR(l->instance);
+
+	l->call = NULL;
+	o->running--;
+	d->running--;
+	if (result->verdict != VERDICT_DELIVERED && result->verdict != VERDICT_CANCELLED)
+		snprintf(o->last_error, sizeof(o->last_error), "%s", result->text);
+	switch (result->verdict) {
+	case VERDICT_DELIVERED:
+		o->delivered++;
+		acknowledge(l, DELIVERY_DELIVERED, 0, "");
+		break;
+	case VERDICT_RETRY:
+		try_later(l, result->retry_after_ms, result->text);
+		break;
+	case VERDICT_GONE:
+		/* An old instance speaks of an old destination. */
+		if (instance == o->instance && !o->off) {
+			o->off = true;
+			log_err("notifier \"%s\" is off until the next reload: %s", o->name,
+				result->text);
+		}
+		give_up(l, result->text);
+		break;
+	case VERDICT_DEAD:
+		give_up(l, result->text);
+		break;
+	case VERDICT_CANCELLED:
+		lane_wait(l); /* stopping: it stays pending */
+		break;
+	}
+	instance->calls--;
+	if (instance->retired && instance->calls == 0)
+		instance_free(instance);
+	pump(d);
+}
+
+/* --- sending --- */
+
+static void lane_send(struct lane *l)
+{
+	struct outlet *o = l->outlet;
+	struct dispatcher *d = o->dispatcher;
+	struct delivery *head = lane_head(l);
+	struct notifier_delivery delivery = {.event = head->event, .number = head->tries + 1};
+	int r;
+
+	l->instance = o->instance;
+	l->instance->calls++;
+	o->running++;
+	d->running++;
+	r = notifier_deliver(o->instance->notifier, &delivery, on_verdict, l, &l->call);
+	if (r < 0) {
+		l->instance->calls--;
+		l->instance = NULL;
+		o->running--;
+		d->running--;
+		try_later(l, 0, strerror(-r));
+	}
+}
+
+static void outlet_pump(struct outlet *o, uint64_t now_ms)
+{
+	struct heap_node *top;
+
+	if (!o->instance || o->off)
+		return;
+	while (o->running < notifier_max_parallel(o->instance->notifier) &&
+	       (top = heap_top(&o->waiting)) && top->due <= now_ms) {
+		heap_remove(&o->waiting, top);
+		lane_send(container_of(top, struct lane, due));
+	}
+}
+
+/* When the outlet can send next because of time alone; UINT64_MAX for not. */
+static uint64_t outlet_due_ms(const struct outlet *o)
+{
+	const struct heap_node *top = heap_top(&o->waiting);
+
+	if (!top || !o->instance || o->off ||
+	    o->running >= notifier_max_parallel(o->instance->notifier))
+		return UINT64_MAX;
+	return top->due;
+}
+
+static void stop_when_idle(struct dispatcher *d, uint64_t now_ms)
+{
+	if (d->running == 0 && d->committing == 0 && d->stopped) {
+		void (*stopped)(void *user) = TAKE_PTR(d->stopped);
+
+		alarm_set(d->alarm, UINT64_MAX);
+		stopped(d->stopped_user);
+		return;
+	}
+	if (now_ms < d->grace_until_ms) {
+		alarm_set(d->alarm, d->grace_until_ms);
+		return;
+	}
+	map_for_each (&d->outlets, struct outlet, o)
+		map_for_each (&o->lanes, struct lane, l)
+			if (l->call)
+				notifier_cancel(l->instance->notifier, TAKE_PTR(l->call));
+}
+
+static void pump(struct dispatcher *d)
+{
+	uint64_t now_ms = clock_boot_now_ms(), next_ms = UINT64_MAX;
+
+	if (d->stopping) {
+		stop_when_idle(d, now_ms);
+		return;
+	}
+	if (!d->started)
+		return;
+	map_for_each (&d->outlets, struct outlet, o) {
+		outlet_pump(o, now_ms);
+		next_ms = MIN(next_ms, outlet_due_ms(o));
+	}
+	d->alarm_ms = next_ms;
+	alarm_set(d->alarm, next_ms);
+}
+
+static void on_alarm(void *user)
+{
+	pump(user);
+}
+
+/* --- what comes in --- */
+
+static int enqueue(struct outlet *o, struct event_record *event, unsigned tries, int64_t created_us,
+		   uint64_t due_ms, struct lane **ret)
+{
+	struct delivery *v = calloc(1, sizeof(*v));
+	struct lane *l;
+	int r;
+
+	if (!v)
+		return -ENOMEM;
+	r = outlet_lane(o, event->subject, &l);
+	if (r < 0) {
+		free(v);
+		return r;
+	}
+	v->event = event_record_ref(event);
+	v->tries = tries;
+	v->created_us = created_us;
+	v->due_ms = due_ms;
+	list_append(&l->deliveries, &v->in_lane);
+	o->pending++;
+	if (!lane_is_busy(l))
+		lane_wait(l);
+	*ret = l;
+	return 0;
+}
+
+/* Progress that still waits behind nothing but its place in the line is overtaken by newer progress. */
+static void skip_stale_progress(struct lane *l, const struct event_record *newer)
+{
+	struct list *last = l->deliveries.prev;
+	struct delivery *v = container_of(last, struct delivery, in_lane);
+	struct commit *commit = NULL;
+	struct store_op op;
+
+	if (newer->type != EVENT_JOB_PROGRESS || last == &l->deliveries ||
+	    v->event->type != EVENT_JOB_PROGRESS || (lane_is_busy(l) && v == lane_head(l)))
+		return;
+	op = (struct store_op){.type = STORE_VERDICT,
+			       .verdict = {.event_id = v->event->id,
+					   .notifier = l->outlet->name,
+					   .state = DELIVERY_SKIPPED,
+					   .tries = v->tries,
+					   .error = "replaced by newer progress"}};
+	if (commit_new(l->outlet->dispatcher->committer, &commit) < 0)
+		return; /* it is sent as well, no harm done */
+	if (commit_add(commit, &op) < 0) {
+		commit_abandon(commit);
+		return;
+	}
+	commit_submit(commit, NULL, NULL);
+	list_remove(last);
+	delivery_free(v);
+	l->outlet->pending--;
+}
+
+int dispatcher_add(struct dispatcher *d, struct outlet *o, struct event_record *event)
+{
+	struct lane *l = map_get(&o->lanes, event->subject);
+	int r;
+
+	if (l)
+		skip_stale_progress(l, event);
+	r = enqueue(o, event, 0, event->time_us, clock_boot_now_ms(), &l);
+	if (r == 0)
+		pump(d);
+	return r;
+}
+
+/* Outlets are made for configured notifiers, and for names that the store still has deliveries for. */
+static int get_outlet(struct dispatcher *d, const char *name, struct outlet **ret)
+{
+	struct outlet *o = map_get(&d->outlets, name);
+	int r;
+
+	if (!o) {
+		o = calloc(1, sizeof(*o));
+		if (!o)
+			return -ENOMEM;
+		o->dispatcher = d;
+		map_init(&o->lanes, lane_key);
+		snprintf(o->name, sizeof(o->name), "%s", name);
+		r = map_add(&d->outlets, o);
+		if (r < 0) {
+			free(o);
+			return r;
+		}
+	}
+	*ret = o;
+	return 0;
+}
+
+int dispatcher_restore(struct dispatcher *d, const char *notifier, struct event_record *event,
+		       unsigned tries, int64_t created_us, int64_t due_us)
+{
+	int64_t wait_us = due_us - clock_real_now_us();
+	uint64_t due_ms = clock_boot_now_ms();
+	struct outlet *o;
+	struct lane *l;
+	int r;
+
+	/* A wall clock that was set back must not hold a delivery longer than the schedule would. */
+	if (wait_us > 0)
+		due_ms += MIN((uint64_t)(wait_us / US_PER_MS), 2 * MS_PER_H);
+	r = get_outlet(d, notifier, &o);
+	if (r < 0)
+		return r;
+	return enqueue(o, event, tries, created_us, due_ms, &l);
+}
+
+/* --- life --- */
+
+static void on_log(void *user _unused_, enum log_level level, const char *line)
+{
+	log_msg(level, "%s", line);
+}
+
+static void on_unused_http_closed(void *user)
+{
+	free(user);
+}
+
+int dispatcher_new(uv_loop_t *loop, struct committer *committer, struct dispatcher **ret,
+		   struct error *ret_e)
+{
+	static const struct http_options options = {.max_connections_per_host = 4,
+						    .max_connections = 64,
+						    .user_agent = "tunewatch/" PACKAGE_VERSION};
+	struct dispatcher *d = calloc(1, sizeof(*d));
+	int r;
+
+	if (!d)
+		return -ENOMEM;
+	d->loop = loop;
+	d->committer = committer;
+	d->alarm_ms = UINT64_MAX;
+	map_init(&d->outlets, outlet_key);
+	r = alarm_new(loop, on_alarm, d, &d->alarm);
+	if (r < 0) {
+		free(d);
+		return error_set(ret_e, r, "no timer for deliveries: %s", strerror(-r));
+	}
+	r = http_new(loop, &options, &d->http, ret_e);
+	if (r < 0) {
+		alarm_close(d->alarm);
+		free(d);
+		return r;
+	}
+	r = journal_new(loop, system_log_write, &d->journal);
+	if (r < 0) {
+		alarm_close(d->alarm);
+		http_close(d->http, on_unused_http_closed, d);
+		return r;
+	}
+	d->env = (struct notifier_env){.loop = loop,
+				       .http = d->http,
+				       .journal = d->journal,
+				       .log = on_log};
+	*ret = d;
+	return 0;
+}
+
+static void instances_free(struct instance **instances, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (instances[i])
+			instance_free(instances[i]);
+	free(instances);
+}
+
+int dispatcher_configure(struct dispatcher *d, struct config *config, struct error *ret_e)
+{
+	size_t n = config->n_notifiers;
+	struct instance **instances = calloc(n + 1, sizeof(struct instance *));
+	_cleanup_free_ struct outlet **outlets = calloc(n + 1, sizeof(struct outlet *));
+	int r = instances && outlets ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		r = get_outlet(d, config->notifiers[i].name, &outlets[i]);
+		if (r == 0)
+			r = instance_new(d, config, i, &instances[i], ret_e);
+	}
+	if (r < 0) {
+		if (instances)
+			instances_free(instances, n);
+		return r;
+	}
+	map_for_each (&d->outlets, struct outlet, o)
+		instance_retire(TAKE_PTR(o->instance));
+	for (size_t i = 0; i < n; i++) {
+		outlets[i]->instance = instances[i];
+		outlets[i]->off = false;
+	}
+	free(instances);
+	map_for_each (&d->outlets, struct outlet, o)
+		if (!o->instance && o->pending > 0)
+			log_warning(
+				"%zu deliveries wait for the notifier \"%s\", which is not in the "
+				"configuration",
+				o->pending, o->name);
+	free(d->current);
+	d->current = TAKE_PTR(outlets);
+	d->n_current = n;
+	pump(d);
+	return 0;
+}
+
+struct outlet *dispatcher_outlet(struct dispatcher *d, size_t i)
+{
+	return i < d->n_current && !d->current[i]->off ? d->current[i] : NULL;
+}
+
+const char *outlet_name(const struct outlet *o)
+{
+	return o->name;
+}
+
+void dispatcher_start(struct dispatcher *d)
+{
+	d->started = true;
+	pump(d);
+}
+
+void dispatcher_stop(struct dispatcher *d, uint64_t grace_ms, void (*stopped)(void *user),
+		     void *user)
+{
+	d->stopping = true;
+	d->stopped = stopped;
+	d->stopped_user = user;
+	d->grace_until_ms = clock_boot_now_ms() + grace_ms;
+	/* From the alarm, so that `stopped` never comes inside this call. */
+	alarm_set(d->alarm, d->running + d->committing > 0 ? d->grace_until_ms : 0);
+}
+
+static void on_journal_closed(void *user)
+{
+	struct dispatcher *d = user;
+
+	map_for_each (&d->outlets, struct outlet, o) {
+		while (o->lanes.n > 0) {
+			struct lane *first = NULL;
+
+			map_for_each (&o->lanes, struct lane, l)
+				if (!first)
+					first = l;
+			lane_free(first);
+		}
+		map_done(&o->lanes);
+		heap_done(&o->waiting);
+		instance_retire(o->instance);
+		free(o);
+	}
+	map_done(&d->outlets);
+	free(d->current);
+	d->closed(d->closed_user);
+	free(d);
+}
+
+static void on_http_closed(void *user)
+{
+	struct dispatcher *d = user;
+
+	journal_close(d->journal, on_journal_closed, d);
+}
+
+void dispatcher_close(struct dispatcher *d, void (*closed)(void *user), void *user)
+{
+	d->closed = closed;
+	d->closed_user = user;
+	d->alarm = alarm_close(d->alarm);
+	http_close(d->http, on_http_closed, d);
+}
+
+/* --- for the control socket --- */
+
+static struct notifier_view view(const struct outlet *o)
+{
+	return (struct notifier_view){
+		.name = o->name,
+		.type = o->instance ? o->instance->notifier->info->name : "",
+		.off = o->off || !o->instance,
+		.pending = o->pending,
+		.running = o->running,
+		.delivered = o->delivered,
+		.retried = o->retried,
+		.dead = o->dead,
+		.last_error = o->last_error,
+	};
+}
+
+size_t dispatcher_views(const struct dispatcher *d, struct notifier_view *ret, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->n_current; i++, n++)
+		if (n < max)
+			ret[n] = view(d->current[i]);
+	map_for_each (&d->outlets, struct outlet, o) {
+		if (o->instance || o->pending == 0)
+			continue;
+		if (n < max)
+			ret[n] = view(o);
+		n++;
+	}
+	return n;
+}
+
+uint64_t dispatcher_overdue_ms(const struct dispatcher *d, uint64_t now_ms)
+{
+	return d->alarm_ms < now_ms ? now_ms - d->alarm_ms : 0;
+}

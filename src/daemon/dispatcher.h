@@ -1,0 +1,62 @@
+/*
+ * The outbox: which delivery goes out when.
+ *
+ * A delivery enters when its event is durable. Order is kept per notifier and subject in lanes; the
+ * head of a lane is tried, its verdict committed, then the next one comes. One broken notifier
+ * delays only itself, one broken job's lane only itself.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/error.h"
+#include "codec/status_json.h"
+#include "config/config.h"
+#include "io/committer.h"
+#include "notify/notifier.h"
+#include "store/store.h"
+
+struct dispatcher;
+struct outlet; /* a notifier by name: stays when the configuration drops it */
+
+int dispatcher_new(uv_loop_t *loop, struct committer *committer, struct dispatcher **ret,
+		   struct error *ret_e);
+
+/*
+ * Takes the notifiers of a configuration. All or nothing: on failure the old ones stay. Running
+ * deliveries end with the notifier that began them. A notifier that a 410 switched off is on again.
+ */
+int dispatcher_configure(struct dispatcher *d, struct config *config, struct error *ret_e);
+
+/* The outlet of the i-th notifier of the present configuration; NULL while it is switched off. */
+struct outlet *dispatcher_outlet(struct dispatcher *d, size_t i);
+const char *outlet_name(const struct outlet *o);
+
+/* A delivery whose event is durable. -ENOMEM: it stays in the store and goes out after a restart. */
+int dispatcher_add(struct dispatcher *d, struct outlet *o, struct event_record *event);
+
+/* A pending delivery from the store, in the order of the store; made at start only. */
+int dispatcher_restore(struct dispatcher *d, const char *notifier, struct event_record *event,
+		       unsigned tries, int64_t created_us, int64_t due_us);
+
+/* Starts what is due. Nothing is sent before the first call. */
+void dispatcher_start(struct dispatcher *d);
+
+/*
+ * Starts nothing more; lets running deliveries finish for `grace_ms`, then cancels them; then calls
+ * `stopped`. What was not delivered stays pending in the store.
+ */
+void dispatcher_stop(struct dispatcher *d, uint64_t grace_ms, void (*stopped)(void *user),
+		     void *user);
+
+/* After `stopped`: closes the handles; `closed` is called when the loop has let go, and all is free. */
+void dispatcher_close(struct dispatcher *d, void (*closed)(void *user), void *user);
+
+/* Fills at most `max` views, of the configured notifiers first; the number there are. */
+size_t dispatcher_views(const struct dispatcher *d, struct notifier_view *ret, size_t max);
+
+/* How long something has been due without being looked at, in ms; 0 while all is well. */
+uint64_t dispatcher_overdue_ms(const struct dispatcher *d, uint64_t now_ms);

@@ -1,0 +1,476 @@
+/* Who owns whom: start, reload, drain, stop. */
+#include "daemon/engine.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <uv.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/api.h"
+#include "daemon/dispatcher.h"
+#include "daemon/job.h"
+#include "daemon/observer.h"
+#include "daemon/poller.h"
+#include "io/committer.h"
+#include "io/service.h"
+#include "store/store.h"
+
+#define ENGINE_GRACE_MS 5000  /* for running deliveries, at the end */
+#define ENGINE_TICK_MS  10000 /* of the status line, without a watchdog */
+#define ENGINE_STUCK_MS 30000 /* something due for so long: the loop makes no progress */
+#define ENGINE_TEXT_MAX 256
+
+struct engine {
+	uv_loop_t loop;
+	const char *path;
+	const struct config_env *env;
+	struct config *config; /* a reference */
+	struct accounts accounts;
+	struct store *store;
+	struct committer *committer;
+	struct dispatcher *dispatcher;
+	struct observer *observer;
+	struct poller *poller;
+	struct api *api;
+	uv_signal_t signals[3];
+	uv_timer_t tick;
+	size_t n_signals;
+	bool stopping;
+	char store_error[ENGINE_TEXT_MAX];
+	char configuration_error[ENGINE_TEXT_MAX];
+	char status[ENGINE_TEXT_MAX]; /* what systemd was told last */
+};
+
+/* --- what systemd is told --- */
+
+static void tell_status(struct engine *e)
+{
+	size_t jobs = 0, accounts = 0, out = 0;
+	const char *which = "";
+	char text[ENGINE_TEXT_MAX];
+
+	map_for_each (&e->accounts.map, const struct account, account) {
+		if (!account->config)
+			continue;
+		accounts++;
+		map_for_each (&account->jobs, const struct job, job)
+			jobs += job->watches != 0;
+		if (account->sight.out && account->sight.announced) {
+			out++;
+			which = account->id;
+		}
+	}
+	if (e->store_error[0])
+		snprintf(text, sizeof(text), "The store fails, events wait: %.150s",
+			 e->store_error);
+	else if (out)
+		snprintf(text, sizeof(text), "Out of sight: %s%s; watching %zu jobs", which,
+			 out > 1 ? " and others" : "", jobs);
+	else
+		snprintf(text, sizeof(text), "Watching %zu job%s of %zu account%s%s", jobs,
+			 jobs == 1 ? "" : "s", accounts, accounts == 1 ? "" : "s",
+			 e->configuration_error[0] ? "; the last reload was refused" : "");
+	if (strcmp(text, e->status) != 0) {
+		snprintf(e->status, sizeof(e->status), "%s", text);
+		service_status("%s", text);
+	}
+}
+
+static void on_changed(void *user)
+{
+	tell_status(user);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct engine *e = timer->data;
+	uint64_t now_ms = clock_boot_now_ms();
+
+	tell_status(e);
+	/* A loop that turns without doing what is due does not count as alive. */
+	if (poller_overdue_ms(e->poller, now_ms) < ENGINE_STUCK_MS &&
+	    dispatcher_overdue_ms(e->dispatcher, now_ms) < ENGINE_STUCK_MS)
+		service_watchdog();
+}
+
+static void on_store_health(void *user, int r, const char *text)
+{
+	struct engine *e = user;
+
+	if (r < 0) {
+		log_err("the store fails, nothing new is taken in until it works: %s", text);
+		snprintf(e->store_error, sizeof(e->store_error), "%s", text);
+	} else {
+		log_notice("the store works again");
+		e->store_error[0] = '\0';
+	}
+	tell_status(e);
+}
+
+/* --- what the store remembers --- */
+
+static int load_job(void *user, const char *endpoint, const char *name, struct snapshot *snapshot,
+		    struct attempt attempt, uint64_t sequence, int64_t phase_since_us)
+{
+	struct engine *e = user;
+	struct account *account;
+	struct job_name parts;
+	struct job *job;
+	int r = name_parse_full(name, &parts);
+
+	if (r < 0) {
+		log_warning("the store holds a job with a name that cannot be: %s", name);
+		return 0;
+	}
+	r = accounts_get(&e->accounts, endpoint, parts.account, &account);
+	if (r == 0)
+		r = account_job(account, name, parts.kind, &job);
+	if (r < 0)
+		return r;
+	job->snapshot = snapshot_ref(snapshot);
+	job->attempt = attempt;
+	job->sequence = (uint32_t)sequence;
+	job->phase_since_us = phase_since_us;
+	return 0;
+}
+
+static int load_account(void *user, const char *endpoint, const char *id, uint64_t sequence,
+			const struct outage *outage)
+{
+	struct engine *e = user;
+	struct account *account;
+	int r = accounts_get(&e->accounts, endpoint, id, &account);
+
+	if (r < 0)
+		return r;
+	account->sequence = sequence;
+	if (outage) /* told of before the restart; its end will be told, too */
+		account->sight = (struct sight){.out = true,
+						.announced = true,
+						.out_since_ms = clock_boot_now_ms(),
+						.outage = *outage};
+	return 0;
+}
+
+static int load_baseline(void *user, const char *endpoint, const char *id, const char *watch,
+			 enum kind kind)
+{
+	struct engine *e = user;
+	struct account *account;
+	int r = accounts_get(&e->accounts, endpoint, id, &account);
+
+	return r < 0 ? r : accounts_add_baseline(&e->accounts, account, watch, kind);
+}
+
+static int load_delivery(void *user, struct event_record *event, const char *notifier,
+			 unsigned tries, int64_t created_us, int64_t due_us,
+			 const char *error _unused_)
+{
+	struct engine *e = user;
+
+	return dispatcher_restore(e->dispatcher, notifier, event, tries, created_us, due_us);
+}
+
+static const struct store_loader loader = {
+	.job = load_job,
+	.account = load_account,
+	.baseline = load_baseline,
+	.delivery = load_delivery,
+};
+
+/* --- reload --- */
+
+void engine_log_fault(void *user _unused_, const char *file, unsigned line, const char *text)
+{
+	if (file)
+		log_err("%s:%u: %s", file, line, text);
+	else
+		log_err("%s", text);
+}
+
+/* Counts the faults and keeps the first one for the status. */
+struct faults {
+	size_t n;
+	char first[ENGINE_TEXT_MAX];
+};
+
+static void on_reload_fault(void *user, const char *file, unsigned line, const char *text)
+{
+	struct faults *faults = user;
+
+	engine_log_fault(NULL, file, line, text);
+	if (faults->n++ > 0)
+		return;
+	if (file)
+		snprintf(faults->first, sizeof(faults->first), "%s:%u: %s", file, line, text);
+	else
+		snprintf(faults->first, sizeof(faults->first), "%s", text);
+}
+
+static void warn_if_changed(const char *option, const char *old, const char *new)
+{
+	if (strcmp(old ? old : "", new ? new : "") != 0)
+		log_warning("%s was changed: that takes effect after a restart", option);
+}
+
+static int load_again(struct engine *e, struct faults *faults)
+{
+	_cleanup_config_ struct config *config = NULL;
+	struct error error = ERROR_NONE;
+	int r = config_load(e->path, e->env, on_reload_fault, faults, &config);
+
+	if (r < 0) {
+		if (faults->n == 0)
+			snprintf(faults->first, sizeof(faults->first), "%s", strerror(-r));
+		return r;
+	}
+	r = dispatcher_configure(e->dispatcher, config, &error);
+	if (r < 0) {
+		on_reload_fault(faults, NULL, 0, error_text(&error, r));
+		return r;
+	}
+	warn_if_changed("state-dir", e->config->state_dir, config->state_dir);
+	warn_if_changed("control-socket", e->config->control_socket, config->control_socket);
+	poller_configure(e->poller, config);
+	observer_configure(e->observer, config);
+	config_unref(e->config);
+	e->config = TAKE_PTR(config);
+	return 0;
+}
+
+static void reload(struct engine *e)
+{
+	struct faults faults = {0};
+
+	service_reloading();
+	if (load_again(e, &faults) < 0) {
+		snprintf(e->configuration_error, sizeof(e->configuration_error), "%s",
+			 faults.first);
+		log_err("the new configuration was refused, the old one stays");
+	} else {
+		e->configuration_error[0] = '\0';
+		log_notice("the configuration was loaded again");
+	}
+	tell_status(e);
+	service_ready();
+}
+
+/* --- the end, step by step: nothing new, then what runs, then the disk, then the handles --- */
+
+static void close_handles(struct engine *e)
+{
+	for (size_t i = 0; i < e->n_signals; i++)
+		uv_close((uv_handle_t *)&e->signals[i], NULL);
+	uv_close((uv_handle_t *)&e->tick, NULL);
+}
+
+static void on_dispatcher_closed(void *user)
+{
+	struct engine *e = user;
+
+	e->dispatcher = NULL;
+	close_handles(e);
+}
+
+static void on_api_closed(void *user)
+{
+	struct engine *e = user;
+
+	e->api = NULL;
+	dispatcher_close(e->dispatcher, on_dispatcher_closed, e);
+}
+
+static void on_committer_closed(void *user)
+{
+	struct engine *e = user;
+
+	e->committer = NULL;
+	if (e->api)
+		api_close(e->api, on_api_closed, e);
+	else
+		on_api_closed(e);
+}
+
+static void on_dispatcher_stopped(void *user)
+{
+	struct engine *e = user;
+
+	committer_close(e->committer, on_committer_closed, e);
+}
+
+static void on_poller_closed(void *user)
+{
+	struct engine *e = user;
+
+	e->poller = NULL;
+	dispatcher_stop(e->dispatcher, ENGINE_GRACE_MS, on_dispatcher_stopped, e);
+}
+
+static void stop(struct engine *e)
+{
+	if (e->stopping)
+		return;
+	e->stopping = true;
+	uv_timer_stop(&e->tick);
+	service_stopping();
+	if (e->poller)
+		poller_close(e->poller, on_poller_closed, e);
+	else
+		on_poller_closed(e);
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+	struct engine *e = handle->data;
+
+	if (signum == SIGHUP && !e->stopping) {
+		reload(e);
+	} else if (signum != SIGHUP) {
+		log_notice("%s: stopping", signum == SIGTERM ? "SIGTERM" : "SIGINT");
+		stop(e);
+	}
+}
+
+/* --- the start --- */
+
+static int start_signals(struct engine *e)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+	uint64_t watchdog_ms = service_watchdog_ms();
+	uint64_t tick_ms = watchdog_ms ? watchdog_ms : ENGINE_TICK_MS;
+	int r;
+
+	signal(SIGPIPE, SIG_IGN);
+	uv_timer_init(&e->loop, &e->tick);
+	e->tick.data = e;
+	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
+		r = uv_signal_init(&e->loop, &e->signals[i]);
+		if (r < 0)
+			return r;
+		e->signals[i].data = e;
+		e->n_signals++;
+		r = uv_signal_start(&e->signals[i], on_signal, signals[i]);
+		if (r < 0)
+			return r;
+	}
+	return uv_timer_start(&e->tick, on_tick, tick_ms, tick_ms);
+}
+
+static int start_api(struct engine *e, struct error *error)
+{
+	const struct api_sources sources = {.accounts = &e->accounts,
+					    .dispatcher = e->dispatcher,
+					    .committer = e->committer,
+					    .store_error = e->store_error,
+					    .configuration_error = e->configuration_error};
+
+	if (e->config->http_listen)
+		log_warning("http-listen is not served by this version");
+	return api_new(&e->loop, e->config->control_socket, &sources, &e->api, error);
+}
+
+/* Brings the parts up, from the disk to the network. Says what the exit code is if that fails. */
+static int start(struct engine *e, enum engine_exit *ret_exit, struct error *error)
+{
+	int r;
+
+	*ret_exit = ENGINE_FAILED;
+	r = committer_new(&e->loop, e->store, on_store_health, e, &e->committer);
+	if (r < 0)
+		return r;
+	r = dispatcher_new(&e->loop, e->committer, &e->dispatcher, error);
+	if (r < 0)
+		return r;
+	*ret_exit = ENGINE_STORE;
+	r = store_load(e->store, &loader, e, error);
+	if (r < 0)
+		return r;
+	*ret_exit = ENGINE_CONFIG;
+	r = dispatcher_configure(e->dispatcher, e->config, error);
+	if (r < 0)
+		return r;
+	*ret_exit = ENGINE_FAILED;
+	r = observer_new(&e->accounts, e->committer, e->dispatcher, &e->observer);
+	if (r == 0)
+		r = poller_new(&e->loop, &e->accounts, e->observer, on_changed, e, &e->poller,
+			       error);
+	if (r < 0)
+		return r;
+	poller_configure(e->poller, e->config);
+	observer_configure(e->observer, e->config);
+	*ret_exit = ENGINE_SOCKET;
+	return start_api(e, error);
+}
+
+static void on_unused_committer_closed(void *user)
+{
+	close_handles(user);
+}
+
+/* After a start that failed half-way: the same steps down, from wherever it got to. */
+static void abandon(struct engine *e)
+{
+	if (e->dispatcher)
+		stop(e);
+	else if (e->committer)
+		committer_close(e->committer, on_unused_committer_closed, e);
+	else
+		close_handles(e);
+}
+
+enum engine_exit engine_run(const char *path, const struct config_env *env, struct config *config)
+{
+	struct engine e = {.path = path, .env = env, .config = config_ref(config)};
+	enum engine_exit exit_code = ENGINE_STORE;
+	struct error error = ERROR_NONE;
+	int r;
+
+	r = store_open(config->state_dir, &e.store, &error);
+	if (r < 0) {
+		log_err("%s", error_text(&error, r));
+		config_unref(e.config);
+		return exit_code;
+	}
+	r = uv_loop_init(&e.loop);
+	if (r < 0) {
+		log_err("no event loop: %s", uv_strerror(r));
+		store_close(e.store);
+		config_unref(e.config);
+		return ENGINE_FAILED;
+	}
+	accounts_init(&e.accounts);
+	r = start_signals(&e);
+	if (r == 0)
+		r = start(&e, &exit_code, &error);
+	if (r < 0) {
+		log_err("cannot start: %s", error_text(&error, r));
+		abandon(&e);
+	} else {
+		exit_code = ENGINE_OK;
+		dispatcher_start(e.dispatcher);
+		poller_start(e.poller);
+		log_notice("tunewatchd " PACKAGE_VERSION " watches %zu account%s, state in %s",
+			   config->n_accounts, config->n_accounts == 1 ? "" : "s",
+			   config->state_dir);
+		tell_status(&e);
+		service_ready();
+	}
+	uv_run(&e.loop, UV_RUN_DEFAULT);
+	r = uv_loop_close(&e.loop);
+	if (r < 0) {
+		log_err("a handle was left open at the end: %s", uv_strerror(r));
+		exit_code = exit_code ? exit_code : ENGINE_FAILED;
+	}
+	observer_free(e.observer);
+	accounts_done(&e.accounts);
+	store_close(e.store);
+	config_unref(e.config);
+	if (exit_code == ENGINE_OK)
+		log_notice("stopped");
+	return exit_code;
+}

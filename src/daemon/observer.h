@@ -1,0 +1,50 @@
+/*
+ * From answers to events: compares what was seen with the last snapshot, and commits the new
+ * snapshot, its event and its deliveries in one transaction. What is durable goes to the dispatcher.
+ *
+ * The jobs in memory run ahead of the store by what is being committed. While the store fails,
+ * nothing is taken in: no snapshot moves on, and what is there is seen again later.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "daemon/dispatcher.h"
+#include "daemon/job.h"
+#include "io/committer.h"
+#include "model/trouble.h"
+
+struct observer;
+struct observation; /* what one answer showed: one transaction */
+
+int observer_new(struct accounts *accounts, struct committer *committer,
+		 struct dispatcher *dispatcher, struct observer **ret);
+struct observer *observer_free(struct observer *o); /* takes NULL, returns NULL */
+DEFINE_CLEANUP(struct observer *, observer_free);
+
+/* The accounts know their configuration already (poller_configure). Sorts all jobs to watches. */
+void observer_configure(struct observer *o, struct config *config);
+
+/* Opens an observation. -EAGAIN while the store does not take any, -ENOMEM. */
+int observation_begin(struct observer *o, struct account *account, struct observation **ret);
+
+/*
+ * A job was seen. The snapshot is borrowed. A job that no watch wants is passed over: 0 and
+ * `ret_job` NULL (it may be NULL itself). -ENOMEM, -ENOSPC.
+ */
+int observation_job(struct observation *b, const struct job_name *name, struct snapshot *snapshot,
+		    struct job **ret_job);
+
+/* A job that was seen before is gone: the API said so twice. */
+int observation_gone(struct observation *b, struct job *job);
+
+/* The watches have their baseline of the collection's kind. */
+int observation_baseline(struct observation *b, struct collection *collection);
+
+/* watcher.degraded or watcher.restored, as account->sight tells it. */
+int observation_sight(struct observation *b, enum sight_verdict verdict);
+
+/* Hands it to the committer, or throws it away when it is empty. */
+void observation_end(struct observation *b);

@@ -1,0 +1,41 @@
+/*
+ * Which request goes out when: named jobs by GET, discovery by the pages of the lists, both under
+ * the account's budget. Answers go through the parser to the observer; failures to the account's
+ * sight.
+ *
+ * One heap of due times, one timer. What is due waits in its account's queue for budget, first come
+ * first served; the next page of a list goes before everything else, since page tokens age.
+ */
+#pragma once
+
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/error.h"
+#include "config/config.h"
+#include "daemon/answer.h"
+#include "daemon/job.h"
+#include "daemon/observer.h"
+
+struct poller;
+
+int poller_new(uv_loop_t *loop, struct accounts *accounts, struct observer *observer,
+	       answers_changed_fn changed, void *user, struct poller **ret, struct error *ret_e);
+
+/*
+ * Takes a configuration: who is polled, how often, with which key. Requests under way go on. What
+ * cannot be taken for want of memory is left out and logged.
+ */
+void poller_configure(struct poller *p, struct config *config);
+
+/* Nothing is asked for before this. */
+void poller_start(struct poller *p);
+
+/* Drops all requests; answers that come no more are lost, which is no loss. `closed` comes last. */
+void poller_close(struct poller *p, void (*closed)(void *user), void *user);
+
+/* When a job is asked for next, CLOCK_BOOTTIME; UINT64_MAX for a job nobody asks for. */
+uint64_t poller_next_ms(const struct job *job);
+
+/* How long something has been due without being looked at, in ms; 0 while all is well. */
+uint64_t poller_overdue_ms(const struct poller *p, uint64_t now_ms);
