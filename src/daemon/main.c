@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include <uv.h>
+
 #include "base/log.h"
 #include "config/config.h"
 #include "daemon/engine.h"
@@ -138,6 +140,7 @@ int main(int argc, char **argv)
 		puts("tunewatchd " PACKAGE_VERSION);
 		return EX_OK;
 	}
+	uv_disable_stdio_inheritance(); /* what our starter left open is not for hooks */
 	log_open(LOG_LEVEL_INFO);
 	config_env_read(&env);
 	if (take_key(&env) < 0) {

@@ -12,10 +12,14 @@
 #include "io/http.h"
 #include "model/schedule.h"
 
-#define POLLER_PAGE_SIZE     200  /* the API's maximum */
-#define POLLER_PAGES_MAX     5000 /* of one listing: a million jobs */
-#define POLLER_IN_FLIGHT_MAX 100  /* requests of one account at a time */
-#define POLLER_URL_MAX       (JOB_JSON_TOKEN_MAX * 3 + 1024)
+#define POLLER_PAGE_SIZE 200  /* the API's maximum */
+#define POLLER_PAGES_MAX 5000 /* of one listing: a million jobs */
+/* Requests of one account at a time: a connection each over HTTP/1.1, streams of one over HTTP/2. */
+#define POLLER_CONNECTIONS 4
+#define POLLER_STREAMS     100
+/* Accounts may share a host, so only all of them together reach the limit of the host. */
+#define POLLER_HOST_CONNECTIONS (POLLER_CONNECTIONS * ROUTE_MAX)
+#define POLLER_URL_MAX          (JOB_JSON_TOKEN_MAX * 3 + 1024)
 
 struct poller {
 	uv_loop_t *loop;
@@ -91,6 +95,11 @@ static void poll_next(struct poller *p, struct poll *poll, uint64_t now_ms)
 	case POLL_JOB:
 		interval_ms = job_interval_ms(p, poll_job(poll));
 		hash = hash_stable(poll_job(poll)->name);
+		/* Gone or not: the second 404 counts one whole interval after the first. */
+		if (poll_job(poll)->missing > 0 && interval_ms != UINT64_MAX) {
+			poll_at(p, poll, poll->last_ms + interval_ms);
+			return;
+		}
 		break;
 	case POLL_COLLECTION:
 		interval_ms = poll_collection(poll)->watches ? poll_collection(poll)->interval_ms
@@ -171,6 +180,7 @@ static void take_answer(struct poller *p, const struct question *q, const struct
 	case ANSWER_FOUND:
 		budget_init(&found->budget, found->config->requests_per_minute,
 			    clock_boot_now_us());
+		found->in_flight_max = POLLER_CONNECTIONS;
 		account_take_up(p, found);
 		observer_configure(p->answers.observer, p->config);
 		return;
@@ -186,6 +196,8 @@ static void on_answer(void *user, const struct http_result *res)
 
 	q->poll->in_flight = false;
 	q->account->in_flight--;
+	if (res->r == 0)
+		q->account->in_flight_max = res->multiplexed ? POLLER_STREAMS : POLLER_CONNECTIONS;
 	/* What comes for an account that a reload took away is not wanted any more. */
 	if (!p->closing && q->account->config)
 		take_answer(p, q, res);
@@ -291,12 +303,12 @@ static uint64_t account_pump(struct poller *p, struct account *account, uint64_t
 	uint64_t now_us = clock_boot_now_us();
 	uint64_t next_ms = answers_check_sight(&p->answers, account, now_ms);
 
-	while (!list_empty(&account->ready) && account->in_flight < POLLER_IN_FLIGHT_MAX &&
+	while (!list_empty(&account->ready) && account->in_flight < account->in_flight_max &&
 	       now_ms >= account->blocked_until_ms && budget_take(&account->budget, now_us))
 		poll_start(p, account, list_first(&account->ready, struct poll, ready), now_ms);
 	if (account->sight.out) /* a request that could not be sent */
 		next_ms = MIN(next_ms, answers_check_sight(&p->answers, account, now_ms));
-	if (!list_empty(&account->ready) && account->in_flight < POLLER_IN_FLIGHT_MAX) {
+	if (!list_empty(&account->ready) && account->in_flight < account->in_flight_max) {
 		uint64_t budget_ms = (budget_next_us(&account->budget, now_us) + 999) / 1000;
 
 		next_ms = MIN(next_ms, MAX(budget_ms, account->blocked_until_ms));
@@ -451,6 +463,7 @@ void poller_configure(struct poller *p, struct config *config)
 		account->config = c;
 		account->index = i;
 		account->blocked_until_ms = 0; /* perhaps with a better key */
+		account->in_flight_max = POLLER_CONNECTIONS;
 		if (account->budget.space_ns == 0)
 			budget_init(&account->budget, c->requests_per_minute, clock_boot_now_us());
 		else
@@ -467,8 +480,9 @@ void poller_configure(struct poller *p, struct config *config)
 int poller_new(uv_loop_t *loop, struct accounts *accounts, struct observer *observer,
 	       answers_changed_fn changed, void *user, struct poller **ret, struct error *ret_e)
 {
-	static const struct http_options options = {.max_connections_per_host = 4,
-						    .max_connections = 64,
+	static const struct http_options options = {.max_connections_per_host =
+							    POLLER_HOST_CONNECTIONS,
+						    .max_connections = POLLER_HOST_CONNECTIONS,
 						    .user_agent = "tunewatch/" PACKAGE_VERSION};
 	struct poller *p = calloc(1, sizeof(*p));
 	int r;

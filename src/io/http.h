@@ -51,6 +51,7 @@ struct http_result {
 	const char *body; /* NUL-terminated; valid inside the callback only */
 	size_t len;
 	const char *content_type; /* "" when none */
+	bool multiplexed;         /* over HTTP/2: more requests need no more connections */
 	uint64_t retry_after_ms;  /* retry-after-ms, else Retry-After (seconds or date); 0: none */
 	const char *text; /* with r < 0: a sentence, with the host, without path, query, secrets */
 };

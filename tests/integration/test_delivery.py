@@ -75,7 +75,10 @@ def verdicts_of_a_webhook(t):
         if verdict == RETRY:
             t.equal(got[0].body, got[1].body, f"{what}: other bytes")
             wait = got[1].time - got[0].time
-            t.check(RETRY_S - 0.1 <= wait <= RETRY_S * 1.1 + 2, f"{what}: again after {wait:.1f} s")
+            # A kept connection that breaks unanswered is replaced once without waiting, as HTTP
+            # clients do, since the server may just have closed it as idle (RFC 9112, 9.3.1).
+            t.check(RETRY_S - 0.1 <= wait <= RETRY_S * 1.1 + 2 or reply.reset,
+                    f"{what}: again after {wait:.1f} s")
         counted = daemon.notifier(f"n{path[1:]}")
         t.equal(counted["dead"] > 0, verdict in (DEAD, GONE), f"{what}: dead {counted}")
     t.equal(hook.got("/followed"), [], "a redirect was followed")
@@ -328,7 +331,7 @@ def a_hook_that_cannot_be_started_is_dead(t):
     t.check("SIMSECRET" not in daemon.log(), "secrets")
 
 
-BASE_ENVIRONMENT = {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR"}
+BASE_ENVIRONMENT = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "XDG_RUNTIME_DIR"}
 
 
 @tap.test()
@@ -448,8 +451,9 @@ def a_hook_has_ended_when_its_process_has(t):
 def the_output_of_a_hook_goes_to_the_log_line_by_line(t):
     sim, daemon = running(t)
     hook = Hook(t, body="""
-print("first line"); print("second \\x1b[31mline"); print("l" * 100000)
+print("first line"); print("second \\x1b[31mline")
 sys.stdout.flush(); sys.stderr.write("to standard error\\n"); sys.stderr.flush()
+print("l" * 100000)
 for _ in range(20000): print("flood " * 20)
 sys.stdout.flush(); sys.stdout.write("no newline")
 """)

@@ -64,7 +64,7 @@ def check_config(t):
         said = result.out + result.err
         t.equal(result.code, 78, word)
         rows = (config.text() + text).splitlines()
-        line = next(n for n, row in enumerate(rows, 1) if word in row)
+        line = next(n for n, row in enumerate(rows, 1) if re.search(rf"\b{word}\b", row))
         t.check(f"{os.path.basename(config.path)}:{line}" in said, f"{word}: no {line}: {said}")
         t.check(nearest is None or nearest in said.replace(word, ""), f"{word}: {said}")
         started = run_daemon(t, "--config", config.path)
