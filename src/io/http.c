@@ -33,6 +33,7 @@ struct http {
 	struct list stopped; /* taken out of it, to be called back */
 	struct list idle;
 	size_t n_under_way, n_idle;
+	struct url_memo memo;
 	size_t n_handles; /* of libuv, not closed yet */
 	bool closing;
 	void (*closed)(void *user);
@@ -352,7 +353,7 @@ static int http_idle_take(struct http *h, struct http_transfer **ret)
 	struct http_transfer *t = list_first(&h->idle, struct http_transfer, node);
 
 	if (!t)
-		return transfer_new(h, h->user_agent, h->low_speed_s, ret);
+		return transfer_new(h, h->low_speed_s, ret);
 	list_remove(&t->node);
 	h->n_idle--;
 	*ret = t;
@@ -364,21 +365,21 @@ int http_start(struct http *h, const struct http_request *request, http_fn fn, v
 {
 	/* Freed on failure instead of kept: its options may stand half way. */
 	_cleanup_(transfer_freep) struct http_transfer *t = NULL;
-	struct url url;
+	const struct url *url;
 	int r;
 
 	if (h->closing)
 		return error_set(ret_e, -ECANCELED, "closing");
-	r = url_parse(request->url, &url);
+	r = url_judge(&h->memo, request->url, &url);
 	if (r < 0)
 		return error_set(ret_e, r,
 				 r == -EINVAL ? "not a URL of http or https" : "out of memory");
-	if (url.plain && !url.loopback && !request->allow_http)
-		return error_set(ret_e, -EPERM, "%s: not without TLS (https)", url.host);
+	if (url->plain && !url->loopback && !request->allow_http)
+		return error_set(ret_e, -EPERM, "%s: not without TLS (https)", url->host);
 	r = http_idle_take(h, &t);
 	if (r < 0)
 		return r;
-	r = transfer_prepare(t, request, &url, ret_e);
+	r = transfer_prepare(t, request, url, h->user_agent, ret_e);
 	if (r < 0)
 		return r;
 	if (curl_multi_add_handle(h->multi, t->easy) != CURLM_OK)

@@ -4,6 +4,11 @@
  * HTTP/2 where the server has it, with many streams on few connections; HTTP/1.1 keep-alive else.
  * TLS is verified, the CA store is loaded once, easy handles are reused, redirects are not followed,
  * and the body is bounded while it arrives, after decompression.
+ *
+ * One loaded CA store is kept: callers with several `ca_file`s give each a `struct http` of its own.
+ * After suspend or a change of network, connections may be dead without knowing it: then open a new
+ * `struct http` and close the old one; what was under way in it is called back with -ECANCELED.
+ * Else a connection that no longer acknowledges is given up after 30 s.
  */
 #pragma once
 
@@ -35,9 +40,11 @@ struct http_request {
 	size_t body_len;
 	const char *ca_file;         /* NULL: the system's */
 	const char *proxy;           /* NULL: the environment's */
-	bool allow_http;             /* http:// also to hosts that are not loopback */
+	bool allow_http;             /* http:// also to hosts that are not loopback. Without it,
+					plain HTTP to loopback goes through no proxy either */
 	size_t max_bytes;            /* of the answer's body; 0: 8 MiB */
-	bool cut;                    /* what is over max_bytes is dropped instead of an error */
+	bool cut;                    /* what is over max_bytes is dropped instead of an error;
+					an endless body is not waited for */
 	uint64_t connect_timeout_ms; /* 0: 10 s */
 	uint64_t timeout_ms;         /* of the whole request; 0: 60 s */
 };
@@ -52,7 +59,8 @@ struct http_result {
 	size_t len;
 	const char *content_type; /* "" when none */
 	bool multiplexed;         /* over HTTP/2: more requests need no more connections */
-	uint64_t retry_after_ms;  /* retry-after-ms, else Retry-After (seconds or date); 0: none */
+	uint64_t retry_after_ms;  /* retry-after-ms, else Retry-After (seconds or date), at most a
+				     day; 0: none */
 	const char *text; /* with r < 0: a sentence, with the host, without path, query, secrets */
 };
 
@@ -62,7 +70,11 @@ typedef void (*http_fn)(void *user, const struct http_result *result);
 int http_new(uv_loop_t *loop, const struct http_options *options, struct http **ret,
 	     struct error *ret_e);
 
-/* -EPERM for http:// to a host that is not loopback without allow_http; -EINVAL for a bad URL. */
+/*
+ * -EPERM for http:// to a host that is not loopback without allow_http; -EINVAL for a bad URL or
+ * header; -ECANCELED after http_close(). May be called from a callback. `ret` may be NULL; what it
+ * gets is valid until `fn` is called.
+ */
 int http_start(struct http *h, const struct http_request *request, http_fn fn, void *user,
 	       struct http_transfer **ret, struct error *ret_e);
 

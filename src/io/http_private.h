@@ -19,6 +19,19 @@ struct url {
 int url_parse(const char *url, struct url *ret);
 
 /*
+ * The last URL's judgement, kept with its text up to the path: requests to one host, one after the
+ * other, need no other look at it.
+ */
+struct url_memo {
+	struct url url;
+	char prefix[320]; /* "https://host/"; "" for none */
+	size_t len;
+};
+
+/* As url_parse(); what comes back is in the memo and valid until the next call. */
+int url_judge(struct url_memo *memo, const char *url, const struct url **ret);
+
+/*
  * An easy handle with what belongs to it. It serves many requests, one after the other: options that
  * never change are set once, the rest only when it differs from the request before.
  */
@@ -53,14 +66,13 @@ struct http_transfer {
 	struct error text;
 };
 
-int transfer_new(struct http *h, const char *user_agent, long low_speed_s,
-		 struct http_transfer **ret);
+int transfer_new(struct http *h, long low_speed_s, struct http_transfer **ret);
 struct http_transfer *transfer_free(struct http_transfer *t); /* returns NULL */
 DEFINE_CLEANUP(struct http_transfer *, transfer_free);
 
 /* Sets the handle to a request whose URL was judged. 0, -EINVAL for a bad header, -ENOMEM. */
 int transfer_prepare(struct http_transfer *t, const struct http_request *request,
-		     const struct url *url, struct error *ret_e);
+		     const struct url *url, const char *user_agent, struct error *ret_e);
 
 /* What came of it. The pointers in it are valid until transfer_reset(). */
 void transfer_result(struct http_transfer *t, CURLcode code, struct http_result *ret);

@@ -20,7 +20,7 @@
 #define CONN_IDLE_S        90
 #define CONN_LIFE_S        3600
 #define RETRY_AFTER_MAX_MS MS_PER_DAY
-#define BEARER_PREFIX      "Authorization: Bearer "
+#define HEADERS_MAX        64
 
 static size_t body_write(char *data, size_t size, size_t n, void *user)
 {
@@ -76,7 +76,7 @@ static const struct {
 	{CURLOPT_LOW_SPEED_LIMIT, 1},
 };
 
-static CURLcode set_fixed_options(struct http_transfer *t, const char *user_agent, long low_speed_s)
+static CURLcode set_fixed_options(struct http_transfer *t, long low_speed_s)
 {
 	CURLcode code = CURLE_OK;
 
@@ -85,7 +85,6 @@ static CURLcode set_fixed_options(struct http_transfer *t, const char *user_agen
 	code |= curl_easy_setopt(t->easy, CURLOPT_LOW_SPEED_TIME, low_speed_s);
 	code |= curl_easy_setopt(t->easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	code |= curl_easy_setopt(t->easy, CURLOPT_ACCEPT_ENCODING, "gzip");
-	code |= curl_easy_setopt(t->easy, CURLOPT_USERAGENT, user_agent);
 	code |= curl_easy_setopt(t->easy, CURLOPT_SOCKOPTFUNCTION, socket_options);
 	code |= curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, body_write);
 	code |= curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
@@ -98,8 +97,7 @@ static CURLcode set_fixed_options(struct http_transfer *t, const char *user_agen
 	return code;
 }
 
-int transfer_new(struct http *h, const char *user_agent, long low_speed_s,
-		 struct http_transfer **ret)
+int transfer_new(struct http *h, long low_speed_s, struct http_transfer **ret)
 {
 	_cleanup_(transfer_freep) struct http_transfer *t = calloc(1, sizeof(*t));
 
@@ -108,7 +106,7 @@ int transfer_new(struct http *h, const char *user_agent, long low_speed_s,
 	list_init(&t->node);
 	t->h = h;
 	t->easy = curl_easy_init();
-	if (!t->easy || set_fixed_options(t, user_agent, low_speed_s) != CURLE_OK)
+	if (!t->easy || set_fixed_options(t, low_speed_s) != CURLE_OK)
 		return -ENOMEM;
 	*ret = TAKE_PTR(t);
 	return 0;
@@ -159,43 +157,47 @@ static bool has_header(const struct http_request *request, const char *name)
 }
 
 /*
- * The i-th header that libcurl is told of, in a fixed order; false after the last. A name with
- * nothing behind it takes back what libcurl would add: a wait for "100 Continue", a form's type.
+ * What libcurl is told, in a fixed order. A name with nothing behind it takes back what libcurl would
+ * add: a wait for "100 Continue", a form's type. User-Agent and Accept-Encoding have options of
+ * their own, which format them anew for each request. Returns how many, at most HEADERS_MAX, or
+ * -EINVAL.
  */
-static bool header_at(const struct http_request *request, size_t i, struct header *ret)
+static int headers_collect(const struct http_request *request, const char *user_agent,
+			   struct header ret[HEADERS_MAX])
 {
-	static const char *const unwanted[] = {"Expect:", "Content-Type:"};
+	const struct {
+		const char *name;
+		struct header header; /* text NULL: not wanted */
+	} ours[] = {
+		{"User-Agent:", {"User-Agent: ", user_agent}},
+		{"Accept-Encoding:", {"Accept-Encoding: ", "gzip"}},
+		{"Authorization:", {"Authorization: Bearer ", request->bearer}},
+		{"Expect:", {"Expect:", request->body ? "" : NULL}},
+		{"Content-Type:", {"Content-Type:", request->body ? "" : NULL}},
+	};
+	int n = 0;
 
-	if (request->bearer && i-- == 0) {
-		*ret = (struct header){BEARER_PREFIX, request->bearer};
-		return true;
+	for (size_t k = 0; k < ARRAY_LEN(ours); k++)
+		if (ours[k].header.text && !has_header(request, ours[k].name))
+			ret[n++] = ours[k].header;
+	for (const char *const *it = request->headers; it && *it; it++) {
+		if (n == HEADERS_MAX)
+			return -EINVAL;
+		ret[n++] = (struct header){"", *it};
 	}
-	for (const char *const *it = request->headers; it && *it; it++)
-		if (i-- == 0) {
-			*ret = (struct header){"", *it};
-			return true;
-		}
-	for (size_t k = 0; request->body && k < ARRAY_LEN(unwanted); k++)
-		if (!has_header(request, unwanted[k]) && i-- == 0) {
-			*ret = (struct header){unwanted[k], ""};
-			return true;
-		}
-	return false;
+	return n;
 }
 
-static bool headers_match(const struct curl_slist *headers, const struct http_request *request)
+static bool headers_match(const struct curl_slist *list, const struct header *headers, int n)
 {
-	struct header want;
-	size_t i = 0;
+	for (int i = 0; i < n; i++, list = list->next) {
+		size_t len = strlen(headers[i].prefix);
 
-	for (; header_at(request, i, &want); i++, headers = headers->next) {
-		size_t len = strlen(want.prefix);
-
-		if (!headers || strncmp(headers->data, want.prefix, len) != 0 ||
-		    strcmp(headers->data + len, want.text) != 0)
+		if (!list || strncmp(list->data, headers[i].prefix, len) != 0 ||
+		    strcmp(list->data + len, headers[i].text) != 0)
 			return false;
 	}
-	return headers == NULL;
+	return list == NULL;
 }
 
 static bool header_is_valid(const struct header *header)
@@ -211,21 +213,23 @@ static bool header_is_valid(const struct header *header)
 }
 
 static int set_headers(struct http_transfer *t, const struct http_request *request,
-		       struct error *ret_e)
+		       const char *user_agent, struct error *ret_e)
 {
 	_cleanup_(headers_free) struct curl_slist *list = NULL;
-	struct header header;
+	struct header headers[HEADERS_MAX];
+	int n = headers_collect(request, user_agent, headers);
 
-	if (headers_match(t->headers, request))
+	if (n < 0)
+		return error_set(ret_e, n, "more than %d headers", HEADERS_MAX);
+	if (headers_match(t->headers, headers, n))
 		return 0;
-	for (size_t i = 0; header_at(request, i, &header); i++) {
+	for (int i = 0; i < n; i++) {
 		_cleanup_(wipe) char *line = NULL;
 		struct curl_slist *longer;
 
-		if (!header_is_valid(&header))
-			return error_set(ret_e, -EINVAL, "header %zu is not \"Name: value\"",
-					 i + 1);
-		if (asprintf(&line, "%s%s", header.prefix, header.text) < 0) {
+		if (!header_is_valid(&headers[i]))
+			return error_set(ret_e, -EINVAL, "a header is not \"Name: value\"");
+		if (asprintf(&line, "%s%s", headers[i].prefix, headers[i].text) < 0) {
 			line = NULL;
 			return -ENOMEM;
 		}
@@ -310,13 +314,13 @@ static CURLcode set_body(struct http_transfer *t, const struct http_request *req
 }
 
 int transfer_prepare(struct http_transfer *t, const struct http_request *request,
-		     const struct url *url, struct error *ret_e)
+		     const struct url *url, const char *user_agent, struct error *ret_e)
 {
 	size_t max_bytes = request->max_bytes ? request->max_bytes : HTTP_MAX_BYTES_DEFAULT;
 	CURLcode code = CURLE_OK;
 	int r;
 
-	r = set_headers(t, request, ret_e);
+	r = set_headers(t, request, user_agent, ret_e);
 	if (r < 0)
 		return r;
 	code |= curl_easy_setopt(t->easy, CURLOPT_URL, request->url);

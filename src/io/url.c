@@ -75,6 +75,37 @@ int url_parse(const char *url, struct url *ret)
 	return 0;
 }
 
+/* Whether libcurl takes it as the rest of a URL: anything but blanks and control characters. */
+static bool is_plain_text(const char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s <= ' ' || *s == 0x7f)
+			return false;
+	return true;
+}
+
+int url_judge(struct url_memo *memo, const char *url, const struct url **ret)
+{
+	const char *slashes, *path;
+	int r;
+
+	if (memo->len == 0 || strncmp(url, memo->prefix, memo->len) != 0 ||
+	    !is_plain_text(url + memo->len)) {
+		memo->len = 0;
+		r = url_parse(url, &memo->url);
+		if (r < 0)
+			return r;
+		slashes = strstr(url, "://");
+		path = slashes ? strchr(slashes + 3, '/') : NULL;
+		if (path && (size_t)(path + 1 - url) < sizeof(memo->prefix)) {
+			memo->len = (size_t)(path + 1 - url);
+			memcpy(memo->prefix, url, memo->len);
+		}
+	}
+	*ret = &memo->url;
+	return 0;
+}
+
 int http_url_host(const char *url, char *ret, size_t size)
 {
 	char text[sizeof(((struct url *)NULL)->host) + sizeof(((struct url *)NULL)->port) + 1];

@@ -147,8 +147,8 @@ def zipped(conn, _):
 
 
 def bomb(conn, _):
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    body = b"".join(packer.compress(b"\0" * (1 << 20)) for _ in range(64)) + packer.flush()
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    body = b"".join(packer.compress(b"\0" * (1 << 20)) for _ in range(32)) + packer.flush()
     conn.answer(body, headers=[("Content-Encoding", "gzip")])
 
 

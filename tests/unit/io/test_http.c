@@ -300,10 +300,13 @@ Test(http, troubles)
 
 		snprintf(url, sizeof(url), "http://us3r:pa55@127.0.0.1:%u/%s/p4th?key=qu3ry",
 			 faults.port, cases[i].path);
-		request_run(&c, &(struct http_request){.url = url,
-						       .bearer = SECRET_TOKEN,
-						       .max_bytes = 100000,
-						       .timeout_ms = 500});
+		request_run(&c,
+			    &(struct http_request){.url = url,
+						   .bearer = SECRET_TOKEN,
+						   .max_bytes = 100000,
+						   .timeout_ms = cases[i].trouble == TROUBLE_TIMEOUT
+									 ? 300
+									 : 0});
 		cr_expect_eq(c.r, cases[i].r, "%s: %d %s", cases[i].path, c.r, c.text);
 		cr_expect_eq(c.trouble, cases[i].trouble, "%s: %s %s", cases[i].path,
 			     trouble_name(c.trouble), c.text);
@@ -452,7 +455,7 @@ Test(http, what_is_sent)
 		n = snprintf(
 			expected, sizeof(expected),
 			"%s /echo HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n"
-			"User-Agent: tunewatch/test\r\nAccept: */*\r\nAccept-Encoding: gzip\r\n"
+			"Accept: */*\r\nUser-Agent: tunewatch/test\r\nAccept-Encoding: gzip\r\n"
 			"%s\r\n",
 			cases[i].body ? "POST" : "GET", faults.port, cases[i].expected);
 		cr_assert_eq(c.len, (size_t)n + cases[i].body_len, "%s", c.body);
