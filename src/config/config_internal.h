@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/macro.h"
+#include "base/nearest.h"
 #include "config/config.h"
 
 #define CONFIG_FILE_MAX    (16U << 20) /* bytes of one file: 100,000 named jobs fit */
@@ -120,12 +121,6 @@ struct quoted fault_section(const struct raw_section *s);
 struct quoted fault_in_section(const struct raw_section *s);
 
 /* ---- nearest.c ---- */
-
-/*
- * The name of `names` that needs the fewest insertions, deletions, replacements and swaps of
- * neighbours, or NULL when none is near. The first wins among equals; NULL entries are skipped.
- */
-const char *nearest_name(const char *word, const char *const names[], size_t n);
 
 /* "; did you mean 'x'?", or what the choice is when nothing is near and the list is short. */
 #define NEAREST_HINT_MAX 256
