@@ -1,0 +1,35 @@
+/*
+ * What every command of the client shares: the global options, and how commands are called. One file
+ * a command.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sysexits.h>
+
+#include "base/macro.h"
+
+/* Exit status beyond sysexits.h: no such job. */
+#define CLI_EXIT_NO_SUCH_JOB 1
+
+struct cli {
+	const char *socket; /* path of the control socket */
+	bool json;          /* documents instead of tables */
+	bool colour;        /* standard output is a terminal that wants it */
+};
+
+/* Runs with the arguments behind the command's name; returns the exit status. */
+typedef int (*cli_command_fn)(const struct cli *cli, int argc, char *const argv[]);
+
+int command_status(const struct cli *cli, int argc, char *const argv[]);
+int command_version(const struct cli *cli, int argc, char *const argv[]);
+
+/* One sentence on standard error, control characters replaced; returns `exit_status`. */
+int cli_fail(int exit_status, const char *fmt, ...) _printf_(2, 3);
+
+/* Flushes standard output; 0, or EX_IOERR and a sentence when it could not be written. */
+int cli_finish_output(void);
+
+/* Columns of the terminal at standard output; 0 when it is none: no limit. */
+size_t cli_width(void);

@@ -1,0 +1,12 @@
+/* HTTP to the daemon over its control socket. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/*
+ * GETs a path, "/v1/jobs"; the body goes into `body`, up to its maximum. Whatever fails, the sentence
+ * says what to do next. 0 with an answer of status 200; -ECONNREFUSED when nobody answers, -EACCES
+ * when the socket is not ours to use, -ETIMEDOUT, -EMSGSIZE, -ENOMEM, -EPROTO for any other answer.
+ */
+int client_get(const char *socket, const char *path, struct buf *body, struct error *ret_e);

@@ -1,0 +1,125 @@
+/* tunewatch status: all jobs, as a table or as one JSON document. */
+#include <errno.h>
+#include <langinfo.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/job_filter.h"
+#include "cli/job_row.h"
+#include "cli/table.h"
+#include "codec/status_json.h"
+
+struct status_output {
+	struct job_filter *filter;
+	struct table *table; /* NULL: JSON */
+	struct buf *json;
+	int64_t now_us;
+	bool utf8;
+};
+
+static int take_job(void *user, const struct job_view *v)
+{
+	struct status_output *out = user;
+	const char *cells[JOB_CELL_COUNT_];
+	struct job_row row;
+
+	if (!job_filter_match(out->filter, v->name))
+		return 0;
+	if (!out->table)
+		return status_json_job(v, out->json);
+	job_row_format(v, out->now_us, out->utf8, &row);
+	for (int i = 0; i < JOB_CELL_COUNT_; i++)
+		cells[i] = row.cells[i];
+	return table_add(out->table, row.colour, cells);
+}
+
+/* The exit status for a negative return of client_get() or of the reader. */
+static int exit_status(int r)
+{
+	switch (r) {
+	case -EACCES:
+		return EX_NOPERM;
+	case -ENOMEM:
+		return EX_OSERR;
+	}
+	return EX_UNAVAILABLE;
+}
+
+static int print_table(struct table *table, const struct cli *cli)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT(STATUS_JSON_MAX);
+	int r;
+
+	table_sort(table);
+	r = table_format(table, cli_width(), cli->colour, &text);
+	if (r < 0)
+		return cli_fail(exit_status(r), "cannot make the table: %s", strerror(-r));
+	fputs(buf_str(&text), stdout);
+	return 0;
+}
+
+/* Whether every JOB argument is there; says which are not. */
+static int missing_jobs(const struct job_filter *filter)
+{
+	const char *missing;
+	size_t i = 0;
+	int r = 0;
+
+	while ((missing = job_filter_unmatched(filter, &i)))
+		r = cli_fail(CLI_EXIT_NO_SUCH_JOB, "no such job is watched: %s", missing);
+	return r;
+}
+
+int command_status(const struct cli *cli, int argc, char *const argv[])
+{
+	_cleanup_buf_ struct buf body = BUF_INIT(STATUS_JSON_MAX), json = BUF_INIT(STATUS_JSON_MAX);
+	_cleanup_job_filter_ struct job_filter *filter = NULL;
+	_cleanup_table_ struct table *table = NULL;
+	struct status_output out = {.json = &json};
+	struct error e = ERROR_NONE;
+	const char *bad = NULL;
+	int r;
+
+	r = job_filter_new(argc, argv, &filter, &bad);
+	if (r == -EINVAL)
+		return cli_fail(EX_USAGE,
+				"not the name of a job: %s (write sft/abc, acme/sft/abc or "
+				"accounts/acme/supervisedFineTuningJobs/abc)",
+				bad);
+	if (r == 0 && !cli->json)
+		r = table_new(job_columns, JOB_CELL_COUNT_, &table);
+	if (r < 0)
+		return cli_fail(exit_status(r), "%s", strerror(-r));
+	r = client_get(cli->socket, "/v1/jobs", &body, &e);
+	if (r < 0)
+		return cli_fail(exit_status(r), "%s", error_text(&e, r));
+	out.filter = filter;
+	out.table = table;
+	out.now_us = clock_real_now_us();
+	out.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	r = status_json_jobs_begin(&json);
+	if (r == 0)
+		r = status_json_parse_jobs(buf_str(&body), body.len, take_job, &out);
+	if (r == 0)
+		r = status_json_jobs_end(&json);
+	if (r == -EBADMSG)
+		return cli_fail(
+			EX_UNAVAILABLE,
+			"the answer at %s cannot be read: is tunewatchd of another version?",
+			cli->socket);
+	if (r < 0)
+		return cli_fail(exit_status(r), "%s", strerror(-r));
+	/* Unfiltered JSON goes out as the daemon sent it. */
+	if (cli->json)
+		puts(buf_str(argc > 0 ? &json : &body));
+	else if (table_rows(table) > 0)
+		r = print_table(table, cli);
+	else if (argc == 0)
+		fputs("tunewatch: no job is watched yet\n", stderr);
+	if (r == 0)
+		r = cli_finish_output();
+	return r ? r : missing_jobs(filter);
+}

@@ -1,0 +1,141 @@
+/* What the table says of a job. */
+#include <criterion/criterion.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/job_row.h"
+
+#define NOW (1795156316LL * US_PER_S)
+
+static const struct job_view plain = {
+	.name = "accounts/acme/supervisedFineTuningJobs/abc",
+	.account = "acme",
+	.kind = "sft",
+	.id = "abc",
+	.text = {"JOB_STATE_RUNNING", "OK", "", "prod", "", "", "", "", ""},
+	.phase = "running",
+	.last_error = "",
+};
+
+static void assert_cell(const struct job_view *v, enum job_cell cell, const char *want)
+{
+	struct job_row row;
+
+	job_row_format(v, NOW, true, &row);
+	cr_assert_str_eq(row.cells[cell], want);
+}
+
+Test(job_row, name)
+{
+	struct job_view v = plain;
+
+	assert_cell(&v, JOB_CELL_JOB, "acme/sft/abc");
+	assert_cell(&v, JOB_CELL_NAME, "prod");
+	v.name = "accounts/acme/kindOfTomorrow/abc";
+	v.text[TEXT_DISPLAY_NAME] = "";
+	assert_cell(&v, JOB_CELL_JOB, "accounts/acme/kindOfTomorrow/abc");
+	assert_cell(&v, JOB_CELL_NAME, "-");
+}
+
+Test(job_row, phase_and_state)
+{
+	static const struct {
+		const char *phase, *state, *cell;
+		enum table_colour colour;
+	} cases[] = {
+		{"", "", "not seen yet", TABLE_PLAIN},
+		{"queued", "JOB_STATE_PENDING", "queued", TABLE_PLAIN},
+		{"queued", "JOB_STATE_RE_QUEUEING", "queued (JOB_STATE_RE_QUEUEING)", TABLE_PLAIN},
+		{"starting", "CREATING", "starting", TABLE_PLAIN},
+		{"starting", "JOB_STATE_VALIDATING", "starting (JOB_STATE_VALIDATING)",
+		 TABLE_PLAIN},
+		{"running", "JOB_STATE_RUNNING", "running", TABLE_CYAN},
+		{"running", "RUNNING", "running", TABLE_CYAN},
+		{"running", "JOB_STATE_ROLLOUT", "running (JOB_STATE_ROLLOUT)", TABLE_CYAN},
+		{"finishing", "JOB_STATE_WRITING_RESULTS", "finishing", TABLE_CYAN},
+		{"paused", "JOB_STATE_PAUSED", "paused", TABLE_YELLOW},
+		{"succeeded", "JOB_STATE_COMPLETED", "succeeded", TABLE_GREEN},
+		{"early_stopped", "JOB_STATE_EARLY_STOPPED", "early_stopped", TABLE_YELLOW},
+		{"failed", "JOB_STATE_FAILED", "failed", TABLE_RED},
+		{"expired", "JOB_STATE_EXPIRED", "expired", TABLE_RED},
+		{"cancelled", "JOB_STATE_CANCELLED", "cancelled", TABLE_YELLOW},
+		{"removed", "", "removed", TABLE_PLAIN},
+		{"removed", "JOB_STATE_ARCHIVED", "removed (JOB_STATE_ARCHIVED)", TABLE_PLAIN},
+		{"unknown", "JOB_STATE_DREAMING", "unknown (JOB_STATE_DREAMING)", TABLE_YELLOW},
+		{"unknown", "", "unknown", TABLE_YELLOW},
+		{"tomorrow", "JOB_STATE_X", "tomorrow (JOB_STATE_X)", TABLE_PLAIN},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct job_view v = plain;
+		struct job_row row;
+
+		v.phase = cases[i].phase;
+		v.text[TEXT_STATE] = cases[i].state;
+		job_row_format(&v, NOW, true, &row);
+		cr_assert_str_eq(row.cells[JOB_CELL_PHASE], cases[i].cell);
+		if (strcmp(cases[i].phase, "tomorrow") != 0)
+			cr_assert_eq(row.colour, cases[i].colour, "%s", cases[i].phase);
+	}
+}
+
+Test(job_row, progress)
+{
+	static const struct {
+		struct progress progress;
+		const char *cell, *ascii;
+	} cases[] = {
+		{{false, {50}}, "-", "-"},
+		{{true, {0, 0}}, "░░░░░░░░░░   0% epoch 0", "..........   0% epoch 0"},
+		{{true, {1, 0}}, "█░░░░░░░░░   1% epoch 0", "#.........   1% epoch 0"},
+		{{true, {10, 0}}, "█░░░░░░░░░  10% epoch 0", "#.........  10% epoch 0"},
+		{{true, {42, 1}}, "█████░░░░░  42% epoch 1", "#####.....  42% epoch 1"},
+		{{true, {100, 3}}, "██████████ 100% epoch 3", "########## 100% epoch 3"},
+		{{true, {-5, 0}}, "░░░░░░░░░░  -5% epoch 0", "..........  -5% epoch 0"},
+		{{true, {INT_MAX, INT_MIN}},
+		 "██████████ 2147483647% epoch -2147483648",
+		 "########## 2147483647% epoch -2147483648"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct job_view v = plain;
+		struct job_row row;
+
+		v.progress = cases[i].progress;
+		job_row_format(&v, NOW, true, &row);
+		cr_assert_str_eq(row.cells[JOB_CELL_PROGRESS], cases[i].cell);
+		job_row_format(&v, NOW, false, &row);
+		cr_assert_str_eq(row.cells[JOB_CELL_PROGRESS], cases[i].ascii);
+	}
+}
+
+Test(job_row, times)
+{
+	static const struct {
+		int64_t ago_s;
+		const char *age;
+	} cases[] = {
+		{0, "0s"},     {1, "1s"},         {59, "59s"},
+		{60, "1min"},  {119, "1min"},     {3599, "59min"},
+		{3600, "1h"},  {7500, "2h 5min"}, {86399, "23h 59min"},
+		{86400, "1d"}, {180000, "2d 2h"}, {694800, "1w 1d 1h"},
+		{-10, "0s"}, /* the clock was set back */
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct job_view v = plain;
+		char want[64];
+
+		v.phase_since_us = v.last_poll_us = NOW - cases[i].ago_s * US_PER_S;
+		assert_cell(&v, JOB_CELL_SINCE, cases[i].age);
+		snprintf(want, sizeof(want), "%s ago", cases[i].age);
+		assert_cell(&v, JOB_CELL_LAST_POLL, want);
+		v.last_error = "HTTP 503";
+		snprintf(want, sizeof(want), "%s ago, failed", cases[i].age);
+		assert_cell(&v, JOB_CELL_LAST_POLL, want);
+	}
+	assert_cell(&plain, JOB_CELL_SINCE, "-");
+	assert_cell(&plain, JOB_CELL_LAST_POLL, "never");
+}
