@@ -146,8 +146,8 @@ static void dump_webhook(const struct config_notifier *n, FILE *out)
 	struct url u;
 	const char *why;
 
-	if (strncmp(n->url.source, "file ", 5) != 0 && config_url_parse(n->url.value, &u, &why) == 0 &&
-	    u.loopback)
+	if (strncmp(n->url.source, "file ", 5) != 0 &&
+	    config_url_parse(n->url.value, &u, &why) == 0 && u.loopback)
 		put_text("\t", "url", n->url.value, out);
 	else
 		put_secret("url", "url-file", &n->url, out);

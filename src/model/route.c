@@ -31,7 +31,7 @@ static route_set accepting(const struct route_table *t, enum event_type type, ro
 }
 
 route_set route_announcing(const struct route_table *t, route_set watches, route_set named,
-                           route_set baseline)
+			   route_set baseline)
 {
 	route_set set = watches & (~baseline | named);
 

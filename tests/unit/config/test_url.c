@@ -26,7 +26,8 @@ Test(url, good)
 		const char *why;
 		struct url u;
 
-		cr_expect(config_url_parse(cases[i].url, &u, &why) == 0, "%s: %s", cases[i].url, why);
+		cr_expect(config_url_parse(cases[i].url, &u, &why) == 0, "%s: %s", cases[i].url,
+			  why);
 		cr_expect_str_eq(u.host, cases[i].host, "%s", cases[i].url);
 		cr_expect(u.https == cases[i].https, "%s", cases[i].url);
 		cr_expect(u.loopback == cases[i].loopback, "%s", cases[i].url);
