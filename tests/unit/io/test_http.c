@@ -266,6 +266,26 @@ Test(http_url, host_that_does_not_fit)
 	cr_expect_eq(http_url_host("https://abcde:80/", host, sizeof(host)), -EINVAL);
 }
 
+Test(http_url, escape)
+{
+	static const struct {
+		const char *text, *escaped;
+	} cases[] = {
+		{"", ""},
+		{"aZ09-._~", "aZ09-._~"},
+		{"state=\"A B\"&x/y%", "state%3D%22A%20B%22%26x%2Fy%25"},
+		{"\xc3\xa9+", "%C3%A9%2B"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		_cleanup_buf_ struct buf b = BUF_INIT(64);
+
+		cr_assert_eq(buf_puts(&b, "?q="), 0);
+		cr_expect_eq(http_url_escape(cases[i].text, &b), 0);
+		cr_expect_str_eq(buf_str(&b) + 3, cases[i].escaped);
+	}
+}
+
 /* Every class of failure, and that its sentence names the host and gives nothing away. */
 Test(http, troubles)
 {
