@@ -78,6 +78,7 @@ static int account_new(const char *endpoint, const char *id, struct account **re
 		poll_init(&c->poll, POLL_COLLECTION);
 		c->account = account;
 		c->kind = k;
+		c->interval_ms = UINT64_MAX;
 	}
 	account->endpoint = strdup(endpoint);
 	account->id = strdup(id);

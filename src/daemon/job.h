@@ -87,7 +87,7 @@ struct account {
 	unsigned failures;         /* failed requests in a row */
 	uint64_t blocked_until_ms; /* after a failure */
 	unsigned in_flight;
-	unsigned in_flight_max; /* requests at a time: how many depends on the server's HTTP */
+	unsigned in_flight_max;    /* requests at a time: how many depends on the server's HTTP */
 	uint64_t requests, failed; /* since the start */
 	size_t dropped_jobs;       /* over JOB_MAX_PER_ACCOUNT */
 };

@@ -210,6 +210,8 @@ static int spawn(struct process *p, const struct process_options *options)
 	/* A handle from here on, also when it fails. It returns after the child's exec. */
 	p->spawned = true;
 	p->open++;
+	/* Libraries open descriptors that a child would inherit: libcurl its sockets, for one. */
+	close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 	r = uv_spawn(p->timer.loop, &p->child, &o);
 	p->child.data = p;
 	return r;

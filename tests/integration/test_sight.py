@@ -271,7 +271,7 @@ def tls_is_verified(t):
         t.equal(servers[account].api.log, [], f"{account}: a key went to it")
 
 
-@tap.test()
+@tap.test(limit=150)  # the waits after a failure double
 def a_redirect_gets_no_key(t):
     other = Sim(t, {})
     sim, hook, _ = setup(t, {"jobs": [{"kind": "sft", "id": "a", "state": "RUNNING"}]})

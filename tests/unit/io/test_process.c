@@ -218,8 +218,8 @@ Test(process, exact_descriptors, .timeout = 60)
 {
 	struct run run, other;
 
-	/* What the test runner let through is not ours. */
-	cr_assert_eq(close_range(3, ~0U, CLOSE_RANGE_CLOEXEC), 0);
+	/* One that a library may have opened like this. */
+	cr_assert_geq(open("/dev/null", O_RDONLY), 0);
 	run_init(&run);
 	/* A second child, whose pipes are open meanwhile. */
 	other = (struct run){.lines = BUF_INIT(64)};
