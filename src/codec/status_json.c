@@ -188,7 +188,7 @@ int status_json_jobs_begin(struct buf *b)
 int status_json_job(const struct job_view *v, struct buf *b)
 {
 	_cleanup_json_ struct json_object *job = json_object_new_object();
-	bool first = b->len > 0 && b->data[b->len - 1] == '[';
+	bool first = b->len == 0 || b->data[b->len - 1] == '[';
 
 	return write_tree(job, job && add_job(job, v), first ? "" : ",", b);
 }

@@ -71,7 +71,7 @@ int status_json_format(const struct status_view *v, struct buf *b);
 
 /*
  * {"jobs":[ … ]}: begin, one job a call, end. Only one job is ever a tree of json-c; a call that fails
- * has appended nothing.
+ * has appended nothing. In an empty buffer, status_json_job() writes the document of that job alone.
  */
 #define STATUS_JSON_JOBS_HEAD "{\"jobs\":["
 #define STATUS_JSON_JOBS_TAIL "]}"

@@ -158,6 +158,43 @@ static int get_jobs(struct api *api, struct server_response *response)
 	return r < 0 ? r : status_json_jobs_end(&response->body);
 }
 
+/* The job that a path like "acme/sft/abc" names, when it is watched. */
+static const struct job *find_job(const struct api *api, const char *path)
+{
+	const struct account *accounts[ROUTE_MAX];
+	size_t n = configured(api, accounts);
+	char full[NAME_JOB_MAX];
+	struct job_name name;
+
+	if (name_parse(path, NULL, &name) < 0)
+		return NULL;
+	name_format_full(&name, full);
+	for (size_t i = 0; i < n; i++) {
+		const struct job *job = map_get(&accounts[i]->jobs, full);
+
+		if (job && is_watched(job))
+			return job;
+	}
+	return NULL;
+}
+
+static int get_job(struct api *api, const char *path, struct server_response *response)
+{
+	const struct job *job = find_job(api, path);
+	struct job_name name;
+	struct job_view v;
+
+	if (!job) {
+		response->status = 404;
+		return status_json_error(
+			"not_found", "no such job is watched; GET /v1/jobs lists those that are",
+			&response->body);
+	}
+	job_parse_name(job, &name);
+	v = job_view(job, &name);
+	return status_json_job(&v, &response->body);
+}
+
 static int get_health(struct api *api, struct server_response *response)
 {
 	const struct account *accounts[ROUTE_MAX];
@@ -187,24 +224,38 @@ static const struct {
 	{"/healthz", get_health},
 };
 
-static int on_request(void *user, const struct server_request *request,
-		      struct server_response *response)
+#define API_JOB_PREFIX "/v1/jobs/"
+
+static int answer(struct api *api, const char *path, bool reads, struct server_response *response)
 {
-	struct api *api = user;
+	static const char get_only[] = "this call takes GET only";
 
 	for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
-		if (strcmp(request->path, calls[i].path) != 0)
+		if (strcmp(path, calls[i].path) != 0)
 			continue;
-		if (strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0)
+		if (reads)
 			return calls[i].get(api, response);
 		response->status = 405;
-		return status_json_error("method_not_allowed", "this call takes GET only",
-					 &response->body);
+		return status_json_error("method_not_allowed", get_only, &response->body);
+	}
+	if (strncmp(path, API_JOB_PREFIX, strlen(API_JOB_PREFIX)) == 0) {
+		if (reads)
+			return get_job(api, path + strlen(API_JOB_PREFIX), response);
+		response->status = 405;
+		return status_json_error("method_not_allowed", get_only, &response->body);
 	}
 	response->status = 404;
 	return status_json_error("not_found",
 				 "there is no such call; see /v1/status, /v1/jobs, /healthz",
 				 &response->body);
+}
+
+static int on_request(void *user, const struct server_request *request,
+		      struct server_response *response)
+{
+	bool reads = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
+
+	return answer(user, request->path, reads, response);
 }
 
 int api_new(uv_loop_t *loop, const char *path, const struct api_sources *sources, struct api **ret,

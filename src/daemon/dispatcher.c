@@ -213,7 +213,8 @@ static void on_acknowledged(void *user, int r)
 	}
 	if (l->verdict == DELIVERY_PENDING) {
 		head->tries++;
-		head->due_ms = clock_boot_now_ms() + l->retry_in_ms;
+		/* One more, for the part of a millisecond that `now` leaves out: never too early. */
+		head->due_ms = clock_boot_now_ms() + l->retry_in_ms + 1;
 	} else {
 		lane_drop_head(l);
 	}
