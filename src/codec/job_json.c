@@ -198,6 +198,28 @@ int job_json_parse(struct job_json *p, const char *body, size_t len, const struc
 	return snapshot_new(&parts, ret);
 }
 
+int job_json_read_mask(enum kind kind, struct buf *b)
+{
+	const struct kind_info *info = kind_info(kind);
+	int r = buf_puts(b, "name,status");
+
+	for (int i = 0; i < TEXT_COUNT_ && r == 0; i++)
+		if (plain_texts[i].key && (i != TEXT_COMPLETED_TIME || info->has_completed_time))
+			r = buf_printf(b, ",%s", plain_texts[i].key);
+	if (r == 0 && info->has_progress)
+		r = buf_puts(b, ",jobProgress");
+	if (r == 0)
+		r = info->config ? buf_printf(b, ",%s", info->config)
+				 : buf_printf(b, ",%s,baseModel", info->output_model);
+	return r;
+}
+
+bool job_json_mask_held(const struct snapshot *s)
+{
+	/* A state, and a field with a capital inside: its casing is what a server may not know. */
+	return snapshot_text(s, TEXT_STATE)[0] && snapshot_text(s, TEXT_CREATE_TIME)[0];
+}
+
 struct entry {
 	struct job_name name;
 	struct snapshot_parts parts;

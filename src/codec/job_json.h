@@ -9,9 +9,11 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "model/name.h"
 #include "model/snapshot.h"
@@ -34,6 +36,14 @@ DEFINE_CLEANUP(struct job_json *, job_json_free);
  */
 int job_json_parse(struct job_json *p, const char *body, size_t len, const struct job_name *asked,
 		   struct snapshot **ret, struct error *ret_e);
+
+/*
+ * Appends the readMask of a kind: the allow-listed fields that its message has, separated by commas.
+ * A mask is an optimisation that a server may refuse or misread, so an answer to one is believed only
+ * when job_json_mask_held() says that each job in it has what every job has. 0, -ENOMEM, -EMSGSIZE.
+ */
+int job_json_read_mask(enum kind kind, struct buf *b);
+bool job_json_mask_held(const struct snapshot *s);
 
 /* Called for each job of a page, in its order; the snapshot is handed over (unref it). */
 typedef int (*job_json_fn)(void *user, const struct job_name *name, struct snapshot *snapshot);

@@ -174,50 +174,77 @@ static void job_not_found(struct answers *a, struct job *job)
 		observation_end(b);
 }
 
-static void job_answered(struct answers *a, const struct question *q, const struct http_result *res)
+/* The server refused the readMask, or did not understand it: whole jobs from now on. */
+static enum answer_outcome without_mask(struct collection *c, const char *why)
+{
+	if (!c->whole)
+		log_info("account %s: whole %s jobs are asked for: %s", c->account->id,
+			 kind_info(c->kind)->name, why);
+	c->whole = true;
+	return ANSWER_AGAIN;
+}
+
+static bool mask_refused(const struct question *q, const struct http_result *res)
+{
+	return q->masked && res->r == 0 && res->status == 400;
+}
+
+static enum answer_outcome job_answered(struct answers *a, const struct question *q,
+					const struct http_result *res)
 {
 	_cleanup_snapshot_ struct snapshot *snapshot = NULL;
 	struct job *job = poll_job(q->poll);
+	struct collection *c = &job->account->collections[job->kind];
 	struct error e = ERROR_NONE;
 	struct job_name name;
 	struct observation *b;
 	int r;
 
+	if (mask_refused(q, res))
+		return without_mask(c, "the API refuses readMask");
 	if (is_not_found(a, res)) {
 		job_not_found(a, job);
-		return;
+		return ANSWER_DONE;
 	}
 	if (res->r < 0 || res->status != 200) {
 		fail(a, q, res, res->r < 0 ? res->trouble : trouble_of_status(res->status), &e);
-		return;
+		return ANSWER_DONE;
 	}
 	job_parse_name(job, &name);
 	r = job_json_parse(a->parser, res->body, res->len, &name, &snapshot, &e);
 	if (r != 0) {
 		fail(a, q, res, r > 0 ? (enum trouble)r : TROUBLE_NOT_API, &e);
-		return;
+		return ANSWER_DONE;
 	}
+	if (q->masked && !job_json_mask_held(snapshot))
+		return without_mask(c, "fields are missing with readMask");
 	r = observation_begin(a->observer, job->account, &b);
 	account_answered(a, job->account, r == 0 ? b : NULL);
 	if (r < 0)
-		return;
+		return ANSWER_DONE;
 	if (observation_job(b, &name, snapshot, NULL) < 0)
 		log_err("out of memory: %s is looked at again at its next poll", job->name);
 	observation_end(b);
+	return ANSWER_DONE;
 }
 
 struct page {
 	struct observation *b; /* NULL while the store takes nothing */
 	size_t untaken;        /* jobs there was no room for */
+	size_t n;
+	bool masked;
 };
 
 static int on_page_job(void *user, const struct job_name *name, struct snapshot *snapshot)
 {
+	_cleanup_snapshot_ struct snapshot *s = snapshot;
 	struct page *page = user;
 
-	if (page->b && observation_job(page->b, name, snapshot, NULL) < 0)
+	if (page->masked && !job_json_mask_held(s))
+		return -ENODATA;
+	page->n++;
+	if (page->b && observation_job(page->b, name, s, NULL) < 0)
 		page->untaken++;
-	snapshot_unref(snapshot);
 	return 0;
 }
 
@@ -273,6 +300,13 @@ static enum answer_outcome list_complete(struct collection *c, struct page *page
 	return ANSWER_LISTED;
 }
 
+/* From the first page: the parameters of a listing must not change on its way. */
+static enum answer_outcome list_without_mask(struct collection *c, const char *why)
+{
+	forget_token(c);
+	return without_mask(c, why);
+}
+
 static enum answer_outcome page_answered(struct answers *a, const struct question *q,
 					 const struct http_result *res)
 {
@@ -280,9 +314,11 @@ static enum answer_outcome page_answered(struct answers *a, const struct questio
 	enum answer_outcome outcome = ANSWER_DONE;
 	char token[JOB_JSON_TOKEN_MAX] = "";
 	struct error e = ERROR_NONE;
-	struct page page = {0};
+	struct page page = {.masked = q->masked};
 	int r;
 
+	if (mask_refused(q, res))
+		return list_without_mask(c, "the API refuses readMask");
 	if (res->r < 0 || res->status != 200) {
 		fail(a, q, res, res->r < 0 ? res->trouble : trouble_of_status(res->status), &e);
 		forget_token(c); /* from the first page again */
@@ -292,9 +328,14 @@ static enum answer_outcome page_answered(struct answers *a, const struct questio
 		page.b = NULL;
 	r = job_json_parse_page(a->parser, res->body, res->len, c->account->id, c->kind,
 				on_page_job, &page, token, &e);
+	/* Nothing at all may be a mask that was taken to be of the page, not of its jobs. */
+	if (r == 0 && q->masked && page.n == 0 && !c->token)
+		r = -ENODATA;
 	if (r == 0 && token[0])
 		r = keep_token(c, token, &e);
-	if (r != 0) {
+	if (r == -ENODATA) {
+		outcome = list_without_mask(c, "fields are missing with readMask");
+	} else if (r != 0) {
 		fail(a, q, res, r > 0 ? (enum trouble)r : TROUBLE_NOT_API, &e);
 		forget_token(c);
 	} else {
@@ -341,8 +382,7 @@ enum answer_outcome answers_take(struct answers *a, const struct question *q,
 {
 	switch ((enum poll_type)q->poll->type) {
 	case POLL_JOB:
-		job_answered(a, q, res);
-		return ANSWER_DONE;
+		return job_answered(a, q, res);
 	case POLL_COLLECTION:
 		return page_answered(a, q, res);
 	case POLL_LOOKUP:

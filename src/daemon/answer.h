@@ -28,11 +28,13 @@ struct answers {
 struct question {
 	struct account *account;
 	struct poll *poll;
-	char *key; /* the key it was sent with, to scrub it from what the server says; or NULL */
+	char *key;   /* the key it was sent with, to scrub it from what the server says; or NULL */
+	bool masked; /* with a readMask */
 };
 
 enum answer_outcome {
 	ANSWER_DONE,      /* ask again when it is due */
+	ANSWER_AGAIN,     /* ask the same again at once, now without a readMask */
 	ANSWER_NEXT_PAGE, /* the collection's token says which, ask soon */
 	ANSWER_LISTED,    /* the list is complete; jobs that it did not hold are marked `confirm` */
 	ANSWER_FOUND,     /* `ret_account` is whose key it is; it has the configuration now */

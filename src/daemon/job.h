@@ -65,6 +65,8 @@ struct collection {
 	route_set watches;    /* that discover it; none: not listed */
 	route_set baseline;   /* of these, the ones that have not seen it whole yet */
 	uint64_t interval_ms; /* the shortest of theirs */
+	bool whole;           /* no readMask, which this server does not take: list and GETs */
+	bool masked;          /* the listing under way has one: it stays so to its last page */
 	char *token;          /* of the next page; NULL: the first */
 	uint32_t cycle;       /* number of the listing under way, or the last one */
 	uint32_t pages;       /* asked for in this listing */

@@ -169,6 +169,7 @@ static void take_answer(struct poller *p, const struct question *q, const struct
 	switch (answers_take(&p->answers, q, res, &found)) {
 	case ANSWER_DONE:
 		break;
+	case ANSWER_AGAIN:
 	case ANSWER_NEXT_PAGE: /* in front of everything that waits */
 		list_prepend(&q->account->ready, &q->poll->ready);
 		return;
@@ -208,30 +209,55 @@ static void on_answer(void *user, const struct http_result *res)
 
 /* --- requests --- */
 
-static int make_url(const struct account *account, struct poll *poll, struct buf *url)
+static int add_mask(enum kind kind, const char *separator, struct buf *url)
 {
+	int r = buf_printf(url, "%sreadMask=", separator);
+
+	return r < 0 ? r : job_json_read_mask(kind, url); /* nothing in it needs escaping */
+}
+
+static int make_url(const struct question *q, struct buf *url)
+{
+	const struct account *account = q->account;
 	const struct collection *c;
+	const struct job *job;
 	int r;
 
-	switch ((enum poll_type)poll->type) {
+	switch ((enum poll_type)q->poll->type) {
 	case POLL_JOB:
-		return buf_printf(url, "%s/v1/%s", account->endpoint, poll_job(poll)->name);
+		job = poll_job(q->poll);
+		r = buf_printf(url, "%s/v1/%s", account->endpoint, job->name);
+		return r == 0 && q->masked ? add_mask(job->kind, "?", url) : r;
 	case POLL_COLLECTION:
-		c = poll_collection(poll);
+		c = poll_collection(q->poll);
 		r = buf_printf(url, "%s/v1/accounts/%s/%s?pageSize=%d", account->endpoint,
 			       account->id, kind_info(c->kind)->collection, POLLER_PAGE_SIZE);
-		if (r == 0 && c->token) {
+		if (r == 0 && q->masked)
+			r = add_mask(c->kind, "&", url);
+		if (r == 0 && c->token)
 			r = buf_puts(url, "&pageToken=");
-			if (r == 0)
-				r = http_url_escape(c->token, url);
-		}
-		return r;
+		return r == 0 && c->token ? http_url_escape(c->token, url) : r;
 	case POLL_LOOKUP:
 		return buf_printf(url, "%s/v1/accounts?pageSize=2", account->endpoint);
 	case POLL_ACCOUNT:
 		break;
 	}
 	return -EINVAL;
+}
+
+/* Whether to ask for the fields that count only. */
+static bool wants_mask(struct account *account, struct poll *poll)
+{
+	switch ((enum poll_type)poll->type) {
+	case POLL_JOB:
+		return !account->collections[poll_job(poll)->kind].whole;
+	case POLL_COLLECTION:
+		return poll_collection(poll)->masked;
+	case POLL_LOOKUP:
+	case POLL_ACCOUNT:
+		break;
+	}
+	return false;
 }
 
 static int send_request(struct poller *p, struct account *account, struct poll *poll,
@@ -246,9 +272,11 @@ static int send_request(struct poller *p, struct account *account, struct poll *
 	if (!req)
 		return -ENOMEM;
 	req->poller = p;
-	req->question = (struct question){.account = account, .poll = poll};
+	req->question = (struct question){.account = account,
+					  .poll = poll,
+					  .masked = wants_mask(account, poll)};
 	buf_clear(&p->url);
-	r = make_url(account, poll, &p->url);
+	r = make_url(&req->question, &p->url);
 	if (r < 0)
 		return r;
 	if (config->api_key.value) {
@@ -281,6 +309,7 @@ static void poll_start(struct poller *p, struct account *account, struct poll *p
 		if (!c->token) {
 			c->cycle++;
 			c->pages = 0;
+			c->masked = !c->whole;
 		}
 		c->pages++;
 	}

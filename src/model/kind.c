@@ -5,10 +5,11 @@
 #include <string.h>
 
 const struct kind_info kind_infos[KIND_COUNT_] = {
-	[KIND_SFT] = {"sft", "supervisedFineTuningJobs", "outputModel", NULL},
-	[KIND_RFT] = {"rft", "reinforcementFineTuningJobs", "outputModel", "trainingConfig"},
-	[KIND_DPO] = {"dpo", "dpoJobs", "outputModel", "trainingConfig"},
-	[KIND_FT] = {"ft", "fineTuningJobs", "modelId", NULL},
+	[KIND_SFT] = {"sft", "supervisedFineTuningJobs", "outputModel", NULL, true, true},
+	[KIND_RFT] = {"rft", "reinforcementFineTuningJobs", "outputModel", "trainingConfig", true,
+		      true},
+	[KIND_DPO] = {"dpo", "dpoJobs", "outputModel", "trainingConfig", false, true},
+	[KIND_FT] = {"ft", "fineTuningJobs", "modelId", NULL, false, false},
 };
 
 int kind_from_name(const char *name, enum kind *ret)

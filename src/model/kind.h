@@ -22,6 +22,7 @@ struct kind_info {
 	/* Where the answer keeps the output model: a key of the job, or of the object `config`. */
 	const char *output_model;
 	const char *config; /* "trainingConfig" for kinds that keep the models there, else NULL */
+	bool has_progress, has_completed_time; /* the kind's message has these fields */
 };
 
 extern const struct kind_info kind_infos[KIND_COUNT_];

@@ -9,6 +9,7 @@ from harness import (
 )
 
 A = name_of("sft", "a")
+KINDS = ("sft", "rft", "dpo", "ft")
 
 
 def one_job(t, state="RUNNING", announce=False, **options):
@@ -484,6 +485,53 @@ def every_page_is_read(t):
     got = hook.wait(4)
     t.equal({e["subject"] for e in got}, {jobs[i] for i in (0, 199, 200, 449)})
     t.equal({r["query"].get("pageSize") for r in sim.requests("supervised.*Jobs$")}, {"200"})
+
+
+def asked_with_mask(sim, pattern):
+    return [r for r in sim.requests(pattern) if "readMask" in r["query"]]
+
+
+@tap.test()
+def only_what_counts_is_asked_for(t):
+    sim, hook, _ = setup(t, {"jobs": [
+        {"kind": kind, "id": "a", "state": "RUNNING"} for kind in KINDS]}, {"first_sight": "announce"})
+    first = {e["subject"]: e["data"]["job"] for e in hook.wait(4)}
+    t.equal(len(asked_with_mask(sim, "")), len(sim.requests("")), "each request has a mask")
+    for kind in KINDS:
+        sim.set(kind, "a", state="FAILED", status="m")
+        job = hook.wait(1, subject=name_of(kind, "a"), types="job.failed")[0]["data"]["job"]
+        for key in ("displayName", "baseModel", "outputModel", "dataset", "createTime"):
+            t.check(first[name_of(kind, "a")][key], f"{kind}: no {key}")
+            t.equal(job[key], first[name_of(kind, "a")][key], f"{kind}: {key}")
+
+
+def whole_jobs(t, setting):
+    sim, hook, _ = setup(t, {
+        "settings": {"readMask": setting},
+        "jobs": [{"kind": "sft", "id": "a", "state": "RUNNING", "progress": {"percent": 7}},
+                 {"kind": "dpo", "id": "b", "state": "RUNNING"}]},
+        {"first_sight": "announce", "kinds": ["sft", "dpo"]})
+    got = {e["subject"]: e["data"] for e in hook.wait(2)}
+    t.equal(got[A]["to"]["progress"]["percent"], 7, "the whole job")
+    t.check(got[A]["job"]["outputModel"], "the whole job")
+    for pattern in ("supervised.*Jobs$", "dpoJobs$"):
+        settle(sim, pattern)
+        t.equal(len(asked_with_mask(sim, pattern)), 1, f"tried once, {pattern}")
+
+
+@tap.test()
+def a_server_that_refuses_masks_is_asked_for_whole_jobs(t):
+    whole_jobs(t, False)
+
+
+@tap.test()
+def a_server_that_misreads_masks_is_asked_for_whole_jobs(t):
+    whole_jobs(t, "snake")
+
+
+@tap.test()
+def a_server_that_masks_the_page_is_asked_for_whole_jobs(t):
+    whole_jobs(t, "page")
 
 
 @tap.test()

@@ -187,6 +187,9 @@ class Api:
         if look:
             for job in jobs:
                 self.world.look(job, now)
+        if mask and self.world.settings["readMask"] == "page":
+            self.send_body(answer, [], f'{{"nextPageToken":"{token}","totalSize":{total}', "}")
+            return
         self.send_body(answer, self.render(jobs, mask), f'{{"{bodies.KINDS[kind][0]}":[',
                        f'],"nextPageToken":"{token}","totalSize":{total}}}')
 

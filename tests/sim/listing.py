@@ -109,6 +109,8 @@ def read_mask(query, allowed):
         return None
     if not allowed:
         raise BadArgument("read mask is not supported")
+    if allowed == "snake":
+        mask = ",".join(path for path in mask.split(",") if path == path.lower())
     return mask
 
 

@@ -195,7 +195,9 @@ class World:
 
     SETTINGS = {
         "filter": True,  # False: a list with a filter is answered with 400
-        "readMask": True,  # the same for readMask
+        # The same for readMask. "snake": lowerCamel paths are not understood, and left out in
+        # silence; "page": the mask is taken to be of the page, which then has no jobs.
+        "readMask": True,
         "orderBy": True,
         "requestsPerMinute": None,  # more in a sliding minute: 429
         "retryAfter": None,  # what the 429 of the rate limit says

@@ -596,3 +596,45 @@ Test(job_json, is_reusable_after_failure)
 	job_json_free(p);
 	cr_expect_null(job_json_free(NULL));
 }
+
+/* The mask names what the kind's message has, and nothing else: a server refuses unknown names. */
+Test(job_json, read_mask)
+{
+	static const char *const masks[KIND_COUNT_] = {
+		[KIND_SFT] = "name,status,state,displayName,dataset,createTime,completedTime,"
+			     "jobProgress,outputModel,baseModel",
+		[KIND_RFT] = "name,status,state,displayName,dataset,createTime,completedTime,"
+			     "jobProgress,trainingConfig",
+		[KIND_DPO] = "name,status,state,displayName,dataset,createTime,completedTime,"
+			     "trainingConfig",
+		[KIND_FT] = "name,status,state,displayName,dataset,createTime,modelId,baseModel",
+	};
+
+	for (enum kind k = 0; k < KIND_COUNT_; k++) {
+		_cleanup_buf_ struct buf b = BUF_INIT(1024);
+
+		cr_assert_eq(job_json_read_mask(k, &b), 0);
+		cr_expect_str_eq(buf_str(&b), masks[k]);
+	}
+}
+
+Test(job_json, mask_held)
+{
+	static const struct {
+		const char *state, *create_time;
+		bool held;
+	} cases[] = {
+		{"JOB_STATE_RUNNING", "2026-11-20T06:31:56.123456Z", true},
+		{"", "2026-11-20T06:31:56.123456Z", false},
+		{"JOB_STATE_RUNNING", "", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		_cleanup_snapshot_ struct snapshot *s = NULL;
+		struct snapshot_parts parts = {.text = {[TEXT_STATE] = cases[i].state,
+							[TEXT_CREATE_TIME] = cases[i].create_time}};
+
+		cr_assert_eq(snapshot_new(&parts, &s), 0);
+		cr_expect_eq(job_json_mask_held(s), cases[i].held, "case %zu", i);
+	}
+}
