@@ -26,7 +26,8 @@ struct http {
 	CURLM *multi;
 	char *user_agent;
 	long max_per_host, max_connections, low_speed_s;
-	uv_timer_t timer; /* libcurl's */
+	uv_timer_t timer;  /* libcurl's */
+	uv_idle_t at_once; /* libcurl's timer, when it is due */
 	uv_timer_t tick;
 	uv_timer_t soon;     /* for what must be called back, but not from here */
 	struct list active;  /* in the multi handle */
@@ -72,7 +73,7 @@ static void handle_closed(struct http *h)
 		closed(user);
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_handle_closed(uv_handle_t *handle)
 {
 	handle_closed(handle->data);
 }
@@ -243,6 +244,12 @@ static void on_timer(uv_timer_t *timer)
 	http_turn(timer->data, CURL_SOCKET_TIMEOUT, 0);
 }
 
+static void on_at_once(uv_idle_t *idle)
+{
+	(void)uv_idle_stop(idle);
+	http_turn(idle->data, CURL_SOCKET_TIMEOUT, 0);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct http *h = timer->data;
@@ -259,14 +266,23 @@ static void on_tick(uv_timer_t *timer)
 		(void)uv_timer_stop(&h->tick);
 }
 
+/*
+ * libuv before 1.45 runs a timer of 0 ms that its own callback starts again and again, and nothing
+ * else: under load, libcurl would keep the loop from its other sockets. An idle handle runs once a
+ * turn of the loop.
+ */
 static int set_timer(CURLM *multi, long timeout_ms, void *user)
 {
 	struct http *h = user;
 
-	if (timeout_ms < 0)
-		(void)uv_timer_stop(&h->timer);
-	else
+	if (timeout_ms > 0)
 		(void)uv_timer_start(&h->timer, on_timer, (uint64_t)timeout_ms, 0);
+	else
+		(void)uv_timer_stop(&h->timer);
+	if (timeout_ms == 0)
+		(void)uv_idle_start(&h->at_once, on_at_once);
+	else
+		(void)uv_idle_stop(&h->at_once);
 	return 0;
 }
 
@@ -344,6 +360,9 @@ int http_new(uv_loop_t *loop, const struct http_options *options, struct http **
 		timer->data = h;
 		h->n_handles++;
 	}
+	(void)uv_idle_init(loop, &h->at_once);
+	h->at_once.data = h;
+	h->n_handles++;
 	*ret = TAKE_PTR(h);
 	return 0;
 }
@@ -432,7 +451,8 @@ static void teardown(struct http *h)
 		transfer_free(t);
 	curl_multi_cleanup(h->multi);
 	h->multi = NULL;
-	uv_close((uv_handle_t *)&h->timer, on_timer_closed);
-	uv_close((uv_handle_t *)&h->tick, on_timer_closed);
-	uv_close((uv_handle_t *)&h->soon, on_timer_closed);
+	uv_close((uv_handle_t *)&h->timer, on_handle_closed);
+	uv_close((uv_handle_t *)&h->at_once, on_handle_closed);
+	uv_close((uv_handle_t *)&h->tick, on_handle_closed);
+	uv_close((uv_handle_t *)&h->soon, on_handle_closed);
 }
