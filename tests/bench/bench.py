@@ -1,0 +1,234 @@
+#!/usr/bin/env python3
+"""What watching costs: CPU and memory of the real daemon, beside other programs at the same work.
+
+usage: bench.py BUILD-DIRECTORY
+
+Serves jobs from a local nginx (one worker, TLS, HTTP/2) and measures, in turns and several rounds,
+with medians in the end: the daemon, from the bytes to the compared snapshot; h2load, which asks for
+the same and looks at nothing; and a Python watcher on aiohttp that parses and compares. Prints a
+table and keeps everything in BUILD-DIRECTORY/bench.json. BENCH_QUICK=1 takes half a minute and is
+good for a first look only. The exit status says whether it could measure, not what.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+from types import SimpleNamespace
+
+import corpus
+import rivals
+import webserver
+from daemon import Daemon
+
+# As many requests as the daemon has under way: POLLER_IN_FLIGHT_MAX, and a list's pages come one by
+# one.
+STREAMS = {"jobs": 100, "pages": 1}
+JOBS_PER_REQUEST = {"jobs": 1, "pages": corpus.PAGE_SIZE}
+FULL = SimpleNamespace(rounds=3, jobs=20000, listed=10000, window_s=4, settle_s=3,
+                       h2load={"jobs": 150000, "pages": 1500})
+QUICK = SimpleNamespace(rounds=1, jobs=4000, listed=4000, window_s=2, settle_s=1,
+                        h2load={"jobs": 50000, "pages": 500})
+SKIP = 77
+
+
+def say(text):
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+class Bench:
+    def __init__(self, program, directory, size):
+        self.directory, self.size = directory, size
+        self.missing = rivals.missing()
+        self.rounds = {work: {} for work in STREAMS}
+        self.memory = {}
+        say(f"writing {size.jobs} jobs")
+        self.files = corpus.Corpus(os.path.join(directory, "www"), size.jobs, size.listed)
+        self.server = webserver.WebServer(directory, self.files)
+        listed = self.files.listed_ids()
+        self.daemons = {
+            "empty": Daemon(program, self._path("empty"), self.server, self._path("state-empty"),
+                            kind=corpus.EMPTY_KIND),
+            "pages": Daemon(program, self._path("pages"), self.server, self._path("state-listed")),
+            "named": Daemon(program, self._path("named"), self.server, self._path("state-listed"),
+                            ids=listed),
+            "jobs": Daemon(program, self._path("jobs"), self.server, self._path("state-all"),
+                           ids=self.files.ids),
+        }
+        self.uris = {}
+        for work, paths in (("jobs", self.files.job_paths()), ("pages", self.files.page_paths())):
+            self.uris[work] = self._path(f"{work}.uris")
+            with open(self.uris[work], "w", encoding="ascii") as f:
+                f.writelines(f"{self.server.url}{path}\n" for path in paths)
+        self.connections = {work: 1 for work in STREAMS}
+
+    def _path(self, name):
+        return os.path.join(self.directory, name)
+
+    def warm_up(self):
+        """First sight, which writes every job to the disk, and the memory with these jobs."""
+        say("the daemon sees the jobs for the first time, and its memory")
+        listed, pages = self.size.listed, self.files.n_pages
+        with self.daemons["pages"].running(listed, pages):
+            pass
+        shutil.copytree(self._path("state-listed"), self._path("state-all"))
+        with self.daemons["jobs"].running(self.size.jobs, self.size.jobs):
+            pass
+        for name, n_jobs, n_requests in (("empty", 0, 2), ("named", listed, listed),
+                                         ("pages", listed, pages)):
+            with self.daemons[name].running(n_jobs, n_requests) as daemon:
+                daemon.measure(self.size.settle_s)
+                self.memory[name] = daemon.memory_kib()
+
+    def round(self, number):
+        say(f"round {number + 1} of {self.size.rounds}")
+        needs = {"jobs": (self.size.jobs, self.size.jobs),
+                 "pages": (self.size.listed, self.files.n_pages)}
+        for work, streams in STREAMS.items():
+            with self.daemons[work].running(*needs[work]) as daemon:
+                self._keep(work, "tunewatchd", daemon.measure(self.size.window_s))
+                self.connections[work] = max(daemon.connections(self.server.port), 1)
+            if "h2load" not in self.missing:
+                self._keep(work, "h2load", rivals.h2load(
+                    self.uris[work], self.size.h2load[work],
+                    min(self.connections[work], streams), streams))
+            if "aiohttp" not in self.missing:
+                self._keep(work, "aiohttp", rivals.aiohttp(
+                    work, self.uris[work], self.server.ca_file, self.size.window_s, streams))
+
+    def _keep(self, work, who, measured):
+        cpu_s, requests, seconds = measured
+        if requests == 0:
+            raise RuntimeError(f"{who} made no request")
+        self.rounds[work].setdefault(who, []).append({
+            "cpu_us_per_request": cpu_s * 1e6 / requests,
+            "cpu_us_per_job": cpu_s * 1e6 / requests / JOBS_PER_REQUEST[work],
+            "requests_per_second": requests / seconds,
+        })
+
+    def medians(self):
+        return {work: {who: {key: statistics.median(row[key] for row in rows) for key in rows[0]}
+                       for who, rows in contestants.items()}
+                for work, contestants in self.rounds.items()}
+
+    def memory_per_job(self):
+        """Bytes a job over the empty daemon."""
+        return {name: {key: (self.memory[name][key] - self.memory["empty"][key]) * 1024
+                       / self.size.listed for key in self.memory[name]}
+                for name in ("named", "pages")}
+
+    def _ratio(self, one, other):
+        """The median of the ratios within a round; None when one of them did not take part."""
+        pairs = [self.rounds[work].get(who) for work, who in (one, other)]
+        if not all(pairs):
+            return None
+        return statistics.median(a["cpu_us_per_job"] / b["cpu_us_per_job"]
+                                 for a, b in zip(*pairs))
+
+    def targets(self):
+        own = ("jobs", "tunewatchd")
+        memory = self.memory_per_job()
+        rows = (
+            ("a single GET's CPU, in h2load's", self._ratio(own, ("jobs", "h2load")), 2.5),
+            ("a single GET's CPU, in aiohttp's", self._ratio(own, ("jobs", "aiohttp")), 1 / 6),
+            ("a listed job's CPU, in a single GET's",
+             self._ratio(("pages", "tunewatchd"), own), 1 / 4),
+            ("KiB a job, named", memory["named"]["VmRSS"] / 1024, 1.0),
+            ("KiB a job, discovered", memory["pages"]["VmRSS"] / 1024, 1.0),
+        )
+        return [{"what": what, "value": value, "at_most": limit,
+                 "reached": None if value is None else value <= limit}
+                for what, value, limit in rows]
+
+    def result(self):
+        medians = self.medians()
+        jobs = medians["jobs"]["tunewatchd"]
+        busy = jobs["cpu_us_per_request"] * jobs["requests_per_second"] / 1e6
+        return {
+            "quick": self.size is QUICK,
+            "job_bytes": self.files.mean_bytes,
+            "named_jobs": self.size.jobs, "listed_jobs": self.size.listed,
+            "streams": STREAMS, "connections": self.connections,
+            "saturated": busy > 0.9,  # of a core: one thread does everything but the disk
+            "medians": medians, "rounds": self.rounds, "missing": self.missing,
+            "memory_kib": self.memory, "memory_bytes_per_job": self.memory_per_job(),
+            "targets": self.targets(),
+        }
+
+
+def print_table(result):
+    titles = {"jobs": "single GETs", "pages": f"list pages of {corpus.PAGE_SIZE} jobs"}
+    print(f"{'':28}{'CPU us/request':>16}{'CPU us/job':>12}{'requests/s':>12}{'jobs/s':>10}")
+    for work, title in titles.items():
+        print(f"{title}, {result['streams'][work]} at a time")
+        for who in ("tunewatchd", "h2load", "aiohttp"):
+            row = result["medians"][work].get(who)
+            if not row:
+                print(f"  {who:26}skipped: {result['missing'][who]}")
+                continue
+            per_second = row["requests_per_second"]
+            print(f"  {who:26}{row['cpu_us_per_request']:16.1f}{row['cpu_us_per_job']:12.2f}"
+                  f"{per_second:12.0f}{per_second * JOBS_PER_REQUEST[work]:10.0f}")
+    print(f"memory of tunewatchd, {result['listed_jobs']} jobs")
+    for name, title in (("empty", "no jobs"), ("named", "named"), ("pages", "discovered")):
+        row = result["memory_kib"][name]
+        per_job = result["memory_bytes_per_job"].get(name)
+        print(f"  {title:26}{row['VmRSS']:10} KiB resident, {row['Pss']} KiB proportional"
+              + (f"; {per_job['VmRSS']:.0f} bytes a job" if per_job else ""))
+    print(f"{result['job_bytes']} bytes a job; connections "
+          f"{result['connections']['jobs']} and {result['connections']['pages']}; "
+          + ("the daemon was always busy" if result["saturated"] else
+             "the daemon had time left: its requests/s are those of its schedule")
+          + "; the pages are asked for again each second")
+    print("targets")
+    for target in result["targets"]:
+        value, limit = target["value"], target["at_most"]
+        if value is None:
+            verdict = "not measured"
+        elif target["reached"]:
+            verdict = f"{value:.3g}: reached, {(1 - value / limit) * 100:.0f} % below"
+        else:
+            verdict = f"{value:.3g}: NOT reached, {(value / limit - 1) * 100:.0f} % above"
+        print(f"  {target['what']:40} at most {limit:.3g}   {verdict}")
+
+
+def run(build, directory):
+    size = QUICK if os.environ.get("BENCH_QUICK", "0") not in ("", "0") else FULL
+    with contextlib.ExitStack() as stack:
+        bench = Bench(os.path.join(build, "tunewatchd"), directory, size)
+        stack.callback(bench.server.stop)
+        bench.warm_up()
+        for number in range(size.rounds):
+            bench.round(number)
+        result = bench.result()
+    print_table(result)
+    path = os.path.join(build, "bench.json")
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(result, f, indent=1)
+        f.write("\n")
+    print(f"kept in {path}")
+
+
+def main():
+    if len(sys.argv) != 2:
+        print(__doc__.strip(), file=sys.stderr)
+        return 64
+    for program, package in ((webserver.find(), "nginx"), (shutil.which("openssl"), "openssl")):
+        if not program:
+            say(f"skipped: {package} is missing (Debian: apt-get install {package})")
+            return SKIP
+    directory = tempfile.mkdtemp(prefix="tunewatch-bench.")
+    try:
+        run(os.path.abspath(sys.argv[1]), directory)
+    except (RuntimeError, OSError) as e:
+        say(f"{e}\nbench: its files stay in {directory}")
+        return 1
+    shutil.rmtree(directory)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""A local nginx that stands for the API: one worker, TLS, HTTP/2, files only."""
+
+import http.client
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+
+import corpus
+
+CONFIG = """
+daemon off;
+worker_processes 1;
+pid {dir}/nginx.pid;
+error_log {dir}/nginx-error.log warn;
+worker_rlimit_nofile 65536;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    default_type application/json;
+    client_body_temp_path {dir}/temp;
+    proxy_temp_path {dir}/temp;
+    fastcgi_temp_path {dir}/temp;
+    uwsgi_temp_path {dir}/temp;
+    scgi_temp_path {dir}/temp;
+    keepalive_requests 1000000000;
+    keepalive_timeout 300s;
+    open_file_cache max=16000 inactive=600s;
+    open_file_cache_valid 600s;
+    ssl_certificate {dir}/cert.pem;
+    ssl_certificate_key {dir}/cert.key;
+    ssl_protocols TLSv1.3;
+    map $arg_pageToken $page {{
+        default nowhere;
+        "" p0;
+        "~^p[0-9]+$" $arg_pageToken;
+    }}
+    server {{
+        listen 127.0.0.1:{port} ssl http2;
+        root {root};
+        location = /v1/accounts/{account}/{collection} {{ try_files /pages/$page =404; }}
+        location = /v1/accounts/{account}/{empty} {{ try_files /pages/empty =404; }}
+        location / {{ root {root}/jobs; }}
+    }}
+}}
+"""
+
+
+class WebServer:
+    """Serves a corpus below https://127.0.0.1:`port`, whose certificate is `ca_file`."""
+
+    def __init__(self, directory, files):
+        self.ca_file = os.path.join(directory, "cert.pem")
+        self._directory = directory
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext",
+             "subjectAltName=IP:127.0.0.1", "-out", self.ca_file,
+             "-keyout", os.path.join(directory, "cert.key")],
+            check=True, stderr=subprocess.DEVNULL)
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.port = s.getsockname()[1]
+        self.url = f"https://127.0.0.1:{self.port}"
+        path = os.path.join(directory, "nginx.conf")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(CONFIG.format(
+                dir=directory, port=self.port, root=files.root, account=corpus.ACCOUNT,
+                collection=corpus.COLLECTION,
+                empty=corpus.bodies.KINDS[corpus.EMPTY_KIND][0]))
+        os.makedirs(os.path.join(directory, "temp"))
+        # Its worker must be able to read the files when this runs as root.
+        self._process = subprocess.Popen([find(), "-p", directory, "-c", path,
+                                          "-g", "user root;" if os.geteuid() == 0 else ""],
+                                         stderr=subprocess.DEVNULL)
+        try:
+            self._wait_for(files.page_paths()[0])
+        except BaseException:
+            self.stop()
+            raise
+
+    def _wait_for(self, path):
+        context = ssl.create_default_context(cafile=self.ca_file)
+        deadline = time.monotonic() + 10
+        while True:
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=context,
+                                                     timeout=5)
+            try:
+                connection.request("GET", path)
+                if connection.getresponse().status != 200:
+                    raise RuntimeError(f"nginx does not serve {path}")
+                return
+            except OSError:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError("nginx does not come up, see nginx-error.log") from None
+                time.sleep(0.05)
+            finally:
+                connection.close()
+
+    def stop(self):
+        self._process.terminate()
+        self._process.wait(10)
+
+
+def find():
+    """The program, or None."""
+    return shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
