@@ -12,9 +12,26 @@
 struct alarm {
 	uv_poll_t poll;
 	int fd;
+	uint64_t due_ms;   /* what is wanted; UINT64_MAX: nothing */
+	uint64_t armed_ms; /* what the kernel knows: never later than due_ms */
 	alarm_fn fn;
 	void *user;
 };
+
+static void arm(struct alarm *a)
+{
+	struct itimerspec at = {0}; /* all zero: never */
+
+	a->armed_ms = a->due_ms;
+	if (a->due_ms != UINT64_MAX) {
+		at.it_value.tv_sec = (time_t)(a->due_ms / MS_PER_S);
+		at.it_value.tv_nsec = (long)(a->due_ms % MS_PER_S) * 1000000;
+		if (a->due_ms == 0)
+			at.it_value.tv_nsec = 1;
+	}
+	/* Fails for a wrong argument only; the value is in range for every `due_ms`. */
+	timerfd_settime(a->fd, TFD_TIMER_ABSTIME, &at, NULL);
+}
 
 static void on_expired(uv_poll_t *poll, int status, int events)
 {
@@ -24,6 +41,11 @@ static void on_expired(uv_poll_t *poll, int status, int events)
 	/* Nothing to read: it was set anew after it had expired. */
 	if (read(a->fd, &times, sizeof(times)) != sizeof(times))
 		return;
+	if (clock_boot_now_ms() < a->due_ms) { /* put off since */
+		arm(a);
+		return;
+	}
+	a->armed_ms = UINT64_MAX;
 	a->fn(a->user);
 }
 
@@ -52,6 +74,7 @@ int alarm_new(uv_loop_t *loop, alarm_fn fn, void *user, struct alarm **ret)
 		return r;
 	}
 	a->fd = TAKE_FD(fd);
+	a->due_ms = a->armed_ms = UINT64_MAX;
 	a->fn = fn;
 	a->user = user;
 	a->poll.data = a;
@@ -66,16 +89,10 @@ int alarm_new(uv_loop_t *loop, alarm_fn fn, void *user, struct alarm **ret)
 
 void alarm_set(struct alarm *a, uint64_t due_ms)
 {
-	struct itimerspec at = {0}; /* all zero: never */
-
-	if (due_ms != UINT64_MAX) {
-		at.it_value.tv_sec = (time_t)(due_ms / MS_PER_S);
-		at.it_value.tv_nsec = (long)(due_ms % MS_PER_S) * 1000000;
-		if (due_ms == 0)
-			at.it_value.tv_nsec = 1;
-	}
-	/* Fails for a wrong argument only; the value is in range for every `due_ms`. */
-	timerfd_settime(a->fd, TFD_TIMER_ABSTIME, &at, NULL);
+	a->due_ms = due_ms;
+	/* A busy caller puts it off again and again: the kernel hears of it once, when it expires. */
+	if (due_ms < a->armed_ms)
+		arm(a);
 }
 
 struct alarm *alarm_close(struct alarm *a)
