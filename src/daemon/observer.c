@@ -302,12 +302,13 @@ static int add_step(struct observation *b, struct job *job, struct snapshot *sna
 /* Takes the snapshot in, with its event, or leaves everything as it was. */
 static int take_in(struct observation *b, struct job *job, struct snapshot *snapshot)
 {
-	struct step s = step_of(b, job, snapshot);
 	struct mark before = mark(b);
+	struct step s;
 	int r;
 
-	if (!s.transition.differs)
-		return 0;
+	if (job->snapshot && snapshot_equal(job->snapshot, snapshot))
+		return 0; /* as nearly always */
+	s = step_of(b, job, snapshot);
 	r = add_step(b, job, snapshot, &s);
 	if (r < 0) {
 		rewind_to(b, before);

@@ -16,7 +16,7 @@
 #define POLLER_PAGES_MAX 5000 /* of one listing: a million jobs */
 /* Requests of one account at a time: a connection each over HTTP/1.1, streams of one over HTTP/2. */
 #define POLLER_CONNECTIONS 4
-#define POLLER_STREAMS     100
+#define POLLER_STREAMS     40
 /* Accounts may share a host, so only all of them together reach the limit of the host. */
 #define POLLER_HOST_CONNECTIONS (POLLER_CONNECTIONS * ROUTE_MAX)
 #define POLLER_URL_MAX          (JOB_JSON_TOKEN_MAX * 3 + 1024)

@@ -485,7 +485,8 @@ void transfer_result(struct http_transfer *t, CURLcode code, struct http_result 
 		code = sink_codes[t->sink];
 	ret->status = info_long(t, CURLINFO_RESPONSE_CODE);
 	ret->multiplexed = info_long(t, CURLINFO_HTTP_VERSION) == CURL_HTTP_VERSION_2_0;
-	ret->retry_after_ms = retry_after_ms(t);
+	if (ret->status / 100 != 2)
+		ret->retry_after_ms = retry_after_ms(t);
 	if (code != CURLE_OK) {
 		result_failed(t, code, ret);
 		return;

@@ -89,10 +89,15 @@ int name_parse(const char *s, const char *account, struct job_name *ret)
 	return 0;
 }
 
+/* Without printf: it is done for every job of every page. */
 void name_format_full(const struct job_name *name, char ret[NAME_JOB_MAX])
 {
-	snprintf(ret, NAME_JOB_MAX, "accounts/%s/%s/%s", name->account,
-		 kind_info(name->kind)->collection, name->id);
+	ret = stpcpy(ret, "accounts/");
+	ret = stpcpy(ret, name->account);
+	*ret++ = '/';
+	ret = stpcpy(ret, kind_info(name->kind)->collection);
+	*ret++ = '/';
+	stpcpy(ret, name->id);
 }
 
 void name_format_short(const struct job_name *name, char ret[NAME_JOB_MAX])

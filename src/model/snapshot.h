@@ -57,6 +57,7 @@ extern const uint16_t snapshot_text_max[TEXT_COUNT_];
 
 struct snapshot {
 	uint32_t refs;
+	uint16_t size;            /* bytes in `text` */
 	uint16_t at[TEXT_COUNT_]; /* where each text begins in `text` */
 	uint8_t phase;            /* enum phase */
 	bool progress_given;

@@ -7,7 +7,8 @@ Serves jobs from a local nginx (one worker, TLS, HTTP/2) and measures, in turns 
 with medians in the end: the daemon, from the bytes to the compared snapshot; h2load, which asks for
 the same and looks at nothing; and a Python watcher on aiohttp that parses and compares. Prints a
 table and keeps everything in BUILD-DIRECTORY/bench.json. BENCH_QUICK=1 takes half a minute and is
-good for a first look only. The exit status says whether it could measure, not what.
+good for a first look only. BENCH_WHOLE=1 measures against a server that refuses readMask, so that all
+ask for whole jobs. The exit status says whether it could measure, not what.
 """
 
 import contextlib
@@ -24,7 +25,7 @@ import rivals
 import webserver
 from daemon import Daemon
 
-# As many requests as the daemon has under way: POLLER_IN_FLIGHT_MAX, and a list's pages come one by
+# As many requests as the daemon has under way: POLLER_STREAMS, and a list's pages come one by
 # one.
 STREAMS = {"jobs": 100, "pages": 1}
 JOBS_PER_REQUEST = {"jobs": 1, "pages": corpus.PAGE_SIZE}
@@ -33,6 +34,10 @@ FULL = SimpleNamespace(rounds=3, jobs=20000, listed=10000, window_s=4, settle_s=
 QUICK = SimpleNamespace(rounds=1, jobs=4000, listed=4000, window_s=2, settle_s=1,
                         h2load={"jobs": 50000, "pages": 500})
 SKIP = 77
+
+
+def flag(name):
+    return os.environ.get(name, "0") not in ("", "0")
 
 
 def say(text):
@@ -46,7 +51,8 @@ class Bench:
         self.rounds = {work: {} for work in STREAMS}
         self.memory = {}
         say(f"writing {size.jobs} jobs")
-        self.files = corpus.Corpus(os.path.join(directory, "www"), size.jobs, size.listed)
+        self.files = corpus.Corpus(os.path.join(directory, "www"), size.jobs, size.listed,
+                                   masks=not flag("BENCH_WHOLE"))
         self.server = webserver.WebServer(directory, self.files)
         listed = self.files.listed_ids()
         self.daemons = {
@@ -149,7 +155,7 @@ class Bench:
         busy = jobs["cpu_us_per_request"] * jobs["requests_per_second"] / 1e6
         return {
             "quick": self.size is QUICK,
-            "job_bytes": self.files.mean_bytes,
+            "read_mask": self.files.masks, "job_bytes": self.files.mean_bytes,
             "named_jobs": self.size.jobs, "listed_jobs": self.size.listed,
             "streams": STREAMS, "connections": self.connections,
             "saturated": busy > 0.9,  # of a core: one thread does everything but the disk
@@ -178,7 +184,8 @@ def print_table(result):
         per_job = result["memory_bytes_per_job"].get(name)
         print(f"  {title:26}{row['VmRSS']:10} KiB resident, {row['Pss']} KiB proportional"
               + (f"; {per_job['VmRSS']:.0f} bytes a job" if per_job else ""))
-    print(f"{result['job_bytes']} bytes a job; connections "
+    print(f"{result['job_bytes']} bytes a job, "
+          + ("as readMask leaves it" if result["read_mask"] else "whole") + "; connections "
           f"{result['connections']['jobs']} and {result['connections']['pages']}; "
           + ("the daemon was always busy" if result["saturated"] else
              "the daemon had time left: its requests/s are those of its schedule")
@@ -196,7 +203,7 @@ def print_table(result):
 
 
 def run(build, directory):
-    size = QUICK if os.environ.get("BENCH_QUICK", "0") not in ("", "0") else FULL
+    size = QUICK if flag("BENCH_QUICK") else FULL
     with contextlib.ExitStack() as stack:
         bench = Bench(os.path.join(build, "tunewatchd"), directory, size)
         stack.callback(bench.server.stop)

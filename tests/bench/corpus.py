@@ -1,9 +1,10 @@
 """The jobs of the benchmark, as the files that the web server hands out.
 
-The bodies are those of the scripted API server: about 2.4 kB a job. They never change, so that what
-is measured is the usual case, a poll that finds nothing new.
+The bodies are those of the scripted API server: about 2.7 kB a job, or what a readMask leaves of it.
+They never change, so that what is measured is the usual case, a poll that finds nothing new.
 """
 
+import json
 import os
 import sys
 from datetime import timedelta
@@ -12,11 +13,15 @@ from types import SimpleNamespace
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "sim"))
 
 import bodies  # noqa: E402
+import scenario  # noqa: E402
 
 ACCOUNT = "acme"
 COLLECTION = bodies.KINDS["sft"][0]
 EMPTY_KIND = "dpo"  # a collection without jobs
 PAGE_SIZE = 200  # the API's maximum, and what the daemon asks for
+# As the daemon asks for the fields of this kind that count: job_json_read_mask().
+MASK = ("name,status,state,displayName,dataset,createTime,completedTime,jobProgress,outputModel,"
+        "baseModel")
 STATES = ("JOB_STATE_RUNNING",) * 3 + ("JOB_STATE_PENDING", "JOB_STATE_COMPLETED")
 
 
@@ -31,6 +36,10 @@ def _job(index):
         base_model="accounts/fireworks/models/llama-v3p1-8b-instruct",
         output_model=f"accounts/{ACCOUNT}/models/ft-{job_id}",
     )
+
+
+def _masked(text):
+    return bodies.dumps(scenario.apply_mask(json.loads(text), MASK))
 
 
 def _text(job, index):
@@ -52,25 +61,33 @@ def _write(path, text):
 
 
 class Corpus:
-    """`ids`, in the order of the list, have a file each; the pages hold the first `n_listed`."""
+    """`ids`, in the order of the list, have a file each; the pages hold the first `n_listed`. What
+    a server that knows readMask hands out stands below masked/, what another one does below whole/.
+    """
 
-    def __init__(self, root, n_jobs, n_listed):
+    def __init__(self, root, n_jobs, n_listed, masks=True):
         self.root = root
         self.n_listed = n_listed
+        self.n_pages = n_listed // PAGE_SIZE
+        self.masks = masks
         jobs = sorted((_job(i) for i in range(n_jobs)), key=lambda job: job.name)
-        texts = [_text(job, i) for i, job in enumerate(jobs)]
+        texts = {"whole": [_text(job, i) for i, job in enumerate(jobs)]}
+        if masks:
+            texts["masked"] = [_masked(text) for text in texts["whole"]]
         self.ids = [job.id for job in jobs]
-        self.mean_bytes = sum(map(len, texts)) // n_jobs
-        single = os.path.join(root, "jobs", "v1", "accounts", ACCOUNT, COLLECTION)
-        os.makedirs(single)
-        for job, text in zip(jobs, texts):
-            _write(os.path.join(single, job.id), text)
-        self._write_pages(texts[:n_listed])
+        self.mean_bytes = sum(map(len, texts["masked" if masks else "whole"])) // n_jobs
+        for form in texts:
+            self._write_jobs(os.path.join(root, form, "jobs"), texts[form])
+            self._write_pages(os.path.join(root, form, "pages"), texts[form][:n_listed])
 
-    def _write_pages(self, texts):
-        directory = os.path.join(self.root, "pages")
+    def _write_jobs(self, directory, texts):
+        single = os.path.join(directory, "v1", "accounts", ACCOUNT, COLLECTION)
+        os.makedirs(single)
+        for job_id, text in zip(self.ids, texts):
+            _write(os.path.join(single, job_id), text)
+
+    def _write_pages(self, directory, texts):
         os.makedirs(directory)
-        self.n_pages = len(texts) // PAGE_SIZE
         for page in range(self.n_pages):
             token = f"p{page + 1}" if page + 1 < self.n_pages else ""
             jobs = ",".join(texts[page * PAGE_SIZE:(page + 1) * PAGE_SIZE])
@@ -85,9 +102,11 @@ class Corpus:
         return self.ids[:self.n_listed]
 
     def job_paths(self):
-        return [f"/v1/accounts/{ACCOUNT}/{COLLECTION}/{job_id}" for job_id in self.ids]
+        """As the daemon asks for them."""
+        mask = f"?readMask={MASK}" if self.masks else ""
+        return [f"/v1/accounts/{ACCOUNT}/{COLLECTION}/{job_id}{mask}" for job_id in self.ids]
 
     def page_paths(self):
-        """As the daemon asks for them."""
-        first = f"/v1/accounts/{ACCOUNT}/{COLLECTION}?pageSize={PAGE_SIZE}"
+        mask = f"&readMask={MASK}" if self.masks else ""
+        first = f"/v1/accounts/{ACCOUNT}/{COLLECTION}?pageSize={PAGE_SIZE}{mask}"
         return [first] + [f"{first}&pageToken=p{page}" for page in range(1, self.n_pages)]

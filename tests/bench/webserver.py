@@ -37,12 +37,21 @@ http {{
         "" p0;
         "~^p[0-9]+$" $arg_pageToken;
     }}
+    map $arg_readMask $form {{
+        default masked;
+        "" whole;
+    }}
+    map "$arg_readMask:{masks}" $refused {{
+        default 0;
+        "~.:no$" 1;
+    }}
     server {{
+        if ($refused) {{ return 400; }}
         listen 127.0.0.1:{port} ssl http2;
         root {root};
-        location = /v1/accounts/{account}/{collection} {{ try_files /pages/$page =404; }}
-        location = /v1/accounts/{account}/{empty} {{ try_files /pages/empty =404; }}
-        location / {{ root {root}/jobs; }}
+        location = /v1/accounts/{account}/{collection} {{ try_files /$form/pages/$page =404; }}
+        location = /v1/accounts/{account}/{empty} {{ try_files /$form/pages/empty =404; }}
+        location / {{ root {root}/$form/jobs; }}
     }}
 }}
 """
@@ -68,6 +77,7 @@ class WebServer:
         with open(path, "w", encoding="utf-8") as f:
             f.write(CONFIG.format(
                 dir=directory, port=self.port, root=files.root, account=corpus.ACCOUNT,
+                masks="yes" if files.masks else "no",
                 collection=corpus.COLLECTION,
                 empty=corpus.bodies.KINDS[corpus.EMPTY_KIND][0]))
         os.makedirs(os.path.join(directory, "temp"))
