@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "codec/status_json.h"
@@ -15,6 +16,7 @@ struct api {
 	struct api_sources sources;
 	struct server *server;
 	char *path;
+	struct stat socket; /* what stands at `path`, to know it again */
 	int64_t started_us;
 	void (*closed)(void *user);
 	void *closed_user;
@@ -277,15 +279,27 @@ int api_new(uv_loop_t *loop, const char *path, const struct api_sources *sources
 		free(api);
 		return r;
 	}
+	if (lstat(path, &api->socket) < 0)
+		api->socket = (struct stat){0}; /* gone already: there is nothing to remove */
 	*ret = api;
 	return 0;
+}
+
+/* Unless another daemon has made a socket of its own there meanwhile. */
+static void remove_socket(const struct api *api)
+{
+	struct stat st;
+
+	if (lstat(api->path, &st) == 0 && st.st_dev == api->socket.st_dev &&
+	    st.st_ino == api->socket.st_ino)
+		unlink(api->path);
 }
 
 static void on_server_closed(void *user)
 {
 	struct api *api = user;
 
-	unlink(api->path);
+	remove_socket(api);
 	api->closed(api->closed_user);
 	free(api->path);
 	free(api);

@@ -163,6 +163,19 @@ static int make_parents(const char *path, struct error *ret_e)
 	return 0;
 }
 
+/* What nobody listens on may be a file of any kind: only a socket is ours to remove. */
+static int remove_stale(const char *path, struct error *ret_e)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		return error_set(ret_e, -EEXIST, "%s is there and is not a socket", path);
+	if (unlink(path) < 0 && errno != ENOENT)
+		return error_set(ret_e, -errno, "cannot replace the stale socket %s: %s", path,
+				 strerror(errno));
+	return 0;
+}
+
 int server_listen_unix(const char *path, int *ret_fd, struct error *ret_e)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -183,9 +196,9 @@ int server_listen_unix(const char *path, int *ret_fd, struct error *ret_e)
 		return -errno;
 	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 || errno == EAGAIN)
 		return error_set(ret_e, -EADDRINUSE, "another process listens on %s already", path);
-	if (errno == ECONNREFUSED && unlink(path) < 0) /* left behind by a crash */
-		return error_set(ret_e, -errno, "cannot replace the stale socket %s: %s", path,
-				 strerror(errno));
+	r = errno == ECONNREFUSED ? remove_stale(path, ret_e) : 0; /* left behind by a crash */
+	if (r < 0)
+		return r;
 	mask = umask(0117);
 	r = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ? -errno : 0;
 	umask(mask);

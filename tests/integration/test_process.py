@@ -5,6 +5,7 @@ import glob
 import os
 import re
 import signal
+import socket
 import sqlite3
 import time
 
@@ -405,6 +406,31 @@ def a_socket_left_by_a_crash_is_replaced(t):
     daemon.start()
     t.equal(daemon.request("/healthz")[0], 200)
     sim.wait_requests(1)
+
+
+@tap.test()
+def a_file_in_the_sockets_place_stays(t):
+    path = t.path("precious")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("not a socket\n")
+    config = minimal(t, control_socket=path)
+    result = run_daemon(t, "--config", config.path)
+    t.equal(result.code, 73)
+    t.check(path in result.err, result.err)
+    with open(path, encoding="utf-8") as file:
+        t.equal(file.read(), "not a socket\n")
+
+
+@tap.test()
+def the_socket_of_another_stays(t):
+    """Somebody removed the socket's file, and another daemon made one of its own there."""
+    _, _, daemon = setup(t, JOB)
+    os.unlink(daemon.config.socket)
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(daemon.config.socket)
+        daemon.stop()
+        t.check(os.path.exists(daemon.config.socket), "removed the socket of another")
+    daemon.expect_running = False
 
 
 @tap.test()
