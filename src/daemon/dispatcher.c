@@ -70,8 +70,7 @@ struct dispatcher {
 	struct outlet **current; /* of the present configuration, by index */
 	size_t n_current;
 	bool started, stopping;
-	unsigned running;    /* calls under way */
-	unsigned committing; /* verdicts on their way to the disk */
+	unsigned running; /* calls under way */
 	uint64_t alarm_ms;
 	uint64_t grace_until_ms;
 	void (*stopped)(void *user);
@@ -205,7 +204,6 @@ static void on_acknowledged(void *user, int r)
 	struct dispatcher *d = l->outlet->dispatcher;
 	struct delivery *head = lane_head(l);
 
-	d->committing--;
 	if (r < 0) { /* closing: the delivery stays as the store has it */
 		l->verdict = DELIVERY_STATE_COUNT_;
 		pump(d);
@@ -254,7 +252,6 @@ static void acknowledge(struct lane *l, enum delivery_state state, uint64_t retr
 	}
 	l->verdict = state;
 	l->retry_in_ms = retry_in_ms;
-	d->committing++;
 	commit_submit(commit, on_acknowledged, l);
 }
 
@@ -383,7 +380,8 @@ static uint64_t outlet_due_ms(const struct outlet *o)
 
 static void stop_when_idle(struct dispatcher *d, uint64_t now_ms)
 {
-	if (d->running == 0 && d->committing == 0 && d->stopped) {
+	/* Verdicts that are being written down are the committer's, also when the store hangs. */
+	if (d->running == 0 && d->stopped) {
 		void (*stopped)(void *user) = TAKE_PTR(d->stopped);
 
 		alarm_set(d->alarm, UINT64_MAX);
@@ -655,7 +653,7 @@ void dispatcher_stop(struct dispatcher *d, uint64_t grace_ms, void (*stopped)(vo
 	d->stopped_user = user;
 	d->grace_until_ms = clock_boot_now_ms() + grace_ms;
 	/* From the alarm, so that `stopped` never comes inside this call. */
-	alarm_set(d->alarm, d->running + d->committing > 0 ? d->grace_until_ms : 0);
+	alarm_set(d->alarm, d->running > 0 ? d->grace_until_ms : 0);
 }
 
 static void on_journal_closed(void *user)

@@ -10,7 +10,7 @@ import sqlite3
 import time
 
 from harness import (
-    KEY, Config, Daemon, Hook, Sim, Webhook, events, name_of, run_daemon, settle, setup, tap,
+    KEY, Config, Daemon, Hook, Reply, Sim, Webhook, events, name_of, run_daemon, settle, setup, tap,
 )
 
 JOB = {"jobs": [{"kind": "sft", "id": "a", "state": "RUNNING"}]}
@@ -431,6 +431,28 @@ def the_socket_of_another_stays(t):
         daemon.stop()
         t.check(os.path.exists(daemon.config.socket), "removed the socket of another")
     daemon.expect_running = False
+
+
+@tap.test()
+def a_store_that_fails_does_not_hold_up_the_end(t):
+    """A verdict that cannot be written down: what it is about is sent again after the restart."""
+    sim, hook, daemon = setup(t, JOB)
+    sim.wait_seen("sft", "a")
+    settle(sim, polls=8)
+    hook.script("/", Reply(delay=2.0))
+    sim.set("sft", "a", state="COMPLETED")
+    hook.wait_requests(1)
+    connection = sqlite3.connect(database(daemon.config), isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    daemon.wait_log("the store fails")
+    begin = time.monotonic()
+    daemon.signal(signal.SIGTERM)
+    t.equal(daemon.wait_exit(), 0)
+    t.check(time.monotonic() - begin < 8, "waited for the store")
+    connection.close()
+    daemon.start()
+    hook.wait_requests(2)
+    t.equal(len(hook.events()), 1, "the same event again")
 
 
 @tap.test()
