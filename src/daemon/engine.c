@@ -238,6 +238,7 @@ static int load_again(struct engine *e, struct faults *faults)
 	warn_if_changed("control-socket", e->config->control_socket, config->control_socket);
 	poller_configure(e->poller, config);
 	observer_configure(e->observer, config);
+	poller_start(e->poller);
 	config_unref(e->config);
 	e->config = TAKE_PTR(config);
 	return 0;

@@ -474,8 +474,6 @@ static void account_take_up(struct poller *p, struct account *account)
 
 void poller_configure(struct poller *p, struct config *config)
 {
-	bool first = !p->config;
-
 	config_ref(config);
 	map_for_each (&p->accounts->map, struct account, account)
 		account_let_go(p, account);
@@ -500,8 +498,6 @@ void poller_configure(struct poller *p, struct config *config)
 					clock_boot_now_us());
 		account_take_up(p, account);
 	}
-	if (!first)
-		pump(p);
 }
 
 /* --- life --- */

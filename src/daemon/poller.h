@@ -24,11 +24,12 @@ int poller_new(uv_loop_t *loop, struct accounts *accounts, struct observer *obse
 
 /*
  * Takes a configuration: who is polled, how often, with which key. Requests under way go on. What
- * cannot be taken for want of memory is left out and logged.
+ * cannot be taken for want of memory is left out and logged. Once the observer has taken it, too,
+ * poller_start() goes on.
  */
 void poller_configure(struct poller *p, struct config *config);
 
-/* Nothing is asked for before this. */
+/* Asks for what is due, at the start and after each poller_configure(). Nothing before the first. */
 void poller_start(struct poller *p);
 
 /* Drops all requests; answers that come no more are lost, which is no loss. `closed` comes last. */

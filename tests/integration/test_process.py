@@ -280,6 +280,26 @@ def a_reload_with_another_watch(t):
 
 
 @tap.test()
+def a_reload_routes_by_the_new_configuration_only(t):
+    """What is due at the very moment of a reload goes where the new file says."""
+    sim = Sim(t, JOB)
+    hook = Webhook(t)
+    config = Config(t, degraded_after="1h").account(sim).watch()
+    config.webhook(hook, "gone", "/gone", events=["job.failed"]).webhook(hook, "stays", "/stays")
+    daemon = Daemon(t, config)
+    sim.wait_seen("sft", "a")
+    sim.fault("503")
+    t.wait(lambda: daemon.get("/v1/status")["accounts"][0]["inSight"] is False, 20, "an outage")
+    del config.sections["notifier", "gone"]
+    config.options["degraded_after"] = "1s"
+    time.sleep(1.1)  # so that the outage is too long at the reload
+    config.write()
+    daemon.reload()
+    hook.wait(1, "/stays", types="watcher.degraded")
+    t.equal(hook.got("/gone"), [])
+
+
+@tap.test()
 def a_bad_reload_is_refused(t):
     sim, hook, daemon = setup(t, JOB)
     sim.wait_seen("sft", "a")
