@@ -292,8 +292,8 @@ static void note_untaken(struct account *account, size_t untaken)
 static enum answer_outcome list_complete(struct collection *c, struct page *page)
 {
 	forget_token(c);
-	if (!page->b || page->untaken)
-		return ANSWER_DONE; /* not all of it was taken in */
+	if (c->partial)
+		return ANSWER_DONE; /* the next one says what there is */
 	if (observation_baseline(page->b, c) < 0)
 		log_err("out of memory: the baseline of account %s is taken again", c->account->id);
 	confirm_missing(c);
@@ -341,6 +341,7 @@ static enum answer_outcome page_answered(struct answers *a, const struct questio
 	} else {
 		account_answered(a, c->account, page.b);
 		note_untaken(c->account, page.untaken);
+		c->partial |= !page.b || page.untaken;
 		outcome = token[0] ? ANSWER_NEXT_PAGE : list_complete(c, &page);
 	}
 	if (page.b)

@@ -67,6 +67,7 @@ struct collection {
 	uint64_t interval_ms; /* the shortest of theirs */
 	bool whole;           /* no readMask, which this server does not take: list and GETs */
 	bool masked;          /* the listing under way has one: it stays so to its last page */
+	bool partial;         /* not all of the listing under way was taken in, for all watches */
 	char *token;          /* of the next page; NULL: the first */
 	uint32_t cycle;       /* number of the listing under way, or the last one */
 	uint32_t pages;       /* asked for in this listing */

@@ -310,6 +310,7 @@ static void poll_start(struct poller *p, struct account *account, struct poll *p
 			c->cycle++;
 			c->pages = 0;
 			c->masked = !c->whole;
+			c->partial = false;
 		}
 		c->pages++;
 	}
@@ -441,6 +442,7 @@ static void take_discovery(struct poller *p, struct account *account,
 		if (!(watch->route.kinds & 1U << k))
 			continue;
 		c->watches |= route_bit(index);
+		c->partial |= c->token != NULL; /* the watch may not have been there at page one */
 		c->interval_ms = MIN(c->interval_ms, watch->poll_interval_ms);
 		if (!accounts_has_baseline(p->accounts, account, watch->name, k))
 			c->baseline |= route_bit(index);

@@ -300,6 +300,23 @@ def a_reload_routes_by_the_new_configuration_only(t):
 
 
 @tap.test()
+def a_watch_that_comes_in_the_middle_of_a_listing(t):
+    """Its baseline is the next whole listing: it has not seen the pages that came before it."""
+    sim = Sim(t, {"jobs": [{"kind": "sft", "id": f"j{i:03}", "displayName": "b", "state": "RUNNING"}
+                           for i in range(250)]})
+    hook = Webhook(t)
+    config = Config(t).account(sim).watch("a", kinds=["sft"], display_name="a").webhook(hook)
+    sim.fault("delay", path="Jobs$", request=[2, 2], seconds=2)
+    daemon = Daemon(t, config)
+    sim.wait_requests(2, "Jobs$")
+    config.watch("b", kinds=["sft"], display_name="b").write()
+    daemon.reload()
+    settle(sim, "Jobs$", polls=6)
+    t.equal(len(daemon.jobs()), 250)
+    t.equal([e["type"] for e in hook.events()], [], "of the baseline")
+
+
+@tap.test()
 def a_bad_reload_is_refused(t):
     sim, hook, daemon = setup(t, JOB)
     sim.wait_seen("sft", "a")
