@@ -449,46 +449,57 @@ static int enqueue(struct outlet *o, struct event_record *event, unsigned tries,
 	return 0;
 }
 
-/* Progress that still waits behind nothing but its place in the line is overtaken by newer progress. */
-static void skip_stale_progress(struct lane *l, const struct event_record *newer)
+/* The newer event is in the lane already. On failure it is sent as well, no harm done. */
+static void skip(struct lane *l, struct delivery *v)
 {
-	struct list *last = l->deliveries.prev;
-	struct delivery *v = container_of(last, struct delivery, in_lane);
+	const struct store_op op = {.type = STORE_VERDICT,
+				    .verdict = {.event_id = v->event->id,
+						.notifier = l->outlet->name,
+						.state = DELIVERY_SKIPPED,
+						.tries = v->tries,
+						.error = "replaced by newer progress"}};
 	struct commit *commit = NULL;
-	struct store_op op;
 
-	if (newer->type != EVENT_JOB_PROGRESS || last == &l->deliveries ||
-	    v->event->type != EVENT_JOB_PROGRESS || (lane_is_busy(l) && v == lane_head(l)))
-		return;
-	op = (struct store_op){.type = STORE_VERDICT,
-			       .verdict = {.event_id = v->event->id,
-					   .notifier = l->outlet->name,
-					   .state = DELIVERY_SKIPPED,
-					   .tries = v->tries,
-					   .error = "replaced by newer progress"}};
 	if (commit_new(l->outlet->dispatcher->committer, &commit) < 0)
-		return; /* it is sent as well, no harm done */
+		return;
 	if (commit_add(commit, &op) < 0) {
 		commit_abandon(commit);
 		return;
 	}
 	commit_submit(commit, NULL, NULL);
-	list_remove(last);
+	list_remove(&v->in_lane);
 	delivery_free(v);
 	l->outlet->pending--;
 }
 
+/* Progress that waits is replaced by newer progress, which is the last in the lane. */
+static void skip_stale_progress(struct lane *l)
+{
+	const struct delivery *head = lane_head(l);
+	bool busy = lane_is_busy(l);
+
+	list_for_each_safe (it, &l->deliveries) {
+		struct delivery *v = container_of(it, struct delivery, in_lane);
+
+		if (v->event->type == EVENT_JOB_PROGRESS && it != l->deliveries.prev &&
+		    !(busy && v == head))
+			skip(l, v);
+	}
+	if (!busy)
+		lane_wait(l);
+}
+
 int dispatcher_add(struct dispatcher *d, struct outlet *o, struct event_record *event)
 {
-	struct lane *l = map_get(&o->lanes, event->subject);
-	int r;
+	struct lane *l;
+	int r = enqueue(o, event, 0, event->time_us, clock_boot_now_ms(), &l);
 
-	if (l)
-		skip_stale_progress(l, event);
-	r = enqueue(o, event, 0, event->time_us, clock_boot_now_ms(), &l);
-	if (r == 0)
-		pump(d);
-	return r;
+	if (r < 0)
+		return r;
+	if (event->type == EVENT_JOB_PROGRESS)
+		skip_stale_progress(l);
+	pump(d);
+	return 0;
 }
 
 /* Outlets are made for configured notifiers, and for names that the store still has deliveries for. */

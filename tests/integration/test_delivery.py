@@ -228,11 +228,14 @@ def waiting_progress_is_replaced_by_newer(t):
     for percent in (10, 20, 30):
         sim.set("sft", "a", progress={"percent": percent})
         sim.wait_seen("sft", "a")
+        if percent == 20:
+            sim.set("sft", "a", status="something else between them")
+            sim.wait_seen("sft", "a")
     sim.set("sft", "a", state="COMPLETED")
     hook.wait(1, types="job.succeeded", timeout=25)
     got = hook.events()
     t.equal([e["type"] for e in got if e["type"] != "job.progress"],
-            ["job.paused", "job.running", "job.succeeded"])
+            ["job.paused", "job.running", "job.status", "job.succeeded"])
     told = [e["data"]["to"]["progress"]["percent"] for e in got if e["type"] == "job.progress"]
     t.equal(told, [30], "the newest only")
     check_log(t, hook, sim, gaps=True)
