@@ -130,8 +130,9 @@ static void failure_text(struct answers *a, const struct question *q, const stru
 		 message);
 }
 
-static void fail(struct answers *a, const struct question *q, const struct http_result *res,
-		 enum trouble trouble, const struct error *e)
+static enum answer_outcome fail(struct answers *a, const struct question *q,
+				const struct http_result *res, enum trouble trouble,
+				const struct error *e)
 {
 	char text[OUTAGE_TEXT_MAX];
 
@@ -139,6 +140,7 @@ static void fail(struct answers *a, const struct question *q, const struct http_
 	if (q->poll->type == POLL_JOB)
 		job_set_error(poll_job(q->poll), text);
 	account_failed(a, q->account, trouble, text, res->retry_after_ms);
+	return ANSWER_FAILED;
 }
 
 /* 404 in the API's own words; anybody else's 404 says nothing about a job. */
@@ -206,16 +208,13 @@ static enum answer_outcome job_answered(struct answers *a, const struct question
 		job_not_found(a, job);
 		return ANSWER_DONE;
 	}
-	if (res->r < 0 || res->status != 200) {
-		fail(a, q, res, res->r < 0 ? res->trouble : trouble_of_status(res->status), &e);
-		return ANSWER_DONE;
-	}
+	if (res->r < 0 || res->status != 200)
+		return fail(a, q, res, res->r < 0 ? res->trouble : trouble_of_status(res->status),
+			    &e);
 	job_parse_name(job, &name);
 	r = job_json_parse(a->parser, res->body, res->len, &name, &snapshot, &e);
-	if (r != 0) {
-		fail(a, q, res, r > 0 ? (enum trouble)r : TROUBLE_NOT_API, &e);
-		return ANSWER_DONE;
-	}
+	if (r != 0)
+		return fail(a, q, res, r > 0 ? (enum trouble)r : TROUBLE_NOT_API, &e);
 	if (q->masked && !job_json_mask_held(snapshot))
 		return without_mask(c, "fields are missing with readMask");
 	r = observation_begin(a->observer, job->account, &b);
@@ -320,9 +319,9 @@ static enum answer_outcome page_answered(struct answers *a, const struct questio
 	if (mask_refused(q, res))
 		return list_without_mask(c, "the API refuses readMask");
 	if (res->r < 0 || res->status != 200) {
-		fail(a, q, res, res->r < 0 ? res->trouble : trouble_of_status(res->status), &e);
 		forget_token(c); /* from the first page again */
-		return ANSWER_DONE;
+		return fail(a, q, res, res->r < 0 ? res->trouble : trouble_of_status(res->status),
+			    &e);
 	}
 	if (observation_begin(a->observer, c->account, &page.b) < 0)
 		page.b = NULL;
@@ -336,7 +335,7 @@ static enum answer_outcome page_answered(struct answers *a, const struct questio
 	if (r == -ENODATA) {
 		outcome = list_without_mask(c, "fields are missing with readMask");
 	} else if (r != 0) {
-		fail(a, q, res, r > 0 ? (enum trouble)r : TROUBLE_NOT_API, &e);
+		outcome = fail(a, q, res, r > 0 ? (enum trouble)r : TROUBLE_NOT_API, &e);
 		forget_token(c);
 	} else {
 		account_answered(a, c->account, page.b);
@@ -358,17 +357,14 @@ static enum answer_outcome lookup_answered(struct answers *a, const struct quest
 	char id[NAME_ID_MAX + 1];
 	int r;
 
-	if (res->r < 0 || res->status != 200) {
-		fail(a, q, res, res->r < 0 ? res->trouble : trouble_of_status(res->status), &e);
-		return ANSWER_DONE;
-	}
+	if (res->r < 0 || res->status != 200)
+		return fail(a, q, res, res->r < 0 ? res->trouble : trouble_of_status(res->status),
+			    &e);
 	r = job_json_parse_accounts(a->parser, res->body, res->len, id, &e);
 	if (r == 0)
 		r = accounts_get(a->accounts, account->endpoint, id, &found);
-	if (r != 0) {
-		fail(a, q, res, r > 0 ? (enum trouble)r : TROUBLE_HTTP, &e);
-		return ANSWER_DONE;
-	}
+	if (r != 0)
+		return fail(a, q, res, r > 0 ? (enum trouble)r : TROUBLE_HTTP, &e);
 	account_answered(a, account, NULL);
 	log_notice("the key belongs to account %s", id);
 	found->config = account->config;

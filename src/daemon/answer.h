@@ -34,6 +34,7 @@ struct question {
 
 enum answer_outcome {
 	ANSWER_DONE,      /* ask again when it is due */
+	ANSWER_FAILED,    /* ask again when it is due, or as soon as the account may be asked */
 	ANSWER_AGAIN,     /* ask the same again at once, now without a readMask */
 	ANSWER_NEXT_PAGE, /* the collection's token says which, ask soon */
 	ANSWER_LISTED,    /* the list is complete; jobs that it did not hold are marked `confirm` */

@@ -12,8 +12,7 @@
 #include "io/http.h"
 #include "model/schedule.h"
 
-#define POLLER_PAGE_SIZE 200  /* the API's maximum */
-#define POLLER_PAGES_MAX 5000 /* of one listing: a million jobs */
+#define POLLER_PAGE_SIZE 200 /* the API's maximum */
 /* Requests of one account at a time: a connection each over HTTP/1.1, streams of one over HTTP/2. */
 #define POLLER_CONNECTIONS 4
 #define POLLER_STREAMS     40
@@ -123,6 +122,18 @@ static void poll_next(struct poller *p, struct poll *poll, uint64_t now_ms)
 		poll_at(p, poll, schedule_next_ms(hash, interval_ms, poll->last_ms, now_ms));
 }
 
+/*
+ * After a failure that concerns the whole account: as soon as it may be asked again. An outage is
+ * told of after a while, and within that while somebody should have looked.
+ */
+static void poll_retry(struct poller *p, const struct account *account, struct poll *poll,
+		       uint64_t now_ms)
+{
+	poll_next(p, poll, now_ms);
+	if (heap_node_in(&poll->due) && account->blocked_until_ms > now_ms)
+		poll_at(p, poll, MIN(poll->due.due, account->blocked_until_ms));
+}
+
 uint64_t poller_next_ms(const struct job *job)
 {
 	if (heap_node_in(&job->poll.due))
@@ -138,10 +149,6 @@ uint64_t poller_overdue_ms(const struct poller *p, uint64_t now_ms)
 {
 	return p->started && p->alarm_ms < now_ms ? now_ms - p->alarm_ms : 0;
 }
-
-static void account_take_up(struct poller *p, struct account *account);
-
-static void pump(struct poller *p);
 
 static void pump(struct poller *p);
 static void account_take_up(struct poller *p, struct account *account);
@@ -169,6 +176,9 @@ static void take_answer(struct poller *p, const struct question *q, const struct
 	switch (answers_take(&p->answers, q, res, &found)) {
 	case ANSWER_DONE:
 		break;
+	case ANSWER_FAILED:
+		poll_retry(p, q->account, q->poll, now_ms);
+		return;
 	case ANSWER_AGAIN:
 	case ANSWER_NEXT_PAGE: /* in front of everything that waits */
 		list_prepend(&q->account->ready, &q->poll->ready);
@@ -319,7 +329,7 @@ static void poll_start(struct poller *p, struct account *account, struct poll *p
 	r = send_request(p, account, poll, &e);
 	if (r < 0) {
 		answers_unsent(&p->answers, account, error_text(&e, r));
-		poll_next(p, poll, now_ms);
+		poll_retry(p, account, poll, now_ms);
 		return;
 	}
 	poll->in_flight = true;

@@ -142,6 +142,21 @@ def a_short_outage_is_not_told(t):
 
 
 @tap.test(limit=90)
+def a_failure_is_looked_at_again_before_it_is_an_outage(t):
+    """The poll interval is no shorter than degraded-after: one bad answer is not an outage."""
+    sim, hook, _ = setup(t, {"jobs": [{"kind": "sft", "id": "a", "state": "RUNNING"}]},
+                         {"jobs": ["sft/a"], "first_sight": "announce", "poll_interval": "12s"},
+                         degraded_after="8s")
+    hook.wait(1)
+    sim.fault("503", times=1)
+    hit = t.wait(lambda: next((r for r in sim.requests() if r["fault"]), None), 25, "a failure")
+    again = t.wait(lambda: [r for r in sim.requests() if r["number"] > hit["number"]], 20, "again")
+    seconds = again[0]["clock"] - hit["clock"]
+    t.check(seconds < 6, f"looked again after {seconds:.1f} s")
+    t.equal([e["type"] for e in hook.events()], ["job.found"])
+
+
+@tap.test(limit=90)
 def an_outage_lasts_over_a_restart(t):
     sim, hook, daemon = setup(t, {"jobs": [{"kind": "sft", "id": "a", "state": "RUNNING"}]})
     sim.wait_seen("sft", "a")
