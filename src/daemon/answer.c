@@ -338,9 +338,11 @@ static enum answer_outcome page_answered(struct answers *a, const struct questio
 		outcome = fail(a, q, res, r > 0 ? (enum trouble)r : TROUBLE_NOT_API, &e);
 		forget_token(c);
 	} else {
-		account_answered(a, c->account, page.b);
 		note_untaken(c->account, page.untaken);
 		c->partial |= !page.b || page.untaken;
+		/* A list whose end cannot be reached is out of sight, however often it begins well. */
+		if (!token[0])
+			account_answered(a, c->account, page.b);
 		outcome = token[0] ? ANSWER_NEXT_PAGE : list_complete(c, &page);
 	}
 	if (page.b)

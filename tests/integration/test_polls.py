@@ -146,6 +146,61 @@ def a_list_is_read_to_its_end(t):
     t.equal({b - a for a, b in zip(rounds, rounds[1:])}, {5}, "requests a round")
 
 
+@tap.test()
+def a_list_that_comes_back_to_the_same_page(t):
+    """A trouble, told once, not a loop; what is named is polled on."""
+    sim, hook, daemon = setup(t, {"jobs": jobs_of(["a"])}, {"kinds": ["sft"]})
+    sim.wait_seen("sft", "a")
+    settle(sim, "Jobs$")
+    before = daemon.job("sft", "a")
+    sim.fault("next-page", path="Jobs$", token="again")
+    event = hook.wait(1, types="watcher.degraded")[0]
+    t.equal((event["data"]["trouble"], event["data"]["account"]), ("not_api", "acme"))
+    t.check("does not end" in event["data"]["lastError"], event["data"]["lastError"])
+    faulty = [r for r in sim.requests("Jobs$") if r["fault"]]
+    t.check(len(faulty) <= 20, f"{len(faulty)} requests: a loop")
+    t.equal(daemon.job("sft", "a")["sequence"], before["sequence"])
+    sim.clear()
+    hook.wait(1, types="watcher.restored", timeout=30)
+    t.equal(len(hook.events()), 2, "a job's event out of it")
+
+
+@tap.test(limit=90)
+def a_list_that_never_ends(t):
+    """Another token each time: nothing but their number tells."""
+    sim, hook, _ = setup(t, {"jobs": jobs_of(["a"])}, {"kinds": ["sft"]})
+    sim.wait_seen("sft", "a")
+    settle(sim, "Jobs$")
+    sim.fault("next-page", path="Jobs$")
+    event = hook.wait(1, types="watcher.degraded", timeout=60)[0]
+    t.equal(event["data"]["trouble"], "not_api")
+    sim.clear()
+    hook.wait(1, types="watcher.restored", timeout=30)
+    t.equal(len(hook.events()), 2, "a job's event out of it")
+
+
+@tap.test()
+def a_page_that_fails_every_time_is_an_outage(t):
+    """That the first page is there does not mean that the list can be seen."""
+    sim, hook, _ = setup(t, {"generate": [{"kind": "sft", "count": 250}]}, {"kinds": ["sft"]},
+                         degraded_after="6s")
+    world = sim.server.api.world
+    t.wait(lambda: all(job.visible for job in world.jobs.values()), 15, "both pages")
+    settle(sim, polls=4)
+    page_two = next(r["query"]["pageToken"] for r in sim.requests() if "pageToken" in r["query"])
+    original = sim.server.api.list_jobs
+
+    def list_jobs(account, kind, request, answer, now, look):
+        original(account, kind, request, answer, now, look)
+        if request.query.get("pageToken") == page_two:
+            answer.error(500)
+
+    sim.server.api.list_jobs = list_jobs
+    t.equal(hook.wait(1, types="watcher.degraded", timeout=20)[0]["data"]["trouble"], "server")
+    sim.server.api.list_jobs = original
+    hook.wait(1, types="watcher.restored", timeout=30)
+
+
 # Accounts.
 
 

@@ -9,7 +9,7 @@ import bodies
 
 FIELDS = {
     "do", "path", "method", "request", "window", "times", "seconds", "chunk", "bytes", "depth",
-    "status", "location", "retryAfter", "retryAfterMs", "shape", "message",
+    "status", "location", "retryAfter", "retryAfterMs", "shape", "message", "token",
 }
 # The answer still arrives whole, so it counts as a sight of the jobs in it.
 INTACT = ("delay", "drip")
@@ -106,6 +106,11 @@ def replace_deep(fault, answer):
     answer.text('{"name":' + "[" * depth + "]" * depth + "}", "application/json")
 
 
+def replace_next_page(fault, answer):
+    answer.status = 200
+    answer.json({"nextPageToken": fault.spec.get("token", f"page-{fault.seen}")})
+
+
 def replace_huge(fault, answer):
     """A JSON text that never seems to end; sent in pieces, so that it costs no memory here."""
     answer.status = 200
@@ -175,6 +180,7 @@ DEEDS = {
     "empty": replace_empty,
     "null": replace_null,
     "deep": replace_deep,
+    "next-page": replace_next_page,
     "huge": replace_huge,
     "gzip-bomb": replace_gzip_bomb,
     "other-name": alter_name,

@@ -375,6 +375,9 @@ def faults_in_the_body(t):
             pass
     t.equal(body("null"), b"null")
     t.equal(body("deep", depth=500).count(b"["), 500)
+    t.equal(json.loads(body("next-page", token="again")), {"nextPageToken": "again"})
+    one, two = body("next-page", times=2), client.raw("GET", SFT)[1]
+    t.check(b"nextPageToken" in two and one != two, f"{one} and {two}")
     t.equal(json.loads(body("other-name"))["name"].split("/")[1], "somebody-else")
     page = json.loads(body("other-name", SFT))["supervisedFineTuningJobs"]
     t.equal(page[0]["name"].split("/")[1], "somebody-else")
