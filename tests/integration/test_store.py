@@ -1,0 +1,265 @@
+#!/usr/bin/env python3
+"""Nothing is told that is not durable, and nothing durable is forgotten: full disks and kill -9."""
+
+import collections
+import contextlib
+import json
+import os
+import sqlite3
+import time
+
+from harness import (
+    LIBC, Config, Daemon, Reply, Sim, Webhook, check_log, events, name_of, run_daemon, settle,
+    setup, tap,
+)
+
+DISK = "size=8m"  # what SQLite lets its -wal file grow to fits
+BLOCK = 4096
+RECOVERY_S = 35
+
+# mount(2), unshare(2)
+CLONE_NEWNS, MS_RDONLY, MS_REC, MS_PRIVATE = 0x20000, 1, 0x4000, 1 << 18
+
+
+class Disk:
+    """A small disk of its own as the state directory, which only this test and its daemon see."""
+
+    def __init__(self, config, flags=0):
+        self.dir = config.state_dir
+        self.filler = os.path.join(self.dir, "filler")
+        os.mkdir(self.dir, 0o700)
+        if LIBC.unshare(CLONE_NEWNS) != 0:
+            raise tap.Skip("a mount namespace takes root")
+        if (LIBC.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) != 0
+                or LIBC.mount(b"none", self.dir.encode(), b"tmpfs", flags, DISK.encode()) != 0):
+            raise tap.Skip("nothing can be mounted here")
+        if not flags & MS_RDONLY:
+            os.chmod(self.dir, 0o700)
+
+    def fill(self):
+        """Takes every byte."""
+        with open(self.filler, "wb", buffering=0) as file:
+            with contextlib.suppress(OSError):
+                while True:
+                    file.write(b"\0" * BLOCK)
+
+    def free(self):
+        os.unlink(self.filler)
+
+
+def read_store(folder):
+    """(events by id, snapshots by name, deliveries by id), as the database has them now."""
+    path = os.path.join(folder, "state.db")
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        db.row_factory = sqlite3.Row
+        db.execute("BEGIN")
+        found = {row["id"]: row for row in db.execute("SELECT * FROM event ORDER BY number")}
+        snapshots = {row["name"]: row for row in db.execute("SELECT * FROM job")}
+        deliveries = {row["id"]: row for row in db.execute(
+            "SELECT event.id, delivery.* FROM delivery JOIN event ON event.number = event")}
+        return found, snapshots, deliveries
+
+
+def check_durable(t, hook, folder):
+    """What was sent is in the store, with the same bytes."""
+    got = hook.got()
+    stored, _, _ = read_store(folder)
+    for delivery in got:
+        id_ = delivery.event["id"]
+        if t.check(id_ in stored, f"{id_} was sent and is not in the store"):
+            t.check(delivery.body == stored[id_]["body"].encode(), f"{id_}: other bytes")
+
+
+def full_disk(t, *ids):
+    """Jobs that are known, on a disk that can be filled: (sim, hook, daemon, disk)."""
+    sim = Sim(t, {"jobs": [{"kind": "sft", "id": id_, "state": "RUNNING"} for id_ in ids]})
+    hook = Webhook(t)
+    config = Config(t).account(sim).watch(kinds=["sft"]).webhook(hook)
+    disk = Disk(config)
+    daemon = Daemon(t, config)
+    t.defer(check_log, t, hook, sim)
+    daemon.wait_known(*(name_of("sft", id_) for id_ in ids))
+    settle(sim)
+    return sim, hook, daemon, disk
+
+
+def wait_failing(t, daemon):
+    """The three places that tell that the store fails."""
+    t.wait(lambda: daemon.request("/healthz")[0] == 503, 10, "/healthz to be 503")
+    reasons = json.loads(daemon.request("/healthz")[2])["reasons"]
+    t.check(any("store" in reason and "full" in reason for reason in reasons), f"{reasons}")
+    store = daemon.get("/v1/status")["store"]
+    t.check(store["failing"] and "full" in (store["error"] or ""), f"{store}")
+    t.check(store["waiting"] >= 1, f"nothing waits: {store}")
+    t.wait(lambda: "store fails" in daemon.notify.having("STATUS")[-1]["STATUS"], 5,
+           "systemd to be told")
+
+
+def wait_recovered(t, daemon):
+    t.wait(lambda: daemon.request("/healthz")[0] == 200, RECOVERY_S, "/healthz to be 200")
+    store = daemon.get("/v1/status")["store"]
+    t.equal((store["failing"], store["error"]), (False, None))
+    t.wait(lambda: "store fails" not in daemon.notify.having("STATUS")[-1]["STATUS"], 5,
+           "systemd to be told")
+
+
+@tap.test(limit=90)
+def a_full_disk(t):
+    sim, hook, daemon, disk = full_disk(t, "a", "b", "c")
+    sim.set("sft", "c", state="PAUSED")
+    hook.wait(1)
+    before = read_store(disk.dir)[1]
+    disk.fill()
+    sim.set("sft", "a", state="PAUSED")
+    wait_failing(t, daemon)
+    sim.set("sft", "b", state="WRITING_RESULTS")
+    settle(sim, polls=3)
+    sim.set("sft", "b", state="COMPLETED")
+    sim.set("sft", "a", state="RUNNING")
+    settle(sim, polls=3)
+    t.equal(len(hook.got()), 1, "something was sent that is not durable")
+    now = read_store(disk.dir)[1]
+    t.equal({name: tuple(row) for name, row in now.items()},
+            {name: tuple(row) for name, row in before.items()}, "the snapshots in the store")
+    check_durable(t, hook, disk.dir)
+    disk.free()
+    wait_recovered(t, daemon)
+    b = hook.wait(1, subject=name_of("sft", "b"))
+    t.equal([events.short(e) for e in b],
+            [("job.succeeded", "JOB_STATE_RUNNING", "JOB_STATE_COMPLETED")])
+    a = hook.wait(2, subject=name_of("sft", "a"))
+    t.equal([e["type"] for e in a], ["job.paused", "job.running"])
+    settle(sim)
+    t.equal(len(hook.got()), 4, "told twice")
+    check_durable(t, hook, disk.dir)
+
+
+@tap.test(limit=90)
+def verdicts_and_outages_wait_for_a_full_disk(t):
+    """What was accepted while nothing could be written down is not sent again while the daemon
+    lives, and an outage that began meanwhile is told when it can be kept."""
+    sim, hook, daemon, disk = full_disk(t, "a", "b")
+    hook.script("/", Reply(200, delay=2))
+    sim.set("sft", "a", state="PAUSED")
+    hook.wait_requests(1)
+    disk.fill()
+    sim.set("sft", "b", state="COMPLETED")
+    wait_failing(t, daemon)
+    sim.fault("503")
+    t.wait(lambda: not daemon.get("/v1/status")["accounts"][0]["inSight"], 10, "an outage")
+    t.wait(lambda: daemon.notifier("web")["running"] == 0, 10, "the delivery to be over")
+    t.equal(len(hook.got()), 1)
+    check_durable(t, hook, disk.dir)
+    disk.free()
+    hook.wait(1, types="watcher.degraded", timeout=RECOVERY_S)
+    hook.wait(1, subject=name_of("sft", "b"))
+    sim.clear()
+    hook.wait(1, types="watcher.restored", timeout=40)
+    sim.set("sft", "a", state="COMPLETED")
+    hook.wait(2, subject=name_of("sft", "a"))
+    t.equal(len(hook.got()), 5, "something was sent twice")
+    check_durable(t, hook, disk.dir)
+
+
+@tap.test()
+def a_first_look_at_a_full_disk_is_taken_again(t):
+    """The baseline that could not be written down is not lost, nor are those that come after it."""
+    sim, hook, daemon, disk = full_disk(t, "a")
+    disk.fill()
+    sim.set("sft", "b", state="RUNNING")
+    wait_failing(t, daemon)
+    sim.set("sft", "c", state="COMPLETED")
+    settle(sim, polls=3)
+    t.equal(hook.got(), [])
+    disk.free()
+    wait_recovered(t, daemon)
+    t.equal(hook.wait(1, subject=name_of("sft", "b"))[0]["type"], "job.found")
+    t.equal(hook.wait(1, subject=name_of("sft", "c"))[0]["type"], "job.succeeded")
+    check_durable(t, hook, disk.dir)
+
+
+@tap.test()
+def a_start_on_a_full_disk(t):
+    sim, hook, daemon, disk = full_disk(t, "a")
+    daemon.kill()
+    disk.fill()
+    sim.set("sft", "a", state="PAUSED")
+    daemon.start()
+    wait_failing(t, daemon)
+    t.equal(hook.got(), [])
+    disk.free()
+    wait_recovered(t, daemon)
+    t.equal(hook.wait(1)[0]["type"], "job.paused")
+    check_durable(t, hook, disk.dir)
+
+
+@tap.test()
+def a_disk_that_is_read_only_is_74(t):
+    """While the daemon has its files open the kernel refuses to make the disk read-only, so this
+    can only be met at the start."""
+    config = Config(t).account("http://127.0.0.1:1").watch()
+    config.write()
+    Disk(config, MS_RDONLY)
+    result = run_daemon(t, "--config", config.path)
+    t.equal(result.code, 74)
+    t.check(config.state_dir in result.err and "ead-only" in result.err, result.err)
+
+
+# kill -9
+
+LIVES = 20
+STATES = ("RUNNING", "PAUSED", "RUNNING", "WRITING_RESULTS", "COMPLETED", "PENDING", "RUNNING",
+          "FAILED")
+
+
+def restless(t, seconds):
+    """24 jobs of four kinds that change at random moments, and come to rest."""
+    jobs = []
+    for i in range(24):
+        kind = list(events.COLLECTIONS)[i % 4]
+        times = sorted(t.random.uniform(0, seconds) for _ in STATES)
+        jobs.append({"kind": kind, "id": f"job-{i}", "timeline": [
+            {"at": at, "state": state} for at, state in zip(times, STATES)]})
+    return {"clock": "real", "jobs": jobs}
+
+
+@tap.test(limit=90)
+def killed_at_any_moment(t):
+    sim, hook, daemon = setup(t, restless(t, 18), {"first_sight": "announce"}, start=False)
+    hook.script("/", *(Reply(503 if t.random.random() < 0.25 else 200) for _ in range(4000)))
+    for _ in range(LIVES):
+        daemon.start(ready=False)
+        time.sleep(t.random.uniform(0.0, 1.6))
+        daemon.kill()
+    daemon.start()
+    world = sim.server.api.world
+    t.wait(lambda: all(not job.steps for job in world.jobs.values()), 20, "the jobs to rest")
+    settle(sim, polls=8)
+    daemon.stop()
+    daemon.expect_running = False
+    stored, snapshots, deliveries = read_store(daemon.config.state_dir)
+    check_durable(t, hook, daemon.config.state_dir)
+    accepted = {d.event["id"] for d in hook.got() if d.status == 200}
+    t.check(len(stored) >= 2 * len(world.jobs), f"only {len(stored)} events")
+    t.check(len(hook.got()) > len(accepted), "nothing was ever sent again")
+    for id_ in stored:
+        state = deliveries[id_]["state"]
+        t.check(state == "pending" or (state == "delivered" and id_ in accepted),
+                f"{id_}: {state}, accepted: {id_ in accepted}")
+    history = collections.defaultdict(list)
+    for row in stored.values():
+        history[row["subject"]].append(json.loads(row["body"])["data"])
+    for name, job in world.jobs.items():
+        numbers = [data["sequence"] for data in history[name]]
+        t.equal(numbers, list(range(1, len(numbers) + 1)), f"{name}: numbers")
+        last, row = history[name][-1]["to"]["state"], snapshots[name]
+        t.equal((row["sequence"], row["state"]), (len(numbers), last), f"{name}: the snapshot")
+        t.equal(last, job.values["state"], f"{name}: the last state")
+        states = [data["to"]["state"] for data in history[name]]
+        t.equal([(data["from"] or {}).get("state") for data in history[name]],
+                [None, *states[:-1]], f"{name}: a chain")
+    daemon.start()  # and it still works
+
+
+if __name__ == "__main__":
+    tap.main()
