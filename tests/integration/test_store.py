@@ -179,6 +179,29 @@ def a_first_look_at_a_full_disk_is_taken_again(t):
 
 
 @tap.test()
+def a_full_disk_at_the_end_is_no_reason_to_stay(t):
+    """Nor is a verdict that cannot be written down: that event is sent again, the same."""
+    sim, hook, daemon, disk = full_disk(t, "a", "b")
+    hook.script("/", Reply(200, delay=2))
+    sim.set("sft", "a", state="PAUSED")
+    hook.wait_requests(1)
+    disk.fill()
+    sim.set("sft", "b", state="PAUSED")
+    wait_failing(t, daemon)
+    t.wait(lambda: daemon.notifier("web")["running"] == 0, 10, "the delivery to be over")
+    begin = time.monotonic()
+    daemon.stop()
+    t.check(time.monotonic() - begin < 8, "hung on")
+    t.equal(len(hook.got()), 1)
+    disk.free()
+    daemon.start()
+    again = hook.wait_requests(2)
+    t.equal(again[0].body, again[1].body, "other bytes")
+    hook.wait(1, subject=name_of("sft", "b"))
+    check_durable(t, hook, disk.dir)
+
+
+@tap.test()
 def a_start_on_a_full_disk(t):
     sim, hook, daemon, disk = full_disk(t, "a")
     daemon.kill()
