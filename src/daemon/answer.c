@@ -176,10 +176,10 @@ static void job_not_found(struct answers *a, struct job *job)
 		observation_end(b);
 }
 
-/* The server refused the readMask, or did not understand it: whole jobs from now on. */
+/* The server refused the readMask, or may not understand it: whole jobs from now on. */
 static enum answer_outcome without_mask(struct collection *c, const char *why)
 {
-	if (!c->whole)
+	if (!c->whole && why)
 		log_info("account %s: whole %s jobs are asked for: %s", c->account->id,
 			 kind_info(c->kind)->name, why);
 	c->whole = true;
@@ -230,8 +230,8 @@ static enum answer_outcome job_answered(struct answers *a, const struct question
 struct page {
 	struct observation *b; /* NULL while the store takes nothing */
 	size_t untaken;        /* jobs there was no room for */
-	size_t n;
-	bool masked;
+	size_t n;              /* jobs in it */
+	bool masked, misread;  /* asked for with a readMask; which was not understood */
 };
 
 static int on_page_job(void *user, const struct job_name *name, struct snapshot *snapshot)
@@ -239,7 +239,8 @@ static int on_page_job(void *user, const struct job_name *name, struct snapshot 
 	_cleanup_snapshot_ struct snapshot *s = snapshot;
 	struct page *page = user;
 
-	if (page->masked && !job_json_mask_held(s))
+	page->misread = page->masked && !job_json_mask_held(s);
+	if (page->misread)
 		return -ENODATA;
 	page->n++;
 	if (page->b && observation_job(page->b, name, s, NULL) < 0)
@@ -333,7 +334,8 @@ static enum answer_outcome page_answered(struct answers *a, const struct questio
 	if (r == 0 && token[0])
 		r = keep_token(c, token, &e);
 	if (r == -ENODATA) {
-		outcome = list_without_mask(c, "fields are missing with readMask");
+		outcome = list_without_mask(c, page.misread ? "fields are missing with readMask"
+							    : NULL);
 	} else if (r != 0) {
 		outcome = fail(a, q, res, r > 0 ? (enum trouble)r : TROUBLE_NOT_API, &e);
 		forget_token(c);

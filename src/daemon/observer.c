@@ -10,7 +10,8 @@
 #include "codec/event_json.h"
 #include "model/diff.h"
 
-#define OBSERVER_WAITING_MAX 64  /* batches on their way to the disk; more is not taken in */
+/* Changes on their way to the disk, some kilobytes each at most; more is not taken in. */
+#define OBSERVER_CHANGES_MAX 10000
 #define OBSERVER_UNKNOWN_MAX 100 /* unknown states that are remembered as logged */
 
 struct observer {
@@ -108,7 +109,7 @@ int observation_begin(struct observer *o, struct account *account, struct observ
 	int r;
 
 	if (committer_failing(o->committer) ||
-	    committer_waiting(o->committer) >= OBSERVER_WAITING_MAX)
+	    committer_changes(o->committer) >= OBSERVER_CHANGES_MAX)
 		return -EAGAIN;
 	b = calloc(1, sizeof(*b));
 	if (!b)

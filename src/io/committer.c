@@ -35,6 +35,7 @@ struct committer {
 	struct list waiting; /* struct commit: for a later transaction */
 	struct list flight;  /* struct commit: in the present one, under way or to be tried again */
 	size_t n;            /* batches in both */
+	size_t changes;      /* in these */
 	uv_work_t work;
 	uv_timer_t retry;
 	bool busy;         /* a transaction is under way, or its batches are being called back */
@@ -184,6 +185,7 @@ static void call_back(struct committer *c, struct list *batches, int r)
 
 		list_remove(&b->link);
 		c->n--;
+		c->changes -= b->n;
 		commit_abandon(b);
 		if (fn)
 			fn(user, r);
@@ -313,6 +315,7 @@ void commit_submit(struct commit *b, commit_fn fn, void *user)
 	b->user = user;
 	list_append(&c->waiting, &b->link);
 	c->n++;
+	c->changes += b->n;
 	advance(c);
 }
 
@@ -355,6 +358,11 @@ uint64_t committer_wait_ms(unsigned failures)
 size_t committer_waiting(const struct committer *c)
 {
 	return c->n;
+}
+
+size_t committer_changes(const struct committer *c)
+{
+	return c->changes;
 }
 
 bool committer_failing(const struct committer *c)

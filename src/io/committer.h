@@ -49,8 +49,9 @@ void commit_submit(struct commit *b, commit_fn fn, void *user);
 /* How long after the `failures`th failure in a row (from 1) the next try is made. */
 uint64_t committer_wait_ms(unsigned failures);
 
-/* Batches that are not durable yet, and whether the last commit failed. */
+/* Batches that are not durable yet, the changes in them, and whether the last commit failed. */
 size_t committer_waiting(const struct committer *c);
+size_t committer_changes(const struct committer *c);
 bool committer_failing(const struct committer *c);
 
 /*

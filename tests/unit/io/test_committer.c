@@ -153,9 +153,11 @@ Test(committer, calls_each_batch_back_once_when_it_is_durable)
 	submit("a");
 	submit("b");
 	cr_expect_eq(committer_waiting(w.committer), 2);
+	cr_expect_eq(committer_changes(w.committer), 2);
 	cr_expect_str_eq(w.log, "");
 	run();
 	cr_expect_eq(committer_waiting(w.committer), 0);
+	cr_expect_eq(committer_changes(w.committer), 0);
 	expect_stored("ab");
 	submit("c");
 	run();
