@@ -35,38 +35,41 @@ static void scrub(char *text, const char *key)
 		memset(at, '*', len);
 }
 
+/* `b` is NULL for an account of which nobody knows whose it is: no event can be about it. */
 static void tell_sight(struct account *account, enum sight_verdict verdict, struct observation *b)
 {
 	const struct outage *outage = &account->sight.outage;
 	char span[CLOCK_SPAN_MAX];
 
-	if (observation_sight(b, verdict) < 0)
-		log_err("out of memory: no event tells that account %s is %s", account->id,
+	if (b && observation_sight(b, verdict) < 0)
+		log_err("out of memory: no event tells that account %s is %s",
+			account_name(account),
 			verdict == SIGHT_DEGRADED ? "out of sight" : "in sight again");
 	if (verdict == SIGHT_DEGRADED) {
-		log_warning("account %s is out of sight (%s): %s", account->id,
+		log_warning("account %s is out of sight (%s): %s", account_name(account),
 			    trouble_name(outage->trouble), outage->last);
 	} else {
 		clock_format_span_ms((uint64_t)((outage->until_us - outage->since_us) / US_PER_S) *
 					     MS_PER_S,
 				     span);
-		log_notice("account %s is in sight again after %s", account->id, span);
+		log_notice("account %s is in sight again after %s", account_name(account), span);
 	}
 }
 
 uint64_t answers_check_sight(struct answers *a, struct account *account, uint64_t now_ms)
 {
 	uint64_t due_ms = sight_due_ms(&account->sight, a->config->degraded_after_ms);
-	struct observation *b;
+	struct observation *b = NULL;
 
 	if (now_ms < due_ms)
 		return due_ms;
-	/* While the store takes nothing, or nobody knows whose key it is, the event waits. */
-	if (!account->id[0] || observation_begin(a->observer, account, &b) < 0)
+	/* While the store takes nothing, the event waits. */
+	if (account->id[0] && observation_begin(a->observer, account, &b) < 0)
 		return now_ms + MS_PER_S;
 	if (sight_check(&account->sight, a->config->degraded_after_ms, now_ms) == SIGHT_DEGRADED)
 		tell_sight(account, SIGHT_DEGRADED, b);
-	observation_end(b);
+	if (b)
+		observation_end(b);
 	a->changed(a->user);
 	return UINT64_MAX;
 }
@@ -88,7 +91,7 @@ static void account_failed(struct answers *a, struct account *account, enum trou
 			    now_ms + schedule_backoff_ms(account->failures, retry_after_ms,
 							 entropy_u32()));
 	if (first) {
-		log_info("account %s: %s", account->id, text);
+		log_info("account %s: %s", account_name(account), text);
 		a->changed(a->user);
 	}
 }
@@ -100,7 +103,7 @@ static void account_answered(struct answers *a, struct account *account, struct 
 	if (!account->sight.out)
 		return;
 	/* An outage that was announced ends with an event, so it lasts until one can be kept. */
-	if (account->sight.announced && !b)
+	if (account->sight.announced && account->id[0] && !b)
 		return;
 	if (sight_succeeded(&account->sight, clock_real_now_us()) == SIGHT_RESTORED)
 		tell_sight(account, SIGHT_RESTORED, b);

@@ -210,7 +210,7 @@ static int get_health(struct api *api, struct server_response *response)
 	for (size_t i = 0; i < n_accounts; i++)
 		if (accounts[i]->sight.out && accounts[i]->sight.announced)
 			snprintf(reasons[n++], API_REASON_MAX, "account %s is out of sight: %s",
-				 accounts[i]->id, accounts[i]->sight.outage.last);
+				 account_name(accounts[i]), accounts[i]->sight.outage.last);
 	for (size_t i = 0; i < n; i++)
 		list[i] = reasons[i];
 	response->status = n ? 503 : 200;

@@ -62,7 +62,7 @@ static void tell_status(struct engine *e)
 			jobs += job->watches != 0;
 		if (account->sight.out && account->sight.announced) {
 			out++;
-			which = account->id;
+			which = account_name(account);
 		}
 	}
 	if (e->store_error[0])

@@ -117,6 +117,11 @@ int accounts_get(struct accounts *a, const char *endpoint, const char *id, struc
 	return 0;
 }
 
+const char *account_name(const struct account *account)
+{
+	return account->id[0] || !account->config ? account->id : account->config->name;
+}
+
 static char *baseline_key(const struct account *account, const char *watch, enum kind kind)
 {
 	char *key;

@@ -106,6 +106,9 @@ void accounts_done(struct accounts *a);
 /* Finds it or makes it. 0 or -ENOMEM. */
 int accounts_get(struct accounts *a, const char *endpoint, const char *id, struct account **ret);
 
+/* For people: its id, or its name in the configuration while the id is being looked up. */
+const char *account_name(const struct account *account);
+
 /* The watches that have had their silent baseline of a kind, as the store knows them. */
 bool accounts_has_baseline(const struct accounts *a, const struct account *account,
 			   const char *watch, enum kind kind);

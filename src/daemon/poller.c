@@ -413,6 +413,7 @@ static void on_alarm(void *user)
 static void account_let_go(struct poller *p, struct account *account)
 {
 	account->config = NULL;
+	account->lookup.last_ms = 0; /* the next configuration may have another key: at once */
 	poll_never(p, &account->lookup);
 	poll_never(p, &account->wake);
 	for (int k = 0; k < KIND_COUNT_; k++) {

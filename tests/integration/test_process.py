@@ -317,6 +317,35 @@ def a_watch_that_comes_in_the_middle_of_a_listing(t):
 
 
 @tap.test()
+def a_reload_while_the_account_is_found_by_its_key(t):
+    """Whose key it is, is asked again at once, whatever the poll interval."""
+    sim = Sim(t, {"jobs": [{"kind": "sft", "id": "a", "account": "solo", "state": "RUNNING"}]})
+    config = Config(t, poll_interval="1h").account(sim, "key", account_id="")
+    config.watch("all", "key", kinds=["sft"])
+    daemon = Daemon(t, config)
+    sim.wait_seen("sft", "a", "solo")
+    t.wait(daemon.jobs, 10, "its job")
+    daemon.reload()
+    t.wait(lambda: len(sim.requests("/accounts$")) > 1, 10, "the account to be asked for")
+    sim.set("sft", "a", "solo", state="COMPLETED")
+    t.wait(lambda: daemon.jobs()[name_of("sft", "a", "solo")]["phase"] == "succeeded", 10, "a poll")
+
+
+@tap.test()
+def an_account_that_is_not_found_is_an_outage(t):
+    """Nobody knows whose outage it is, so there is no event; but it is not all right either."""
+    sim = Sim(t, {"jobs": [{"kind": "sft", "id": "a", "account": "solo", "state": "RUNNING"}]})
+    config = Config(t).account(sim, "key", account_id="").watch("all", "key", kinds=["sft"])
+    sim.fault("403", path="/accounts$")
+    daemon = Daemon(t, config)
+    t.wait(lambda: daemon.request("/healthz")[0] == 503, 15, "healthz to say so")
+    daemon.wait_log("account key is out of sight")
+    sim.clear()
+    t.wait(lambda: daemon.request("/healthz")[0] == 200, 30, "its end")
+    t.wait(daemon.jobs, 10, "its job")
+
+
+@tap.test()
 def a_bad_reload_is_refused(t):
     sim, hook, daemon = setup(t, JOB)
     sim.wait_seen("sft", "a")
