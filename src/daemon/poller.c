@@ -185,7 +185,8 @@ static void take_answer(struct poller *p, const struct question *q, const struct
 		return;
 	case ANSWER_LISTED:
 		map_for_each (&q->account->jobs, struct job, job)
-			if (job->confirm && !heap_node_in(&job->poll.due))
+			if (job->confirm && !heap_node_in(&job->poll.due) &&
+			    list_empty(&job->poll.ready))
 				poll_next(p, &job->poll, now_ms);
 		break;
 	case ANSWER_FOUND:
