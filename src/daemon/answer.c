@@ -7,10 +7,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "io/entropy.h"
 #include "model/schedule.h"
 
-#define ANSWER_PAGES_MAX 5000 /* of one listing: a million jobs */
+#define ANSWER_MESSAGE_MAX 160  /* bytes of the server's own words that are shown */
+#define ANSWER_KEY_MAX     8192 /* of a key, see config/keys.c */
+#define ANSWER_PAGES_MAX   5000 /* of one listing: a million jobs */
 
 static struct job *poll_job(struct poll *p)
 {
@@ -112,11 +115,14 @@ static void account_answered(struct answers *a, struct account *account, struct 
 
 /* --- answers --- */
 
-/* A failure in one sentence: "GET acme/sft/abc: HTTP 503 from api.fireworks.ai: try later". */
+/*
+ * A failure in one sentence: "HTTP 503 from api.fireworks.ai: try later". What the server says is
+ * scrubbed while there is more of it than will be shown: a key must not be cut before it is found.
+ */
 static void failure_text(struct answers *a, const struct question *q, const struct http_result *res,
 			 const struct error *e, char *ret, size_t size)
 {
-	char host[256], message[160] = "";
+	char host[256], message[ANSWER_MESSAGE_MAX + ANSWER_KEY_MAX] = "";
 
 	if (res->r < 0) {
 		snprintf(ret, size, "%s", res->text);
@@ -129,8 +135,9 @@ static void failure_text(struct answers *a, const struct question *q, const stru
 	else
 		snprintf(message, sizeof(message), "%s", error_text(e, -EBADMSG));
 	scrub(message, q->key);
-	snprintf(ret, size, "HTTP %ld from %s%s%s", res->status, host, message[0] ? ": " : "",
-		 message);
+	message[utf8_cut(message, ANSWER_MESSAGE_MAX)] = '\0';
+	utf8_snprintf(ret, size, "HTTP %ld from %s%s%s", res->status, host, message[0] ? ": " : "",
+		      message);
 }
 
 static enum answer_outcome fail(struct answers *a, const struct question *q,

@@ -308,6 +308,13 @@ def an_error_of_the_api_is_told_without_the_key(t):
     t.check("invalid" in text, f"the API's own words are missing: {text}")
     t.check(not re.search(r"[\x00-\x1f]", text), f"control characters: {text!r}")
     t.check(key not in daemon.log(), "the key in the log")
+    sim.clear()
+    hook.wait(1, types="watcher.restored")
+    sim.fault("403", shape="gateway", message=f"{'m' * 150}{key} is cut")
+    event = hook.wait(2, types="watcher.degraded")[1]
+    t.check("mmm" in event["data"]["lastError"], f"not in its words: {event['data']}")
+    t.check(key[:6] not in event["data"]["lastError"], "the beginning of the key")
+    t.check(key[:6] not in daemon.log(), "the beginning of the key in the log")
 
 
 if __name__ == "__main__":
