@@ -427,7 +427,7 @@ static void abandon(struct engine *e)
 enum engine_exit engine_run(const char *path, const struct config_env *env, struct config *config)
 {
 	struct engine e = {.path = path, .env = env, .config = config_ref(config)};
-	enum engine_exit exit_code = ENGINE_STORE;
+	enum engine_exit exit_code = ENGINE_FAILED;
 	struct error error = ERROR_NONE;
 	int r;
 
@@ -435,14 +435,14 @@ enum engine_exit engine_run(const char *path, const struct config_env *env, stru
 	if (r < 0) {
 		log_err("%s", error_text(&error, r));
 		config_unref(e.config);
-		return exit_code;
+		return ENGINE_STORE;
 	}
 	r = uv_loop_init(&e.loop);
 	if (r < 0) {
 		log_err("no event loop: %s", uv_strerror(r));
 		store_close(e.store);
 		config_unref(e.config);
-		return ENGINE_FAILED;
+		return exit_code;
 	}
 	accounts_init(&e.accounts);
 	r = start_signals(&e);

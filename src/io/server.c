@@ -63,6 +63,7 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, cons
 					   .body = BUF_INIT(s->max_body)};
 	struct MHD_Response *r;
 	enum MHD_Result result;
+	char *body;
 	size_t len;
 
 	if (!*con_cls) { /* the headers are here, a body may follow */
@@ -78,9 +79,12 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, cons
 		response.status = MHD_HTTP_INTERNAL_SERVER_ERROR;
 	}
 	len = response.body.len;
-	r = MHD_create_response_from_buffer(len, buf_take(&response.body), MHD_RESPMEM_MUST_FREE);
-	if (!r)
+	body = buf_take(&response.body);
+	r = MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE);
+	if (!r) {
+		free(body);
 		return MHD_NO;
+	}
 	MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, response.content_type);
 	MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
 	result = MHD_queue_response(connection, response.status, r);
