@@ -70,9 +70,9 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, cons
 		*con_cls = &seen;
 		return MHD_YES;
 	}
-	if (*upload_data_size) {
+	if (*upload_data_size) { /* read and dropped, or the client would get no answer at all */
 		*upload_data_size = 0;
-		return MHD_NO;
+		return MHD_YES;
 	}
 	if (s->fn(s->user, &request, &response) < 0) {
 		buf_clear(&response.body);

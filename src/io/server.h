@@ -1,6 +1,6 @@
 /*
- * HTTP/1.1 on a listening socket, by libmicrohttpd on the daemon's own loop. Requests without a body
- * only; 200 connections, each cut off after 10 s of silence.
+ * HTTP/1.1 on a listening socket, by libmicrohttpd on the daemon's own loop. The body of a request is
+ * read and dropped; 200 connections, each cut off after 10 s of silence.
  */
 #pragma once
 

@@ -338,10 +338,10 @@ class Daemon:
         return self.t.wait(
             lambda: re.search(pattern, self.log()), timeout, f"{pattern!r} in the log")
 
-    def request(self, path, method="GET"):
+    def request(self, path, method="GET", body=None):
         """(status, headers, body) of a call on the control socket."""
         with contextlib.closing(UnixConnection(self.config.socket, 10)) as connection:
-            connection.request(method, path)
+            connection.request(method, path, body)
             response = connection.getresponse()
             return response.status, response.headers, response.read()
 

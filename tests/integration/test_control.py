@@ -80,6 +80,9 @@ def errors_have_one_shape(t):
         t.check("json" in headers["Content-Type"], f"{method} {path}: {headers['Content-Type']}")
         error = json.loads(body)["error"]
         t.equal(error.keys(), {"code", "message"}, f"{method} {path}")
+    for size in (2, 100000):
+        answered, _, body = daemon.request("/v1/jobs", "POST", b"x" * size)
+        t.equal((answered, json.loads(body)["error"]["code"]), (405, "method_not_allowed"), size)
     t.equal(daemon.request("/v1/jobs?x=1")[0], 200, "a query is no reason to fail")
 
 
