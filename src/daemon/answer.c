@@ -27,6 +27,12 @@ static struct collection *poll_collection(struct poll *p)
 
 /* --- the account's sight --- */
 
+/* Time asleep is no outage: after it, somebody has to look first. */
+static uint64_t awake_now_ms(void)
+{
+	return clock_monotonic_now_us() / US_PER_MS;
+}
+
 /* Replaces every occurrence of the key, which a server may echo. */
 static void scrub(char *text, const char *key)
 {
@@ -62,14 +68,17 @@ static void tell_sight(struct account *account, enum sight_verdict verdict, stru
 uint64_t answers_check_sight(struct answers *a, struct account *account, uint64_t now_ms)
 {
 	uint64_t due_ms = sight_due_ms(&account->sight, a->config->degraded_after_ms);
+	uint64_t awake_ms = awake_now_ms();
 	struct observation *b = NULL;
 
-	if (now_ms < due_ms)
+	if (due_ms == UINT64_MAX)
 		return due_ms;
+	if (awake_ms < due_ms)
+		return now_ms + (due_ms - awake_ms);
 	/* While the store takes nothing, the event waits. */
 	if (account->id[0] && observation_begin(a->observer, account, &b) < 0)
 		return now_ms + MS_PER_S;
-	if (sight_check(&account->sight, a->config->degraded_after_ms, now_ms) == SIGHT_DEGRADED)
+	if (sight_check(&account->sight, a->config->degraded_after_ms, awake_ms) == SIGHT_DEGRADED)
 		tell_sight(account, SIGHT_DEGRADED, b);
 	if (b)
 		observation_end(b);
@@ -84,7 +93,7 @@ static void account_failed(struct answers *a, struct account *account, enum trou
 	bool first = !account->sight.out;
 
 	account->failed++;
-	sight_failed(&account->sight, trouble, text, now_ms, clock_real_now_us());
+	sight_failed(&account->sight, trouble, text, awake_now_ms(), clock_real_now_us());
 	/* Requests that were under way together fail together, which is one failure. */
 	if (now_ms >= account->blocked_until_ms)
 		account->failures++;

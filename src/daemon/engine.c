@@ -150,10 +150,7 @@ static int load_account(void *user, const char *endpoint, const char *id, uint64
 		return r;
 	account->sequence = sequence;
 	if (outage) /* told of before the restart; its end will be told, too */
-		account->sight = (struct sight){.out = true,
-						.announced = true,
-						.out_since_ms = clock_boot_now_ms(),
-						.outage = *outage};
+		account->sight = (struct sight){.out = true, .announced = true, .outage = *outage};
 	return 0;
 }
 

@@ -54,8 +54,8 @@ struct outage {
 };
 
 /*
- * The sight of one account. Feed it every answer; it says when the two events are due. Due times
- * are ms on CLOCK_BOOTTIME.
+ * The sight of one account. Feed it every answer; it says when the two events are due. Its times
+ * are ms on CLOCK_MONOTONIC, which stands still while the machine sleeps.
  */
 struct sight {
 	bool out;       /* at least one failure since the last success */
