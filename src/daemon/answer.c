@@ -13,7 +13,8 @@
 
 #define ANSWER_MESSAGE_MAX 160  /* bytes of the server's own words that are shown */
 #define ANSWER_KEY_MAX     8192 /* of a key, see config/keys.c */
-#define ANSWER_PAGES_MAX   5000 /* of one listing: a million jobs */
+#define ANSWER_PAGES_MAX   1000 /* of one listing: as many jobs as an account may have */
+#define ANSWER_EMPTY_MAX   10   /* pages without a job, one after the other */
 
 static struct job *poll_job(struct poll *p)
 {
@@ -102,9 +103,12 @@ static void account_failed(struct answers *a, struct account *account, enum trou
 			MAX(account->blocked_until_ms,
 			    now_ms + schedule_backoff_ms(account->failures, retry_after_ms,
 							 entropy_u32()));
-	if (first) {
-		log_info("account %s: %s", account_name(account), text);
+	if (first)
 		a->changed(a->user);
+	/* Where one list is refused and the others are not, each round fails and recovers. */
+	if (first && strcmp(text, account->logged) != 0) {
+		log_info("account %s: %s", account_name(account), text);
+		snprintf(account->logged, sizeof(account->logged), "%s", text);
 	}
 }
 
@@ -282,19 +286,28 @@ static void confirm_missing(struct collection *c)
 static void forget_token(struct collection *c)
 {
 	free(c->token);
-	c->token = NULL;
+	free(c->landmark);
+	c->token = c->landmark = NULL;
 }
 
 /* Keeps the token of the page that comes next. */
-static int keep_token(struct collection *c, const char *token, struct error *e)
+static int keep_token(struct collection *c, const char *token, size_t n_jobs, struct error *e)
 {
+	bool landmark = (c->pages & (c->pages - 1)) == 0;
 	char *copy;
 
-	if (c->pages >= ANSWER_PAGES_MAX || (c->token && strcmp(c->token, token) == 0))
+	c->empty_pages = n_jobs ? 0 : c->empty_pages + 1;
+	/* Brent's way: a cycle of tokens meets one that was kept when the pages were a power of 2. */
+	if (c->pages >= ANSWER_PAGES_MAX || c->empty_pages > ANSWER_EMPTY_MAX ||
+	    (c->landmark && strcmp(c->landmark, token) == 0))
 		return error_set(e, TROUBLE_NOT_API, "the list does not end");
 	copy = strdup(token);
 	if (!copy)
 		return -ENOMEM;
+	if (landmark) {
+		free(c->landmark);
+		c->landmark = strdup(token); /* without it, the number of pages decides */
+	}
 	free(c->token);
 	c->token = copy;
 	return 0;
@@ -351,7 +364,7 @@ static enum answer_outcome page_answered(struct answers *a, const struct questio
 	if (r == 0 && q->masked && page.n == 0 && !c->token)
 		r = -ENODATA;
 	if (r == 0 && token[0])
-		r = keep_token(c, token, &e);
+		r = keep_token(c, token, page.n, &e);
 	if (r == -ENODATA) {
 		outcome = list_without_mask(c, page.misread ? "fields are missing with readMask"
 							    : NULL);

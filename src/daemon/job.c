@@ -33,8 +33,10 @@ static void account_free(struct account *account)
 	map_for_each (&account->jobs, struct job, job)
 		job_free(job);
 	map_done(&account->jobs);
-	for (int k = 0; k < KIND_COUNT_; k++)
+	for (int k = 0; k < KIND_COUNT_; k++) {
 		free(account->collections[k].token);
+		free(account->collections[k].landmark);
+	}
 	free(account->endpoint);
 	free(account->id);
 	free(account->key);

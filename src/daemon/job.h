@@ -70,7 +70,9 @@ struct collection {
 	bool partial;         /* not all of the listing under way was taken in, for all watches */
 	char *token;          /* of the next page; NULL: the first */
 	uint32_t cycle;       /* number of the listing under way, or the last one */
+	char *landmark;       /* the token of an earlier page, to notice a cycle */
 	uint32_t pages;       /* asked for in this listing */
+	uint32_t empty_pages; /* of these, the last ones without a job */
 };
 
 struct account {
@@ -86,9 +88,10 @@ struct account {
 	struct list ready; /* polls that are due and wait for budget */
 	struct budget budget;
 	struct sight sight;
-	uint64_t sequence;         /* of its last watcher event */
-	unsigned failures;         /* failed requests in a row */
-	uint64_t blocked_until_ms; /* after a failure */
+	char logged[OUTAGE_TEXT_MAX]; /* the last failure that the log has */
+	uint64_t sequence;            /* of its last watcher event */
+	unsigned failures;            /* failed requests in a row */
+	uint64_t blocked_until_ms;    /* after a failure */
 	unsigned in_flight;
 	unsigned in_flight_max;    /* requests at a time: how many depends on the server's HTTP */
 	uint64_t requests, failed; /* since the start */

@@ -319,7 +319,7 @@ static void poll_start(struct poller *p, struct account *account, struct poll *p
 
 		if (!c->token) {
 			c->cycle++;
-			c->pages = 0;
+			c->pages = c->empty_pages = 0;
 			c->masked = !c->whole;
 			c->partial = false;
 		}

@@ -3,6 +3,7 @@
 changes with a reload. Several tests measure rates, so they let time pass and look at the API's log
 afterwards."""
 
+import json
 import time
 
 from harness import (
@@ -175,6 +176,31 @@ def a_list_that_never_ends(t):
     event = hook.wait(1, types="watcher.degraded", timeout=60)[0]
     t.equal(event["data"]["trouble"], "not_api")
     sim.clear()
+    hook.wait(1, types="watcher.restored", timeout=30)
+    t.equal(len(hook.events()), 2, "a job's event out of it")
+
+
+@tap.test()
+def a_list_that_goes_round_in_a_circle(t):
+    """Pages with jobs, whose tokens come again: seen within a few pages."""
+    sim, hook, _ = setup(t, {"jobs": jobs_of(["a"])}, {"kinds": ["sft"]})
+    sim.wait_seen("sft", "a")
+    settle(sim, "Jobs$")
+    api = sim.server.api
+    job, = api.world.jobs.values()
+
+    def circle(account, kind, request, answer, now, look):
+        following = {"": "A", "A": "B", "B": "C", "C": "A"}[request.query.get("pageToken", "")]
+        answer.json({"supervisedFineTuningJobs": [json.loads(job.render(None))],
+                     "nextPageToken": following, "totalSize": 1})
+
+    original, api.list_jobs = api.list_jobs, circle
+    event = hook.wait(1, types="watcher.degraded", timeout=20)[0]
+    t.equal(event["data"]["trouble"], "not_api")
+    asked = [r["query"].get("pageToken", "") for r in sim.requests("Jobs$")]
+    t.check("A" in asked and max(len(run) for run in " ".join(
+        token or "|" for token in asked).split("|")) < 25, f"{asked}")
+    api.list_jobs = original
     hook.wait(1, types="watcher.restored", timeout=30)
     t.equal(len(hook.events()), 2, "a job's event out of it")
 
