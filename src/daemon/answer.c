@@ -16,16 +16,6 @@
 #define ANSWER_PAGES_MAX   1000 /* of one listing: as many jobs as an account may have */
 #define ANSWER_EMPTY_MAX   10   /* pages without a job, one after the other */
 
-static struct job *poll_job(struct poll *p)
-{
-	return container_of(p, struct job, poll);
-}
-
-static struct collection *poll_collection(struct poll *p)
-{
-	return container_of(p, struct collection, poll);
-}
-
 /* --- the account's sight --- */
 
 /* Time asleep is no outage: after it, somebody has to look first. */

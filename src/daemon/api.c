@@ -257,7 +257,14 @@ static int on_request(void *user, const struct server_request *request,
 {
 	bool reads = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
 
-	return answer(user, request->path, reads, response);
+	int r = answer(user, request->path, reads, response);
+
+	if (r < 0) {
+		buf_clear(&response->body);
+		response->status = 500;
+		r = status_json_error("internal", strerror(-r), &response->body);
+	}
+	return r;
 }
 
 int api_new(uv_loop_t *loop, const char *path, const struct api_sources *sources, struct api **ret,

@@ -120,7 +120,7 @@ static int instance_new(struct dispatcher *d, struct config *config, size_t inde
 	r = notifier_new(&d->env, &config->notifiers[index], &i->notifier, ret_e);
 	if (r < 0) {
 		free(i);
-		return error_prefix(ret_e, r, "notifier \"%s\"", config->notifiers[index].name);
+		return r;
 	}
 	i->config = config_ref(config);
 	*ret = i;

@@ -215,6 +215,12 @@ static void warn_if_changed(const char *option, const char *old, const char *new
 		log_warning("%s was changed: that takes effect after a restart", option);
 }
 
+static void warn_of_unserved(const struct config *config)
+{
+	if (config->http_listen)
+		log_warning("http-listen is not served by this version");
+}
+
 static int load_again(struct engine *e, struct faults *faults)
 {
 	_cleanup_config_ struct config *config = NULL;
@@ -231,6 +237,7 @@ static int load_again(struct engine *e, struct faults *faults)
 		on_reload_fault(faults, NULL, 0, error_text(&error, r));
 		return r;
 	}
+	warn_of_unserved(config);
 	warn_if_changed("state-dir", e->config->state_dir, config->state_dir);
 	warn_if_changed("control-socket", e->config->control_socket, config->control_socket);
 	poller_configure(e->poller, config);
@@ -367,8 +374,6 @@ static int start_api(struct engine *e, struct error *error)
 					    .store_error = e->store_error,
 					    .configuration_error = e->configuration_error};
 
-	if (e->config->http_listen)
-		log_warning("http-listen is not served by this version");
 	return api_new(&e->loop, e->config->control_socket, &sources, &e->api, error);
 }
 
@@ -399,6 +404,7 @@ static int start(struct engine *e, enum engine_exit *ret_exit, struct error *err
 			       error);
 	if (r < 0)
 		return r;
+	warn_of_unserved(e->config);
 	poller_configure(e->poller, e->config);
 	observer_configure(e->observer, e->config);
 	*ret_exit = ENGINE_SOCKET;

@@ -98,6 +98,17 @@ struct account {
 	size_t dropped_jobs;       /* over JOB_MAX_PER_ACCOUNT */
 };
 
+/* What stands around a POLL_JOB, or a POLL_COLLECTION. */
+static inline struct job *poll_job(struct poll *p)
+{
+	return container_of(p, struct job, poll);
+}
+
+static inline struct collection *poll_collection(struct poll *p)
+{
+	return container_of(p, struct collection, poll);
+}
+
 struct accounts {
 	struct map map;       /* struct account by key */
 	struct map baselines; /* strings: account's key, watch, kind */

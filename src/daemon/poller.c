@@ -35,16 +35,6 @@ struct poller {
 	void *closed_user;
 };
 
-static struct job *poll_job(struct poll *p)
-{
-	return container_of(p, struct job, poll);
-}
-
-static struct collection *poll_collection(struct poll *p)
-{
-	return container_of(p, struct collection, poll);
-}
-
 /* --- due times --- */
 
 static void rearm(struct poller *p)

@@ -39,7 +39,7 @@ uint64_t service_watchdog_ms(void)
 {
 	uint64_t us;
 
-	return sd_watchdog_enabled(0, &us) > 0 ? us / 2 / 1000 : 0;
+	return sd_watchdog_enabled(0, &us) > 0 ? us / 3 / 1000 : 0;
 }
 
 void service_watchdog(void)

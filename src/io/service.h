@@ -16,6 +16,6 @@ void service_reloading(void);
 /* One line for `systemctl status`. */
 void service_status(const char *fmt, ...) _printf_(1, 2);
 
-/* How often the watchdog wants to be fed, in ms (half of what systemd allows); 0: not at all. */
+/* How often to feed the watchdog, in ms (a third of what systemd allows); 0: not at all. */
 uint64_t service_watchdog_ms(void);
 void service_watchdog(void);

@@ -53,6 +53,9 @@ struct notifier_env {
 /* One row a type. A notifier begins with `struct notifier`. */
 struct notifier_type_info {
 	const char *name;
+	/* -ENOTSUP, and a sentence, for what this version cannot do; NULL: it can do all. */
+	int (*check)(const struct config_notifier *config, struct error *ret_e);
+	/* A configuration that passed the check. */
 	int (*new)(const struct notifier_env *env, const struct config_notifier *config,
 		   struct notifier **ret, struct error *ret_e);
 	/* 0 and later the callback; or negative, as if VERDICT_RETRY, and no callback. */
@@ -69,9 +72,9 @@ struct notifier {
 };
 
 /*
- * registry.c: the table of types, and the calls through it. notifier_new() fails with -ENOTSUP, and a
- * sentence, for what this version cannot do.
+ * registry.c: the table of types, and the calls through it. notifier_new() checks first.
  */
+int notifier_check(const struct config_notifier *config, struct error *ret_e);
 int notifier_new(const struct notifier_env *env, const struct config_notifier *config,
 		 struct notifier **ret, struct error *ret_e);
 int notifier_deliver(struct notifier *n, const struct notifier_delivery *d, verdict_fn fn,

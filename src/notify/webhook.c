@@ -175,17 +175,22 @@ static void webhook_cancel(struct notifier *n, struct notifier_call *call)
 	http_cancel(((struct webhook_call *)call)->transfer);
 }
 
-static int webhook_new(const struct notifier_env *env, const struct config_notifier *config,
-		       struct notifier **ret, struct error *ret_e)
+static int webhook_check(const struct config_notifier *config, struct error *ret_e)
 {
-	struct webhook *w;
-
 	if (config->format != WEBHOOK_JSON)
 		return error_set(ret_e, -ENOTSUP,
 				 "this version sends format = \"json\" only; others come later");
 	if (config->signing.value)
 		return error_set(ret_e, -ENOTSUP,
 				 "this version does not sign; secret-file comes later");
+	return 0;
+}
+
+static int webhook_new(const struct notifier_env *env, const struct config_notifier *config,
+		       struct notifier **ret, struct error *ret_e)
+{
+	struct webhook *w;
+
 	w = calloc(1, sizeof(*w));
 	if (!w)
 		return -ENOMEM;
@@ -206,6 +211,7 @@ static unsigned webhook_max_parallel(const struct notifier *n)
 
 const struct notifier_type_info notifier_webhook = {
 	.name = "webhook",
+	.check = webhook_check,
 	.new = webhook_new,
 	.deliver = webhook_deliver,
 	.cancel = webhook_cancel,

@@ -73,6 +73,17 @@ def check_config(t):
 
 
 @tap.test()
+def what_this_version_cannot_do_is_a_fault(t):
+    config = minimal(t)
+    config.write(config.text() + 'notifier "x" {\n  type = "webhook"\n  format = "slack"\n'
+                 '  url = "http://127.0.0.1:9/"\n}\n')
+    for action in (["--check-config"], []):
+        said = run_daemon(t, "--config", config.path, *action)
+        t.equal(said.code, 78, str(action))
+        t.check('notifier "x"' in said.err and "json" in said.err, said.err)
+
+
+@tap.test()
 def all_faults_are_found_at_once(t):
     config = minimal(t)
     config.write(config.text() + 'progress-step = 1000\ndegraded-after = "soon"\n'
