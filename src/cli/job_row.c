@@ -80,7 +80,7 @@ static void format_progress(const struct progress *p, bool utf8, char cell[JOB_C
 }
 
 /* How long ago, in the two largest units that matter: "12s", "5min", "2h 5min", "3d 4h". */
-static void format_age(int64_t since_us, int64_t now_us, char ret[CLOCK_SPAN_MAX])
+void job_row_age(int64_t since_us, int64_t now_us, char ret[CLOCK_SPAN_MAX])
 {
 	static const struct {
 		uint64_t below_ms, step_ms;
@@ -107,12 +107,12 @@ static void format_times(const struct job_view *v, int64_t now_us, struct job_ro
 
 	utf8_snprintf(ret->cells[JOB_CELL_SINCE], JOB_CELL_MAX, "-");
 	if (v->phase_since_us) {
-		format_age(v->phase_since_us, now_us, age);
+		job_row_age(v->phase_since_us, now_us, age);
 		utf8_snprintf(ret->cells[JOB_CELL_SINCE], JOB_CELL_MAX, "%s", age);
 	}
 	utf8_snprintf(ret->cells[JOB_CELL_LAST_POLL], JOB_CELL_MAX, "never");
 	if (v->last_poll_us) {
-		format_age(v->last_poll_us, now_us, age);
+		job_row_age(v->last_poll_us, now_us, age);
 		utf8_snprintf(ret->cells[JOB_CELL_LAST_POLL], JOB_CELL_MAX, "%s ago%s", age,
 			      *v->last_error ? ", failed" : "");
 	}

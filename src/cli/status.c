@@ -73,6 +73,29 @@ static int missing_jobs(const struct job_filter *filter)
 	return r;
 }
 
+static int warn_of_account(void *user, const struct account_view *v)
+{
+	const int64_t *now_us = user;
+	char age[CLOCK_SPAN_MAX];
+
+	if (v->in_sight)
+		return 0;
+	job_row_age(v->out_since_us, *now_us, age);
+	fprintf(stderr, "tunewatch: account %s has not been seen for %s: %s\n",
+		*v->account ? v->account : v->name, age, v->last_error);
+	return 0;
+}
+
+/* Old values look like news when nobody says that no new ones come. */
+static void warn_of_accounts(const struct cli *cli, int64_t now_us)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT(STATUS_JSON_MAX);
+
+	if (client_get(cli->socket, "/v1/status", &body, NULL) == 0)
+		(void)status_json_parse_accounts(buf_str(&body), body.len, warn_of_account,
+						 &now_us);
+}
+
 int command_status(const struct cli *cli, int argc, char *const argv[])
 {
 	_cleanup_buf_ struct buf body = BUF_INIT(STATUS_JSON_MAX), json = BUF_INIT(STATUS_JSON_MAX);
@@ -118,8 +141,12 @@ int command_status(const struct cli *cli, int argc, char *const argv[])
 	else if (table_rows(table) > 0)
 		r = print_table(table, cli);
 	else if (argc == 0)
-		fputs("tunewatch: no job is watched yet\n", stderr);
+		fputs("tunewatch: no job is known yet; a budget of 10 requests a minute takes half "
+		      "a minute to see all kinds\n",
+		      stderr);
 	if (r == 0)
 		r = cli_finish_output();
+	if (!cli->json)
+		warn_of_accounts(cli, out.now_us);
 	return r ? r : missing_jobs(filter);
 }

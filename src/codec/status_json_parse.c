@@ -150,6 +150,46 @@ int status_json_parse_jobs(const char *body, size_t len, status_json_fn fn, void
 	return skip(&p, end, STATUS_JSON_JOBS_TAIL) && p == end && read == written ? 0 : -EBADMSG;
 }
 
+static int read_account(struct json_object *account, struct account_view *v)
+{
+	int r;
+
+	*v = (struct account_view){0};
+	if (!json_object_is_type(account, json_type_object))
+		return -EBADMSG;
+	v->in_sight = json_object_get_boolean(json_util_member(account, "inSight"));
+	v->degraded = json_object_get_boolean(json_util_member(account, "degraded"));
+	r = json_util_text(json_util_member(account, "name"), &v->name);
+	if (r == 0)
+		r = json_util_text(json_util_member(account, "account"), &v->account);
+	if (r == 0)
+		r = json_util_text(json_util_member(account, "lastError"), &v->last_error);
+	return r == 0 ? read_time(account, "outSince", &v->out_since_us) : r;
+}
+
+int status_json_parse_accounts(const char *body, size_t len,
+			       int (*fn)(void *user, const struct account_view *v), void *user)
+{
+	_cleanup_tokener_ struct json_tokener *tok = json_util_tokener();
+	_cleanup_json_ struct json_object *doc = NULL;
+	struct json_object *accounts;
+	int r;
+
+	if (!tok)
+		return -ENOMEM;
+	r = json_util_parse(tok, body, len, &doc, NULL);
+	if (r == 0)
+		r = json_util_array(json_util_member(doc, "accounts"), &accounts);
+	for (size_t i = 0; r == 0 && accounts && i < json_object_array_length(accounts); i++) {
+		struct account_view v;
+
+		r = read_account(json_object_array_get_idx(accounts, i), &v);
+		if (r == 0)
+			r = fn(user, &v);
+	}
+	return r;
+}
+
 void status_json_parse_error(const char *body, size_t len, char *ret, size_t size)
 {
 	_cleanup_tokener_ struct json_tokener *tok = json_util_tokener();

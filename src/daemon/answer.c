@@ -96,8 +96,11 @@ static void account_failed(struct answers *a, struct account *account, enum trou
 	if (first)
 		a->changed(a->user);
 	/* Where one list is refused and the others are not, each round fails and recovers. */
-	if (first && strcmp(text, account->logged) != 0) {
-		log_info("account %s: %s", account_name(account), text);
+	if ((first || !account->logged[0]) && strcmp(text, account->logged) != 0) {
+		log_msg(trouble == TROUBLE_UNAUTHORIZED || trouble == TROUBLE_SUSPENDED
+				? LOG_LEVEL_WARNING
+				: LOG_LEVEL_INFO,
+			"account %s: %s", account_name(account), text);
 		snprintf(account->logged, sizeof(account->logged), "%s", text);
 	}
 }

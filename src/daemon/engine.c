@@ -30,6 +30,7 @@ struct engine {
 	const char *path;
 	const struct config_env *env;
 	struct config *config; /* a reference */
+	struct config *first;  /* a reference: that of the start, whose paths are in use */
 	struct accounts accounts;
 	struct store *store;
 	struct committer *committer;
@@ -238,8 +239,8 @@ static int load_again(struct engine *e, struct faults *faults)
 		return r;
 	}
 	warn_of_unserved(config);
-	warn_if_changed("state-dir", e->config->state_dir, config->state_dir);
-	warn_if_changed("control-socket", e->config->control_socket, config->control_socket);
+	warn_if_changed("state-dir", e->first->state_dir, config->state_dir);
+	warn_if_changed("control-socket", e->first->control_socket, config->control_socket);
 	poller_configure(e->poller, config);
 	observer_configure(e->observer, config);
 	poller_start(e->poller);
@@ -429,7 +430,10 @@ static void abandon(struct engine *e)
 
 enum engine_exit engine_run(const char *path, const struct config_env *env, struct config *config)
 {
-	struct engine e = {.path = path, .env = env, .config = config_ref(config)};
+	struct engine e = {.path = path,
+			   .env = env,
+			   .config = config_ref(config),
+			   .first = config_ref(config)};
 	enum engine_exit exit_code = ENGINE_FAILED;
 	struct error error = ERROR_NONE;
 	int r;
@@ -438,6 +442,7 @@ enum engine_exit engine_run(const char *path, const struct config_env *env, stru
 	if (r < 0) {
 		log_err("%s", error_text(&error, r));
 		config_unref(e.config);
+		config_unref(e.first);
 		return ENGINE_STORE;
 	}
 	r = uv_loop_init(&e.loop);
@@ -445,6 +450,7 @@ enum engine_exit engine_run(const char *path, const struct config_env *env, stru
 		log_err("no event loop: %s", uv_strerror(r));
 		store_close(e.store);
 		config_unref(e.config);
+		config_unref(e.first);
 		return exit_code;
 	}
 	accounts_init(&e.accounts);
@@ -474,6 +480,7 @@ enum engine_exit engine_run(const char *path, const struct config_env *env, stru
 	accounts_done(&e.accounts);
 	store_close(e.store);
 	config_unref(e.config);
+	config_unref(e.first);
 	if (exit_code == ENGINE_OK)
 		log_notice("stopped");
 	return exit_code;

@@ -114,7 +114,7 @@ def no_jobs(t):
     path = serve(t, document([]))
     result = client(t, path, "status")
     t.equal((result.code, result.out), (0, ""))
-    t.check("no job is watched" in result.err, result.err)
+    t.check("no job is known" in result.err, result.err)
     t.equal(client(t, path, "--json", "status").out, '{"jobs":[]}\n')
 
 

@@ -60,6 +60,19 @@ def jobs(t):
 
 
 @tap.test()
+def the_client_says_what_cannot_be_seen(t):
+    sim, _, daemon = ready(t)
+    t.equal(daemon.client("status").err, "")
+    sim.fault("403", shape="gateway", message="The API key you provided is invalid.")
+    t.wait(lambda: daemon.client("status").err, 20, "a word about the account")
+    said = daemon.client("status")
+    t.equal(said.code, 0)
+    t.check(re.search(r"^tunewatch: account acme has not been seen for \S+: HTTP 403 .*invalid",
+                      said.err), said.err)
+    t.equal(daemon.client("--json", "status").err, "", "the document says it in /v1/status")
+
+
+@tap.test()
 def a_single_job(t):
     _, _, daemon = ready(t)
     job = daemon.get("/v1/jobs/acme/sft/abc")

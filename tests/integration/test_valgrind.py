@@ -29,7 +29,14 @@ def a_life_leaks_nothing(t):
         for kind in ("sft", "rft", "dpo", "ft")]}, {"first_sight": "announce"}, start=False)
     hook = Hook(t)
     daemon.config.exec(hook)
-    daemon.start()
+    try:
+        daemon.start()
+    except tap.Failed:
+        with open(t.path("valgrind.log"), encoding="utf-8", errors="replace") as f:
+            if "unhandled dwarf" in f.read():
+                raise tap.Skip("this valgrind cannot read what the compiler tells debuggers: "
+                               "build with -gdwarf-4") from None
+        raise
     web.wait(4, timeout=POLLS)
     sim.fault("html200", path="dpoJobs")
     sim.set("sft", "a", state="FAILED", status="broken")

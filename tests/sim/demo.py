@@ -184,10 +184,13 @@ def main():
     if len(sys.argv) != 2:
         print(__doc__.strip(), file=sys.stderr)
         return 64
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # cleans up on its way out
     started = []
     directory = tempfile.mkdtemp(prefix="tunewatch-demo.")
     try:
         return run(os.path.abspath(sys.argv[1]), directory, started)
+    except KeyboardInterrupt:
+        return 130
     finally:
         for process in reversed(started):
             if process.poll() is None:

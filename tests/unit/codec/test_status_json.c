@@ -386,3 +386,41 @@ Test(status_json, no_error_message)
 		cr_assert_str_eq(text, "", "%s gives %s", bodies[i], text);
 	}
 }
+
+static int see_account(void *user, const struct account_view *v)
+{
+	return buf_printf(user, "%s %s %d %d %s %d;", v->name, v->account, v->in_sight, v->degraded,
+			  v->last_error, v->out_since_us != 0);
+}
+
+Test(status_json, accounts_are_read_back)
+{
+	_cleanup_buf_ struct buf doc = BUF_INIT(STATUS_JSON_MAX), seen = BUF_INIT(1024);
+	const struct account_view accounts[] = {
+		{.name = "a",
+		 .account = "acme",
+		 .endpoint = "",
+		 .in_sight = true,
+		 .trouble = "",
+		 .last_error = ""},
+		{.name = "b",
+		 .account = "globex",
+		 .endpoint = "",
+		 .degraded = true,
+		 .trouble = "tls",
+		 .last_error = "no trust",
+		 .out_since_us = 5000000},
+	};
+	const struct status_view v = {.version = "1",
+				      .accounts = accounts,
+				      .n_accounts = 2,
+				      .store_error = "",
+				      .configuration_error = ""};
+
+	cr_assert_eq(status_json_format(&v, &doc), 0);
+	cr_assert_eq(status_json_parse_accounts(buf_str(&doc), doc.len, see_account, &seen), 0);
+	cr_expect_str_eq(buf_str(&seen), "a acme 1 0  0;b globex 0 1 no trust 1;");
+	cr_expect_eq(status_json_parse_accounts("[]", 2, see_account, &seen), -EBADMSG);
+	cr_expect_eq(status_json_parse_accounts("{\"accounts\":[1]}", 16, see_account, &seen),
+		     -EBADMSG);
+}
