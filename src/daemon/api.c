@@ -100,6 +100,8 @@ static int get_status(struct api *api, struct server_response *response)
 static struct job_view job_view(const struct job *job, const struct job_name *name)
 {
 	uint64_t next_ms = poller_next_ms(job);
+	/* Asked for by name, also in vain, or seen in a list. */
+	int64_t asked_us = job->poll.last_ms ? real_of_boot_us(job->poll.last_ms) : 0;
 	struct job_view v = {.name = job->name,
 			     .account = name->account,
 			     .kind = kind_info(name->kind)->name,
@@ -108,7 +110,7 @@ static struct job_view job_view(const struct job *job, const struct job_name *na
 			     .attempt = job->attempt.number,
 			     .sequence = job->sequence,
 			     .phase_since_us = job->phase_since_us,
-			     .last_poll_us = job->last_seen_us,
+			     .last_poll_us = MAX(job->last_seen_us, asked_us),
 			     .next_poll_us = next_ms == UINT64_MAX ? 0 : real_of_boot_us(next_ms),
 			     .last_error = job->last_error ? job->last_error : ""};
 

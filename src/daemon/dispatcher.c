@@ -261,7 +261,7 @@ static void give_up(struct lane *l, const char *text)
 	const struct event_record *event = lane_head(l)->event;
 
 	o->dead++;
-	log_warning("notifier \"%s\": %s of %s (%s) is dead after %u tries: %s", o->name,
+	log_warning("notifier \"%s\": %s of %s (%s) is given up at try %u: %s", o->name,
 		    event_type_name(event->type), event->subject, event->id,
 		    lane_head(l)->tries + 1, text);
 	acknowledge(l, DELIVERY_DEAD, 0, text);
