@@ -27,7 +27,7 @@ from daemon import Daemon
 
 # As many requests as the daemon has under way: POLLER_STREAMS, and a list's pages come one by
 # one.
-STREAMS = {"jobs": 100, "pages": 1}
+STREAMS = {"jobs": 40, "pages": 1}
 JOBS_PER_REQUEST = {"jobs": 1, "pages": corpus.PAGE_SIZE}
 FULL = SimpleNamespace(rounds=3, jobs=20000, listed=10000, window_s=4, settle_s=3,
                        h2load={"jobs": 150000, "pages": 1500})
