@@ -1,4 +1,4 @@
-/* The outbox: lanes of deliveries, verdicts, retries. */
+/* The outbox: what is sent when, verdicts, retries. */
 #include "daemon/dispatcher.h"
 
 #include <errno.h>
@@ -7,36 +7,14 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/heap.h"
-#include "base/list.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "daemon/lane.h"
 #include "io/alarm.h"
 #include "io/entropy.h"
 #include "io/http.h"
 #include "io/journal.h"
 #include "model/schedule.h"
-
-struct delivery {
-	struct list in_lane;
-	struct event_record *event; /* a reference */
-	unsigned tries;             /* made so far */
-	int64_t created_us;         /* CLOCK_REALTIME */
-	uint64_t due_ms;            /* CLOCK_BOOTTIME */
-};
-
-/* The deliveries of one subject to one notifier, in order. It is there while it holds any. */
-struct lane {
-	struct heap_node due; /* in the outlet's heap while its head waits */
-	struct outlet *outlet;
-	struct list deliveries;
-	struct notifier_call *call; /* of the head, while it runs */
-	struct instance *instance;  /* that runs it */
-	/* The verdict on the head, while it is being committed. */
-	enum delivery_state verdict;
-	uint64_t retry_in_ms;
-	char subject[];
-};
 
 /* A notifier made from one configuration; lives until it is replaced and its last call is over. */
 struct instance {
@@ -49,11 +27,9 @@ struct instance {
 struct outlet {
 	struct dispatcher *dispatcher;
 	struct instance *instance; /* NULL: not in the configuration */
-	struct map lanes;          /* by subject */
-	struct heap waiting;       /* lanes whose head may go when its time comes */
-	bool off;                  /* by a 410, until the next reload */
+	struct lanes lanes;
+	bool off; /* by a 410, until the next reload */
 	unsigned running;
-	size_t pending; /* deliveries in all lanes */
 	uint64_t delivered, retried, dead;
 	char last_error[STORE_ERROR_MAX];
 	char name[STORE_NOTIFIER_MAX];
@@ -86,9 +62,9 @@ static const char *outlet_key(const void *value)
 	return ((const struct outlet *)value)->name;
 }
 
-static const char *lane_key(const void *value)
+static struct outlet *outlet_of(const struct lane *l)
 {
-	return ((const struct lane *)value)->subject;
+	return container_of(l->lanes, struct outlet, lanes);
 }
 
 /* --- instances --- */
@@ -127,73 +103,11 @@ static int instance_new(struct dispatcher *d, struct config *config, size_t inde
 	return 0;
 }
 
-/* --- lanes --- */
-
-static void delivery_free(struct delivery *v)
+static void wait_for_head(struct lane *l)
 {
-	event_record_unref(v->event);
-	free(v);
-}
-
-static struct delivery *lane_head(const struct lane *l)
-{
-	return list_first(&l->deliveries, struct delivery, in_lane);
-}
-
-static bool lane_is_busy(const struct lane *l)
-{
-	return l->instance || l->verdict != DELIVERY_STATE_COUNT_;
-}
-
-static void lane_free(struct lane *l)
-{
-	heap_remove(&l->outlet->waiting, &l->due);
-	map_remove(&l->outlet->lanes, l->subject);
-	list_for_each_safe (it, &l->deliveries)
-		delivery_free(container_of(it, struct delivery, in_lane));
-	free(l);
-}
-
-static void lane_drop_head(struct lane *l)
-{
-	struct delivery *head = lane_head(l);
-
-	list_remove(&head->in_lane);
-	delivery_free(head);
-	l->outlet->pending--;
-}
-
-/* The head may go at its time. Room in the heap was made when the lane was. */
-static void lane_wait(struct lane *l)
-{
-	if (heap_set(&l->outlet->waiting, &l->due, lane_head(l)->due_ms) < 0)
+	if (lane_wait(l) < 0)
 		log_err("out of memory: deliveries to \"%s\" of %s wait for a restart",
-			l->outlet->name, l->subject);
-}
-
-static int outlet_lane(struct outlet *o, const char *subject, struct lane **ret)
-{
-	struct lane *l = map_get(&o->lanes, subject);
-	size_t size = strlen(subject) + 1;
-	int r;
-
-	if (!l) {
-		l = calloc(1, sizeof(*l) + size);
-		if (!l)
-			return -ENOMEM;
-		l->due = HEAP_NODE_INIT;
-		l->outlet = o;
-		l->verdict = DELIVERY_STATE_COUNT_;
-		list_init(&l->deliveries);
-		memcpy(l->subject, subject, size);
-		r = map_add(&o->lanes, l);
-		if (r < 0) {
-			free(l);
-			return r;
-		}
-	}
-	*ret = l;
-	return 0;
+			outlet_of(l)->name, l->subject);
 }
 
 /* --- verdicts --- */
@@ -201,7 +115,7 @@ static int outlet_lane(struct outlet *o, const char *subject, struct lane **ret)
 static void on_acknowledged(void *user, int r)
 {
 	struct lane *l = user;
-	struct dispatcher *d = l->outlet->dispatcher;
+	struct dispatcher *d = outlet_of(l)->dispatcher;
 	struct delivery *head = lane_head(l);
 
 	if (r < 0) { /* closing: the delivery stays as the store has it */
@@ -214,13 +128,13 @@ static void on_acknowledged(void *user, int r)
 		/* One more, for the part of a millisecond that `now` leaves out: never too early. */
 		head->due_ms = clock_boot_now_ms() + l->retry_in_ms + 1;
 	} else {
-		lane_drop_head(l);
+		lane_remove(l, head);
 	}
 	l->verdict = DELIVERY_STATE_COUNT_;
 	if (list_empty(&l->deliveries))
 		lane_free(l);
 	else
-		lane_wait(l);
+		wait_for_head(l);
 	pump(d);
 }
 
@@ -228,13 +142,13 @@ static void on_acknowledged(void *user, int r)
 static void acknowledge(struct lane *l, enum delivery_state state, uint64_t retry_in_ms,
 			const char *text)
 {
-	struct dispatcher *d = l->outlet->dispatcher;
+	struct dispatcher *d = outlet_of(l)->dispatcher;
 	struct delivery *head = lane_head(l);
 	struct commit *commit = NULL;
 	int64_t due_us = clock_real_now_us() + (int64_t)retry_in_ms * US_PER_MS;
 	const struct store_op op = {.type = STORE_VERDICT,
 				    .verdict = {.event_id = head->event->id,
-						.notifier = l->outlet->name,
+						.notifier = outlet_of(l)->name,
 						.state = state,
 						.tries = head->tries + 1,
 						.due_us = state == DELIVERY_PENDING ? due_us : 0,
@@ -247,7 +161,7 @@ static void acknowledge(struct lane *l, enum delivery_state state, uint64_t retr
 		/* Not written down: it is tried again, which at-least-once allows. */
 		commit_abandon(commit);
 		head->due_ms = clock_boot_now_ms() + MAX(retry_in_ms, MS_PER_MIN);
-		lane_wait(l);
+		wait_for_head(l);
 		return;
 	}
 	l->verdict = state;
@@ -257,7 +171,7 @@ static void acknowledge(struct lane *l, enum delivery_state state, uint64_t retr
 
 static void give_up(struct lane *l, const char *text)
 {
-	struct outlet *o = l->outlet;
+	struct outlet *o = outlet_of(l);
 	const struct event_record *event = lane_head(l)->event;
 
 	o->dead++;
@@ -269,7 +183,7 @@ static void give_up(struct lane *l, const char *text)
 
 static void try_later(struct lane *l, uint64_t retry_after_ms, const char *text)
 {
-	struct outlet *o = l->outlet;
+	struct outlet *o = outlet_of(l);
 	struct delivery *head = lane_head(l);
 	int64_t age_us = clock_real_now_us() - head->created_us;
 	char span[CLOCK_SPAN_MAX];
@@ -291,7 +205,7 @@ static void try_later(struct lane *l, uint64_t retry_after_ms, const char *text)
 static void on_verdict(void *user, const struct verdict_result *result)
 {
 	struct lane *l = user;
-	struct outlet *o = l->outlet;
+	struct outlet *o = outlet_of(l);
 	struct dispatcher *d = o->dispatcher;
 	struct instance *instance = TAKE_PTR(l->instance);
 
@@ -321,7 +235,7 @@ static void on_verdict(void *user, const struct verdict_result *result)
 		give_up(l, result->text);
 		break;
 	case VERDICT_CANCELLED:
-		lane_wait(l); /* stopping: it stays pending */
+		wait_for_head(l); /* stopping: it stays pending */
 		break;
 	}
 	instance->calls--;
@@ -334,7 +248,7 @@ static void on_verdict(void *user, const struct verdict_result *result)
 
 static void lane_send(struct lane *l)
 {
-	struct outlet *o = l->outlet;
+	struct outlet *o = outlet_of(l);
 	struct dispatcher *d = o->dispatcher;
 	struct delivery *head = lane_head(l);
 	struct notifier_delivery delivery = {.event = head->event, .number = head->tries + 1};
@@ -356,26 +270,26 @@ static void lane_send(struct lane *l)
 
 static void outlet_pump(struct outlet *o, uint64_t now_ms)
 {
-	struct heap_node *top;
+	struct lane *l;
 
 	if (!o->instance || o->off)
 		return;
 	while (o->running < notifier_max_parallel(o->instance->notifier) &&
-	       (top = heap_top(&o->waiting)) && top->due <= now_ms) {
-		heap_remove(&o->waiting, top);
-		lane_send(container_of(top, struct lane, due));
+	       (l = lanes_first(&o->lanes)) && l->due.due <= now_ms) {
+		lane_stop_waiting(l);
+		lane_send(l);
 	}
 }
 
 /* When the outlet can send next because of time alone; UINT64_MAX for not. */
 static uint64_t outlet_due_ms(const struct outlet *o)
 {
-	const struct heap_node *top = heap_top(&o->waiting);
+	const struct lane *first = lanes_first(&o->lanes);
 
-	if (!top || !o->instance || o->off ||
+	if (!first || !o->instance || o->off ||
 	    o->running >= notifier_max_parallel(o->instance->notifier))
 		return UINT64_MAX;
-	return top->due;
+	return first->due.due;
 }
 
 static void stop_when_idle(struct dispatcher *d, uint64_t now_ms)
@@ -393,7 +307,7 @@ static void stop_when_idle(struct dispatcher *d, uint64_t now_ms)
 		return;
 	}
 	map_for_each (&d->outlets, struct outlet, o)
-		map_for_each (&o->lanes, struct lane, l)
+		map_for_each (&o->lanes.by_subject, struct lane, l)
 			if (l->call)
 				notifier_cancel(l->instance->notifier, TAKE_PTR(l->call));
 }
@@ -426,27 +340,11 @@ static void on_alarm(void *user)
 static int enqueue(struct outlet *o, struct event_record *event, unsigned tries, int64_t created_us,
 		   uint64_t due_ms, struct lane **ret)
 {
-	struct delivery *v = calloc(1, sizeof(*v));
-	struct lane *l;
-	int r;
+	int r = lanes_push(&o->lanes, event, tries, created_us, due_ms, ret);
 
-	if (!v)
-		return -ENOMEM;
-	r = outlet_lane(o, event->subject, &l);
-	if (r < 0) {
-		free(v);
-		return r;
-	}
-	v->event = event_record_ref(event);
-	v->tries = tries;
-	v->created_us = created_us;
-	v->due_ms = due_ms;
-	list_append(&l->deliveries, &v->in_lane);
-	o->pending++;
-	if (!lane_is_busy(l))
-		lane_wait(l);
-	*ret = l;
-	return 0;
+	if (r == 0 && !lane_is_busy(*ret))
+		wait_for_head(*ret);
+	return r;
 }
 
 /* The newer event is in the lane already. On failure it is sent as well, no harm done. */
@@ -454,22 +352,20 @@ static void skip(struct lane *l, struct delivery *v)
 {
 	const struct store_op op = {.type = STORE_VERDICT,
 				    .verdict = {.event_id = v->event->id,
-						.notifier = l->outlet->name,
+						.notifier = outlet_of(l)->name,
 						.state = DELIVERY_SKIPPED,
 						.tries = v->tries,
 						.error = "replaced by newer progress"}};
 	struct commit *commit = NULL;
 
-	if (commit_new(l->outlet->dispatcher->committer, &commit) < 0)
+	if (commit_new(outlet_of(l)->dispatcher->committer, &commit) < 0)
 		return;
 	if (commit_add(commit, &op) < 0) {
 		commit_abandon(commit);
 		return;
 	}
 	commit_submit(commit, NULL, NULL);
-	list_remove(&v->in_lane);
-	delivery_free(v);
-	l->outlet->pending--;
+	lane_remove(l, v);
 }
 
 /* Progress that waits is replaced by newer progress, which is the last in the lane. */
@@ -486,7 +382,7 @@ static void skip_stale_progress(struct lane *l)
 			skip(l, v);
 	}
 	if (!busy)
-		lane_wait(l);
+		wait_for_head(l);
 }
 
 int dispatcher_add(struct dispatcher *d, struct outlet *o, struct event_record *event)
@@ -513,7 +409,7 @@ static int get_outlet(struct dispatcher *d, const char *name, struct outlet **re
 		if (!o)
 			return -ENOMEM;
 		o->dispatcher = d;
-		map_init(&o->lanes, lane_key);
+		lanes_init(&o->lanes);
 		snprintf(o->name, sizeof(o->name), "%s", name);
 		r = map_add(&d->outlets, o);
 		if (r < 0) {
@@ -628,11 +524,11 @@ int dispatcher_configure(struct dispatcher *d, struct config *config, struct err
 	}
 	free(instances);
 	map_for_each (&d->outlets, struct outlet, o)
-		if (!o->instance && o->pending > 0)
+		if (!o->instance && o->lanes.pending > 0)
 			log_warning(
 				"%zu deliveries wait for the notifier \"%s\", which is not in the "
 				"configuration",
-				o->pending, o->name);
+				o->lanes.pending, o->name);
 	free(d->current);
 	d->current = TAKE_PTR(outlets);
 	d->n_current = n;
@@ -672,16 +568,7 @@ static void on_journal_closed(void *user)
 	struct dispatcher *d = user;
 
 	map_for_each (&d->outlets, struct outlet, o) {
-		while (o->lanes.n > 0) {
-			struct lane *first = NULL;
-
-			map_for_each (&o->lanes, struct lane, l)
-				if (!first)
-					first = l;
-			lane_free(first);
-		}
-		map_done(&o->lanes);
-		heap_done(&o->waiting);
+		lanes_done(&o->lanes);
 		instance_retire(o->instance);
 		free(o);
 	}
@@ -714,7 +601,7 @@ static struct notifier_view view(const struct outlet *o)
 		.name = o->name,
 		.type = o->instance ? o->instance->notifier->info->name : "",
 		.off = o->off || !o->instance,
-		.pending = o->pending,
+		.pending = o->lanes.pending,
 		.running = o->running,
 		.delivered = o->delivered,
 		.retried = o->retried,
@@ -731,7 +618,7 @@ size_t dispatcher_views(const struct dispatcher *d, struct notifier_view *ret, s
 		if (n < max)
 			ret[n] = view(d->current[i]);
 	map_for_each (&d->outlets, struct outlet, o) {
-		if (o->instance || o->pending == 0)
+		if (o->instance || o->lanes.pending == 0)
 			continue;
 		if (n < max)
 			ret[n] = view(o);

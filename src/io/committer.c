@@ -165,6 +165,8 @@ void commit_truncate(struct commit *b, size_t n)
 
 void commit_abandon(struct commit *b)
 {
+	if (!b)
+		return;
 	commit_truncate(b, 0);
 	free(b->items);
 	free(b);

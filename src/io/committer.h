@@ -33,7 +33,7 @@ int committer_new(uv_loop_t *loop, struct store *store, committer_health_fn heal
 
 /*
  * A new, empty batch. The adders copy texts and take their own references, so nothing needs to live
- * on. On -ENOMEM the batch is as before. commit_abandon() throws an unsubmitted one away.
+ * on. On -ENOMEM the batch is as before. commit_abandon() throws an unsubmitted one, or NULL, away.
  */
 int commit_new(struct committer *c, struct commit **ret);
 int commit_add(struct commit *b, const struct store_op *op);

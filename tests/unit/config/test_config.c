@@ -380,7 +380,7 @@ Test(config, installed_example)
 {
 	static const char *const stand_ins[][2] = {
 		{"/etc/tunewatch/acme.key", "@/key"},
-		{"/etc/tunewatch/slack.url", "@/url"},
+		{"/etc/tunewatch/chat.url", "@/url"},
 		{"/usr/local/bin/deploy-model", "@/hook"},
 	};
 	const char *top = getenv("top_srcdir");
