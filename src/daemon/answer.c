@@ -136,7 +136,7 @@ static void failure_text(struct answers *a, const struct question *q, const stru
 	}
 	if (http_url_host(q->account->endpoint, host, sizeof(host)) < 0)
 		snprintf(host, sizeof(host), "the API");
-	if (res->status / 100 != 2)
+	if (res->status != 200)
 		job_json_error_message(a->parser, res->body, res->len, message, sizeof(message));
 	else
 		snprintf(message, sizeof(message), "%s", error_text(e, -EBADMSG));
@@ -144,6 +144,12 @@ static void failure_text(struct answers *a, const struct question *q, const stru
 	message[utf8_cut(message, ANSWER_MESSAGE_MAX)] = '\0';
 	utf8_snprintf(ret, size, "HTTP %ld from %s%s%s", res->status, host, message[0] ? ": " : "",
 		      message);
+}
+
+/* What stands between an answer and its body. */
+static enum trouble trouble_of(const struct http_result *res)
+{
+	return res->r < 0 ? res->trouble : trouble_of_status(res->status);
 }
 
 static enum answer_outcome fail(struct answers *a, const struct question *q,
@@ -224,9 +230,8 @@ static enum answer_outcome job_answered(struct answers *a, const struct question
 		job_not_found(a, job);
 		return ANSWER_DONE;
 	}
-	if (res->r < 0 || res->status != 200)
-		return fail(a, q, res, res->r < 0 ? res->trouble : trouble_of_status(res->status),
-			    &e);
+	if (trouble_of(res) != TROUBLE_NONE)
+		return fail(a, q, res, trouble_of(res), &e);
 	job_parse_name(job, &name);
 	r = job_json_parse(a->parser, res->body, res->len, &name, &snapshot, &e);
 	if (r != 0)
@@ -344,10 +349,9 @@ static enum answer_outcome page_answered(struct answers *a, const struct questio
 
 	if (mask_refused(q, res))
 		return list_without_mask(c, "the API refuses readMask");
-	if (res->r < 0 || res->status != 200) {
+	if (trouble_of(res) != TROUBLE_NONE) {
 		forget_token(c); /* from the first page again */
-		return fail(a, q, res, res->r < 0 ? res->trouble : trouble_of_status(res->status),
-			    &e);
+		return fail(a, q, res, trouble_of(res), &e);
 	}
 	if (observation_begin(a->observer, c->account, &page.b) < 0)
 		page.b = NULL;
@@ -386,9 +390,8 @@ static enum answer_outcome lookup_answered(struct answers *a, const struct quest
 	char id[NAME_ID_MAX + 1];
 	int r;
 
-	if (res->r < 0 || res->status != 200)
-		return fail(a, q, res, res->r < 0 ? res->trouble : trouble_of_status(res->status),
-			    &e);
+	if (trouble_of(res) != TROUBLE_NONE)
+		return fail(a, q, res, trouble_of(res), &e);
 	r = job_json_parse_accounts(a->parser, res->body, res->len, id, &e);
 	if (r == 0)
 		r = accounts_get(a->accounts, account->endpoint, id, &found);

@@ -29,6 +29,8 @@ const char *trouble_name(enum trouble trouble)
 enum trouble trouble_of_status(long status)
 {
 	switch (status) {
+	case 200:
+		return TROUBLE_NONE;
 	case 401:
 	case 403:
 		return TROUBLE_UNAUTHORIZED;
@@ -38,8 +40,8 @@ enum trouble trouble_of_status(long status)
 		return TROUBLE_RATE_LIMITED;
 	}
 	switch (status / 100) {
-	case 2:
-		return TROUBLE_NONE;
+	case 2: /* the API answers no GET like this */
+		return TROUBLE_NOT_API;
 	case 3:
 		return TROUBLE_REDIRECT;
 	case 5:

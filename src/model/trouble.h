@@ -31,7 +31,7 @@ enum trouble {
 /* "dns", "connect", …; "none" for TROUBLE_NONE. */
 const char *trouble_name(enum trouble trouble);
 
-/* The class of a status code that a call does not expect; TROUBLE_NONE for 2xx. */
+/* The class of an answer's status code; TROUBLE_NONE for 200, the only one that the API gives a GET. */
 enum trouble trouble_of_status(long status);
 
 /*

@@ -16,7 +16,7 @@ FAULTS = [
     ("html200", "not_api"), ("not-json", "not_api"), ("empty", "not_api"), ("null", "not_api"),
     ("deep", "not_api"), ("other-name", "wrong_job"), ("wrong-type", "not_api"),
     ("duplicate-key", "not_api"), ("invalid-utf8", "not_api"), ("trailing", "not_api"),
-    ("400", "http"), ("401", "unauthorized"), ("403", "unauthorized"), ("412", "suspended"),
+    ("206", "not_api"), ("400", "http"), ("401", "unauthorized"), ("403", "unauthorized"), ("412", "suspended"),
     ("429", "rate_limited"), ("500", "server"), ("503", "server"),
 ]
 SLOW = [("delay", "timeout"), ("drip", "timeout")]

@@ -139,8 +139,8 @@ Test(trouble, classes_of_status_codes)
 		long status;
 		enum trouble trouble;
 	} cases[] = {
-		{200, TROUBLE_NONE},         {204, TROUBLE_NONE},
-		{299, TROUBLE_NONE},         {301, TROUBLE_REDIRECT},
+		{200, TROUBLE_NONE},         {204, TROUBLE_NOT_API},
+		{299, TROUBLE_NOT_API},      {301, TROUBLE_REDIRECT},
 		{304, TROUBLE_REDIRECT},     {400, TROUBLE_HTTP},
 		{401, TROUBLE_UNAUTHORIZED}, {402, TROUBLE_HTTP},
 		{403, TROUBLE_UNAUTHORIZED}, {404, TROUBLE_HTTP},
