@@ -11,6 +11,7 @@ from harness import (
     Config, Daemon, Hook, Reply, Sim, Webhook, bodies, check_log, events, name_of, settle, setup,
     tap,
 )
+from stored import read_store
 
 A, B = name_of("sft", "a"), name_of("sft", "b")
 RETRY_S = 5.0
@@ -251,6 +252,9 @@ def a_retry_outlives_a_crash(t):
     for id_ in ("a", "b"):
         sim.set("sft", id_, state="COMPLETED")
     hook.wait_requests(2)
+    # Killed before a verdict is written down, it would rightly not know that there was a try.
+    t.wait(lambda: [row["tries"] for row in read_store(daemon.config.state_dir)[2].values()]
+           == [1, 1], 10, "both verdicts to be written down")
     daemon.kill()
     daemon.start()
     for subject in (A, B):

@@ -5,13 +5,13 @@ import collections
 import contextlib
 import json
 import os
-import sqlite3
 import time
 
 from harness import (
     LIBC, Config, Daemon, Reply, Sim, Webhook, check_log, events, name_of, run_daemon, settle,
     setup, tap,
 )
+from stored import read_store
 
 DISK = "size=8m"  # what SQLite lets its -wal file grow to fits
 BLOCK = 4096
@@ -45,19 +45,6 @@ class Disk:
 
     def free(self):
         os.unlink(self.filler)
-
-
-def read_store(folder):
-    """(events by id, snapshots by name, deliveries by id), as the database has them now."""
-    path = os.path.join(folder, "state.db")
-    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-        db.row_factory = sqlite3.Row
-        db.execute("BEGIN")
-        found = {row["id"]: row for row in db.execute("SELECT * FROM event ORDER BY number")}
-        snapshots = {row["name"]: row for row in db.execute("SELECT * FROM job")}
-        deliveries = {row["id"]: row for row in db.execute(
-            "SELECT event.id, delivery.* FROM delivery JOIN event ON event.number = event")}
-        return found, snapshots, deliveries
 
 
 def check_durable(t, hook, folder):
