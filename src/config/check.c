@@ -11,6 +11,7 @@
 
 #define API_URL_DEFAULT     "https://api.fireworks.ai"
 #define WEBHOOK_TIMEOUT_MS  (20 * MS_PER_S)
+#define MAX_WAITING         100000 /* deliveries, some kilobytes on disk each at most */
 #define EXEC_TIMEOUT_MS     (10 * MS_PER_MIN)
 #define REQUESTS_PER_MINUTE 10
 #define IMPLICIT            "default"
@@ -172,6 +173,8 @@ static int check_top(struct load *l)
 
 	c->poll_interval_ms = 30 * MS_PER_S;
 	c->degraded_after_ms = 30 * MS_PER_S;
+	c->history_max_age_ms = 30 * MS_PER_DAY;
+	c->history_max_bytes = 1ULL << 30;
 	c->progress_step = 10;
 	r = options_apply(l, &l->top, c);
 	if (r == 0 && !raw_find(&l->top, "state-dir"))
@@ -329,6 +332,7 @@ static int check_notifier(struct load *l, const struct raw_section *s, size_t i)
 	n->type = notifier_type_of(l, s);
 	n->events = default_events();
 	n->max_parallel = 1;
+	n->max_waiting = MAX_WAITING;
 	n->timeout_ms = n->type == NOTIFIER_EXEC ? EXEC_TIMEOUT_MS : WEBHOOK_TIMEOUT_MS;
 	r = options_apply(l, s, n);
 	if (r < 0)

@@ -74,6 +74,8 @@ struct config_notifier {
 	unsigned max_parallel; /* default 1 */
 	/* webhook: 20 s; exec: default 10 min */
 	uint64_t timeout_ms;
+	uint64_t digest_ms; /* 0: each event alone; webhooks with a chat format only */
+	size_t max_waiting; /* deliveries, default 100,000: see model/outbox.h */
 };
 
 struct config {
@@ -83,7 +85,9 @@ struct config {
 	unsigned progress_step; /* percent, 1 to 100 */
 	char *state_dir;
 	char *control_socket;
-	char *http_listen; /* NULL: off */
+	char *http_listen;           /* NULL: off */
+	uint64_t history_max_age_ms; /* default 30 days; UINT64_MAX: no limit */
+	uint64_t history_max_bytes;  /* default 1 GiB; UINT64_MAX: no limit */
 	struct config_account *accounts;
 	size_t n_accounts;
 	struct config_watch *watches;

@@ -258,7 +258,7 @@ static void lane_send(struct lane *l)
 	l->instance->calls++;
 	o->running++;
 	d->running++;
-	r = notifier_deliver(o->instance->notifier, &delivery, on_verdict, l, &l->call);
+	r = notifier_deliver(o->instance->notifier, &delivery, 1, on_verdict, l, &l->call);
 	if (r < 0) {
 		l->instance->calls--;
 		l->instance = NULL;

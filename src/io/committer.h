@@ -46,6 +46,17 @@ void commit_truncate(struct commit *b, size_t n);
 /* Hands the batch over. All its changes land in one transaction. `fn` may be NULL. */
 void commit_submit(struct commit *b, commit_fn fn, void *user);
 
+/*
+ * Work with the store that is no batch: reading, pruning. It runs on the thread pool between two
+ * commits, in the order of the calls, never beside one, and sees all batches that were called back
+ * before the call. A failure is the caller's affair: it does not count for the store's health.
+ * `done` is called once, on the loop, never inside committer_run(), with what `work` returned and
+ * its sentence, or -ECANCELED when the committer was closed before. -ENOMEM: neither is called.
+ */
+typedef int (*committer_work_fn)(void *user, struct store *store, struct error *ret_e);
+typedef void (*committer_done_fn)(void *user, int r, const char *text);
+int committer_run(struct committer *c, committer_work_fn work, committer_done_fn done, void *user);
+
 /* How long after the `failures`th failure in a row (from 1) the next try is made. */
 uint64_t committer_wait_ms(unsigned failures);
 

@@ -98,8 +98,8 @@ static void on_end(void *user, const struct process_result *end)
 	free(call);
 }
 
-static int exec_deliver(struct notifier *n, const struct notifier_delivery *d, verdict_fn fn,
-			void *user, struct notifier_call **ret)
+static int exec_deliver(struct notifier *n, const struct notifier_delivery *d, size_t n_d,
+			verdict_fn fn, void *user, struct notifier_call **ret)
 {
 	_cleanup_(event_fields_done) struct event_fields fields = {0};
 	_cleanup_(exec_environment_done) struct exec_environment environment = {0};

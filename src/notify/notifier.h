@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -38,6 +39,7 @@ struct notifier_call; /* a delivery under way */
 struct notifier_delivery {
 	struct event_record *event; /* the callee takes its own reference if it needs one */
 	unsigned number;            /* 1 for the first try: TUNEWATCH_DELIVERY_TRY */
+	unsigned replaced;          /* older progress events that this one stands for */
 };
 
 /* What a notifier may use. Borrowed, outlives every notifier. */
@@ -58,12 +60,18 @@ struct notifier_type_info {
 	/* A configuration that passed the check. */
 	int (*new)(const struct notifier_env *env, const struct config_notifier *config,
 		   struct notifier **ret, struct error *ret_e);
-	/* 0 and later the callback; or negative, as if VERDICT_RETRY, and no callback. */
-	int (*deliver)(struct notifier *n, const struct notifier_delivery *d, verdict_fn fn,
-		       void *user, struct notifier_call **ret);
+	/*
+	 * 0 and later the callback; or negative, as if VERDICT_RETRY, and no callback. `d` are
+	 * `n_d` deliveries, in order: one, but for a notifier with a digest. The verdict is on all
+	 * of them.
+	 */
+	int (*deliver)(struct notifier *n, const struct notifier_delivery *d, size_t n_d,
+		       verdict_fn fn, void *user, struct notifier_call **ret);
 	void (*cancel)(struct notifier *n, struct notifier_call *call);
 	void (*free)(struct notifier *n); /* no call is under way */
 	unsigned (*max_parallel)(const struct notifier *n);
+	/* A try counts from its start and is written down before it: what it does may be half done. */
+	bool counts_starts;
 };
 
 struct notifier {
@@ -77,8 +85,8 @@ struct notifier {
 int notifier_check(const struct config_notifier *config, struct error *ret_e);
 int notifier_new(const struct notifier_env *env, const struct config_notifier *config,
 		 struct notifier **ret, struct error *ret_e);
-int notifier_deliver(struct notifier *n, const struct notifier_delivery *d, verdict_fn fn,
-		     void *user, struct notifier_call **ret);
+int notifier_deliver(struct notifier *n, const struct notifier_delivery *d, size_t n_d,
+		     verdict_fn fn, void *user, struct notifier_call **ret);
 void notifier_cancel(struct notifier *n, struct notifier_call *call);
 unsigned notifier_max_parallel(const struct notifier *n);
 struct notifier *notifier_free(struct notifier *n); /* takes NULL, returns NULL */

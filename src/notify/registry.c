@@ -37,10 +37,10 @@ int notifier_new(const struct notifier_env *env, const struct config_notifier *c
 	return 0;
 }
 
-int notifier_deliver(struct notifier *n, const struct notifier_delivery *d, verdict_fn fn,
-		     void *user, struct notifier_call **ret)
+int notifier_deliver(struct notifier *n, const struct notifier_delivery *d, size_t n_d,
+		     verdict_fn fn, void *user, struct notifier_call **ret)
 {
-	return n->info->deliver(n, d, fn, user, ret);
+	return n->info->deliver(n, d, n_d, fn, user, ret);
 }
 
 void notifier_cancel(struct notifier *n, struct notifier_call *call)

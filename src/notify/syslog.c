@@ -112,8 +112,8 @@ static int send_entry(struct syslog_call *call, const struct event_fields *f, un
 			    on_sent, call, &call->entry);
 }
 
-static int syslog_deliver(struct notifier *n, const struct notifier_delivery *d, verdict_fn fn,
-			  void *user, struct notifier_call **ret)
+static int syslog_deliver(struct notifier *n, const struct notifier_delivery *d, size_t n_d,
+			  verdict_fn fn, void *user, struct notifier_call **ret)
 {
 	_cleanup_(event_fields_done) struct event_fields fields = {0};
 	_cleanup_buf_ struct buf sentence = BUF_INIT(SENTENCE_MAX);

@@ -152,8 +152,8 @@ static int start(struct webhook_call *call, const struct event_record *event)
 			  NULL);
 }
 
-static int webhook_deliver(struct notifier *n, const struct notifier_delivery *d, verdict_fn fn,
-			   void *user, struct notifier_call **ret)
+static int webhook_deliver(struct notifier *n, const struct notifier_delivery *d, size_t n_d,
+			   verdict_fn fn, void *user, struct notifier_call **ret)
 {
 	_cleanup_free_ struct webhook_call *call = malloc(sizeof(*call));
 	int r;

@@ -34,6 +34,7 @@ struct event_record {
 	unsigned refs;
 	enum event_type type;
 	uint64_t sequence;
+	uint64_t number; /* its place in history, from 1; 0 until it has been in the store */
 	int64_t time_us;
 	char id[EVENT_ID_MAX];
 	char subject[NAME_JOB_MAX]; /* resource name of the job or account */
@@ -62,10 +63,20 @@ enum store_op_type {
 	STORE_JOB,      /* insert or replace a job's row */
 	STORE_JOB_DROP, /* a job that is no longer watched: its row goes, its events stay */
 	STORE_EVENT,    /* insert; the same id again is ignored */
-	STORE_DELIVERY, /* insert a pending one; (event, notifier) is unique, again is ignored */
+	STORE_DELIVERY, /* insert; (event, notifier) is unique, again is ignored */
+	STORE_ATTEMPT,  /* a pending delivery's try has begun: its tries */
 	STORE_VERDICT,  /* a delivery's new state, tries, due time, error */
+	STORE_REPLACE,  /* a pending delivery is skipped for a newer one, which counts it */
+	STORE_NOTIFIER, /* insert or replace what is known of a notifier */
 	STORE_ACCOUNT,  /* insert or replace an account's row: sequence and open outage */
 	STORE_BASELINE, /* a watch has its baseline of one kind */
+};
+
+/* What is known of a notifier beside its deliveries: times are us of CLOCK_REALTIME. */
+struct store_notifier {
+	const char *name;
+	int64_t since_us;   /* it is in the configuration since then, without a gap */
+	int64_t removed_us; /* it is not in the configuration since then; 0: it is */
 };
 
 /* One change. Pointers are views that stay valid until the batch is done. */
@@ -84,7 +95,14 @@ struct store_op {
 			const char *event_id;
 			const char *notifier;
 			int64_t created_us;
+			enum delivery_state state; /* PENDING; SKIPPED or DEAD: not taken at all */
+			const char *error;         /* why not; "" when pending */
 		} delivery;
+		struct {
+			const char *event_id;
+			const char *notifier;
+			unsigned tries; /* with this one */
+		} attempt;
 		struct {
 			const char *event_id;
 			const char *notifier;
@@ -93,6 +111,12 @@ struct store_op {
 			int64_t due_us; /* CLOCK_REALTIME of the next try, when pending */
 			const char *error;
 		} verdict;
+		struct {
+			const char *event_id; /* becomes SKIPPED */
+			const char *by_id;    /* its `replaced` grows by one, and by the other's */
+			const char *notifier; /* of both */
+		} replace;
+		struct store_notifier notifier;
 		struct {
 			const char *endpoint, *account;
 			uint64_t sequence;
@@ -122,6 +146,8 @@ struct store_loader {
 	/* Pending ones, oldest event first; the record is shared by deliveries of one event. */
 	int (*delivery)(void *user, struct event_record *event, const char *notifier,
 			unsigned tries, int64_t created_us, int64_t due_us, const char *error);
+	/* Each notifier that is known or has deliveries, and how many of these are pending. */
+	int (*notifier)(void *user, const struct store_notifier *notifier, uint64_t pending);
 };
 int store_load(struct store *s, const struct store_loader *loader, void *user, struct error *ret_e);
 
@@ -129,3 +155,42 @@ int store_load(struct store *s, const struct store_loader *loader, void *user, s
 typedef int (*store_count_fn)(void *user, const char *notifier, enum delivery_state state,
 			      uint64_t n);
 int store_count_deliveries(struct store *s, store_count_fn fn, void *user, struct error *ret_e);
+
+/* A delivery as it is in the store. */
+struct store_delivery {
+	struct event_record *event; /* a reference that the list owns */
+	unsigned tries;
+	unsigned replaced; /* older progress events that it stands for */
+	int64_t created_us, due_us;
+};
+
+/*
+ * Reads the pending deliveries of a notifier whose event's number is above `after`: the oldest
+ * event first, at most `max`. `ret` has room for `max`; the first `*ret_n` are filled, and their
+ * events are the caller's (store_deliveries_done). May be called on another thread than the records
+ * are used on later, if they are handed over whole.
+ */
+int store_load_deliveries(struct store *s, const char *notifier, uint64_t after, size_t max,
+			  struct store_delivery *ret, size_t *ret_n, struct error *ret_e);
+void store_deliveries_done(struct store_delivery *d, size_t n); /* drops the references */
+
+/*
+ * History. An event that no notifier waits for (none of its deliveries is pending) goes, with its
+ * deliveries, when it is older than `before_us` or, the oldest first, while the database's pages in
+ * use are more than `max_bytes`. One step looks at `max_events` events at most, so that it is short.
+ */
+struct store_retention {
+	int64_t before_us;  /* us of CLOCK_REALTIME; INT64_MIN: no limit */
+	uint64_t max_bytes; /* UINT64_MAX: no limit */
+};
+struct store_pruned {
+	size_t events; /* that went */
+	bool more;     /* another step would find something */
+};
+#define STORE_PRUNE_START 0
+/*
+ * `*cursor` is STORE_PRUNE_START for the first step of a round and then belongs to the store, which
+ * keeps in it the number it has come to. One transaction. 0 or as store_apply().
+ */
+int store_prune(struct store *s, const struct store_retention *retention, size_t max_events,
+		uint64_t *cursor, struct store_pruned *ret, struct error *ret_e);

@@ -68,7 +68,7 @@ static void on_verdict(void *user, const struct verdict_result *result)
 static void deliver(struct probe *p)
 {
 	struct notifier_call *call;
-	int r = notifier_deliver(p->notifier, &p->delivery, on_verdict, p, &call);
+	int r = notifier_deliver(p->notifier, &p->delivery, 1, on_verdict, p, &call);
 
 	if (r < 0) {
 		printf("not delivered: %s\n", strerror(-r));

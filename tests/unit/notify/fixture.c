@@ -88,7 +88,7 @@ int fixture_start(struct fixture *f, const char *body, unsigned number)
 	if (!f->notifier)
 		cr_assert_eq(notifier_new(&f->env, &f->config, &f->notifier, &e), 0, "%s", e.text);
 	f->verdicts = 0;
-	r = notifier_deliver(f->notifier, &delivery, on_verdict, f, &f->call);
+	r = notifier_deliver(f->notifier, &delivery, 1, on_verdict, f, &f->call);
 	cr_assert_eq(f->verdicts, 0, "never inside the call");
 	free(event); /* what the notifier still needs, it has taken */
 	return r;

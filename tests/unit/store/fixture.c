@@ -153,8 +153,10 @@ static int dump_delivery(void *user, struct event_record *event, const char *not
 
 char *fixture_dump(struct store *s)
 {
-	static const struct store_loader loader = {dump_job, dump_account, dump_baseline,
-						   dump_delivery};
+	static const struct store_loader loader = {.job = dump_job,
+						   .account = dump_account,
+						   .baseline = dump_baseline,
+						   .delivery = dump_delivery};
 	struct error e = ERROR_NONE;
 	char *text = NULL;
 	size_t len;

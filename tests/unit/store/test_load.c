@@ -150,7 +150,9 @@ Test(load, says_what_it_does_not_know)
 		{"UPDATE event SET subject = hex(zeroblob(200)) WHERE number = 1", "is damaged",
 		 -EUCLEAN},
 	};
-	const struct store_loader loader = {NULL, accept_account, accept_baseline, accept_delivery};
+	const struct store_loader loader = {.account = accept_account,
+					    .baseline = accept_baseline,
+					    .delivery = accept_delivery};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct error e = ERROR_NONE;
