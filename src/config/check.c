@@ -321,6 +321,44 @@ static enum notifier_type notifier_type_of(struct load *l, const struct raw_sect
 	return i < 0 ? NOTIFIER_TYPE_COUNT_ : (enum notifier_type)i;
 }
 
+static bool says(const struct raw_section *s, const char *option, const char *value)
+{
+	const char *text = raw_text(s, option);
+
+	return text && strcmp(text, value) == 0;
+}
+
+/* Why a notifier's events cannot be joined; NULL when they can, or its type or format is at fault. */
+static const char *digest_fault(const struct raw_section *s, const struct config_notifier *n)
+{
+	switch (n->type) {
+	case NOTIFIER_EXEC:
+		return "a hook runs for one event, which is its cause";
+	case NOTIFIER_SYSLOG:
+		return "the journal has an entry for each event";
+	case NOTIFIER_WEBHOOK:
+		if (n->format == WEBHOOK_JSON &&
+		    (!raw_find(s, "format") || says(s, "format", "json")))
+			return "format json is one event, with its id and the same bytes each time";
+		break;
+	case NOTIFIER_TYPE_COUNT_:
+		break;
+	}
+	return NULL;
+}
+
+static void check_digest(struct load *l, const struct raw_section *s,
+			 const struct config_notifier *n)
+{
+	const char *why = n->digest_ms > 0 ? digest_fault(s, n) : NULL;
+
+	if (why)
+		fault_add(l, raw_place(s, "digest"),
+			  "'digest'%s: %s; only webhooks of format slack, discord, teams or ntfy "
+			  "join several",
+			  fault_in_section(s).text, why);
+}
+
 static int check_notifier(struct load *l, const struct raw_section *s, size_t i)
 {
 	struct config_notifier *n = &l->config->notifiers[i];
@@ -337,6 +375,7 @@ static int check_notifier(struct load *l, const struct raw_section *s, size_t i)
 	r = options_apply(l, s, n);
 	if (r < 0)
 		return r;
+	check_digest(l, s, n);
 	if (n->type == NOTIFIER_WEBHOOK)
 		r = keys_notifier(l, s, n);
 	else if (n->type == NOTIFIER_EXEC && !raw_find(s, "command"))

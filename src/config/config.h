@@ -74,8 +74,8 @@ struct config_notifier {
 	unsigned max_parallel; /* default 1 */
 	/* webhook: 20 s; exec: default 10 min */
 	uint64_t timeout_ms;
-	uint64_t digest_ms; /* 0: each event alone; webhooks with a chat format only */
-	size_t max_waiting; /* deliveries, default 100,000: see model/outbox.h */
+	uint64_t digest_ms;   /* 0: each event alone; webhooks with a chat format only */
+	uint32_t max_waiting; /* deliveries, default 100,000: see model/outbox.h */
 };
 
 struct config {

@@ -178,10 +178,10 @@ struct option_spec {
 	const char *name;
 	option_apply_fn apply; /* NULL: check.c or keys.c reads it */
 	size_t offset;         /* of the member that it sets */
-	uint64_t min, max;     /* numbers and spans */
+	uint64_t min, max;     /* numbers, spans and sizes */
 	unsigned types;        /* of notifiers that take it: bit per enum notifier_type; 0: all */
 	bool list;
-	bool off;   /* a span may be "off" */
+	bool off;   /* a span or size may be "off" */
 	bool empty; /* "" or {} says something */
 };
 
@@ -218,6 +218,8 @@ int value_bool(struct load *l, const struct raw_section *s, const struct raw_opt
 int value_text(struct load *l, const struct raw_section *s, const struct raw_option *o, void *t);
 int value_path(struct load *l, const struct raw_section *s, const struct raw_option *o, void *t);
 
+int value_size(struct load *l, const struct raw_section *s, const struct raw_option *o, void *t);
+
 /* `value` as an index of `names`; -ENOENT with a fault. */
 int value_enum(struct load *l, const struct raw_section *s, const struct raw_option *o,
 	       const struct raw_value *value, const char *const names[], size_t n);
@@ -252,6 +254,18 @@ void wipe_free(char *s); /* takes NULL */
 /* The two values of the vendor's auth.ini; NULL for what it does not say. `text` is written to,
  * the results point into it. */
 void authini_read(char *text, const char **ret_key, const char **ret_account);
+
+/* ---- size.c ---- */
+
+/*
+ * Bytes in systemd's notation: a whole number, which may have K, M, G or T (times 1024 each) and
+ * after that B or iB: "512", "64K", "1GiB"; "off" gives UINT64_MAX. 0, -EINVAL, -ERANGE.
+ */
+int config_size_parse(const char *s, uint64_t *ret_bytes);
+
+/* The shortest such notation that gives the same size: "1GiB", "1025", "off". */
+#define CONFIG_SIZE_MAX 32
+void config_size_format(uint64_t bytes, char ret[CONFIG_SIZE_MAX]);
 
 /* ---- url.c ---- */
 

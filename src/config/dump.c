@@ -43,6 +43,14 @@ static void put_span(const char *indent, const char *name, uint64_t ms, FILE *ou
 	put_text(indent, name, span, out);
 }
 
+static void put_size(const char *indent, const char *name, uint64_t bytes, FILE *out)
+{
+	char size[CONFIG_SIZE_MAX];
+
+	config_size_format(bytes, size);
+	put_text(indent, name, size, out);
+}
+
 static void put_section(const char *type, const char *name, FILE *out)
 {
 	fprintf(out, "\n%s ", type);
@@ -160,6 +168,8 @@ static void dump_webhook(const struct config_notifier *n, FILE *out)
 	if (n->allow_http)
 		fputs("\tallow-http = true\n", out);
 	put_span("\t", "timeout", n->timeout_ms, out);
+	if (n->digest_ms > 0)
+		put_span("\t", "digest", n->digest_ms, out);
 }
 
 static void dump_exec(const struct config_notifier *n, FILE *out)
@@ -183,6 +193,7 @@ static void dump_notifier(const struct config_notifier *n, FILE *out)
 		if (n->events & (uint64_t)1 << e)
 			put_item(items++, event_type_name(e), out);
 	fputs("}\n", out);
+	fprintf(out, "\tmax-waiting = %" PRIu32 "\n", n->max_waiting);
 	switch (n->type) {
 	case NOTIFIER_SYSLOG:
 	case NOTIFIER_TYPE_COUNT_:
@@ -205,6 +216,8 @@ int config_dump(const struct config *c, FILE *out)
 	put_text("", "state-dir", c->state_dir, out);
 	put_text("", "control-socket", c->control_socket, out);
 	put_text("", "http-listen", c->http_listen, out);
+	put_span("", "history-max-age", c->history_max_age_ms, out);
+	put_size("", "history-max-size", c->history_max_bytes, out);
 	for (size_t i = 0; i < c->n_accounts; i++)
 		dump_account(&c->accounts[i], out);
 	for (size_t i = 0; i < c->n_watches; i++)

@@ -246,6 +246,18 @@ static bool header_secret(const char *h)
 	return false;
 }
 
+/* Off is 0 here: there is no span in which events are joined. */
+static int apply_digest(struct load *l, const struct raw_section *s, const struct raw_option *o,
+			void *t)
+{
+	struct config_notifier *n = t;
+	int r = value_span(l, s, o, t);
+
+	if (n->digest_ms == UINT64_MAX)
+		n->digest_ms = 0;
+	return r;
+}
+
 static int copy_list(const struct raw_option *o, char ***ret)
 {
 	char **list = calloc(o->n + 1, sizeof(*list));
@@ -332,6 +344,18 @@ const struct option_spec option_specs[] = {
 	{.name = "state-dir", .apply = value_path, TOP(state_dir)},
 	{.name = "control-socket", .apply = apply_socket, TOP(control_socket)},
 	{.name = "http-listen", .apply = apply_listen, TOP(http_listen)},
+	{.name = "history-max-age",
+	 .apply = value_span,
+	 .min = MS_PER_S,
+	 .max = 3650 * MS_PER_DAY,
+	 .off = true,
+	 TOP(history_max_age_ms)},
+	{.name = "history-max-size",
+	 .apply = value_size,
+	 .min = 1ULL << 20,
+	 .max = 1ULL << 50,
+	 .off = true,
+	 TOP(history_max_bytes)},
 
 	{.name = "account-id", .apply = apply_account_id, .empty = true, ACCOUNT(account_id)},
 	{.name = "api-url", ACCOUNT(api_url)},
@@ -393,6 +417,17 @@ const struct option_spec option_specs[] = {
 	 .max = MS_PER_DAY,
 	 .types = ON_WEBHOOK | ON_EXEC,
 	 NOTIFIER(timeout_ms)},
+	{.name = "digest", /* check.c says who may have it, and why */
+	 .apply = apply_digest,
+	 .min = MS_PER_S,
+	 .max = MS_PER_DAY,
+	 .off = true,
+	 NOTIFIER(digest_ms)},
+	{.name = "max-waiting",
+	 .apply = value_number,
+	 .min = 1,
+	 .max = 10000000,
+	 NOTIFIER(max_waiting)},
 };
 
 const size_t n_option_specs = ARRAY_LEN(option_specs);

@@ -68,6 +68,31 @@ int value_number(struct load *l, const struct raw_section *s, const struct raw_o
 	return 0;
 }
 
+int value_size(struct load *l, const struct raw_section *s, const struct raw_option *o, void *t)
+{
+	const struct raw_value *v = &o->values[0];
+	char min[CONFIG_SIZE_MAX], max[CONFIG_SIZE_MAX];
+	uint64_t bytes;
+	int r = config_size_parse(v->text, &bytes);
+
+	if (r == -EINVAL) {
+		fault_add(l, place_of(o, v), "'%s'%s: %s is not a size, such as \"1GiB\"",
+			  o->spec->name, fault_in_section(s).text, fault_quote(v->text).text);
+		return 0;
+	}
+	if (r == 0 && ((bytes == UINT64_MAX && o->spec->off) ||
+		       (bytes >= o->spec->min && bytes <= o->spec->max))) {
+		*(uint64_t *)member(o, t) = bytes;
+		return 0;
+	}
+	config_size_format(o->spec->min, min);
+	config_size_format(o->spec->max, max);
+	fault_add(l, place_of(o, v), "'%s'%s: %s is not between %s and %s%s", o->spec->name,
+		  fault_in_section(s).text, fault_quote(v->text).text, min, max,
+		  o->spec->off ? ", or off" : "");
+	return 0;
+}
+
 int value_bool(struct load *l, const struct raw_section *s, const struct raw_option *o, void *t)
 {
 	static const char *const names[] = {"false", "true", "no", "yes", "off", "on"};

@@ -37,6 +37,8 @@ Test(config, contract_example)
 	     "http-listen = \"127.0.0.1:9877\"\n"
 	     "degraded-after = \"1min\"\n"
 	     "progress-step = 25\n"
+	     "history-max-age = \"14d\"\n"
+	     "history-max-size = \"256MiB\"\n"
 	     "account \"acme\" {\n"
 	     "    account-id = \"acme\"\n"
 	     "    api-url = \"https://api.fireworks.ai/\"\n"
@@ -60,6 +62,8 @@ Test(config, contract_example)
 	     "    type = \"webhook\"\n"
 	     "    url-file = \"@/url\"\n"
 	     "    format = \"slack\"\n"
+	     "    digest = \"30s\"\n"
+	     "    max-waiting = 500\n"
 	     "    events = {\"job.failed\", \"job.stalled\", \"watcher.*\"}\n"
 	     "    secret-file = \"@/secret\"\n"
 	     "    headers = {\"Priority: high\", \"Authorization: Bearer x\"}\n"
@@ -75,6 +79,8 @@ Test(config, contract_example)
 	cr_expect_eq(c->poll_interval_ms, 45000);
 	cr_expect_eq(c->degraded_after_ms, 60000);
 	cr_expect_eq(c->progress_step, 25);
+	cr_expect_eq(c->history_max_age_ms, 14 * MS_PER_DAY);
+	cr_expect_eq(c->history_max_bytes, 256ULL << 20);
 	cr_expect_str_eq(c->state_dir, "/var/lib/tunewatch");
 	cr_expect_str_eq(c->control_socket, "/run/tunewatch/control.sock");
 	cr_expect_str_eq(c->http_listen, "127.0.0.1:9877");
@@ -113,6 +119,8 @@ Test(config, contract_example)
 	cr_expect_str_eq(c->notifiers[1].headers[1], "Authorization: Bearer x");
 	cr_expect_null(c->notifiers[1].headers[2]);
 	cr_expect_eq(c->notifiers[1].timeout_ms, 20000);
+	cr_expect_eq(c->notifiers[1].digest_ms, 30000);
+	cr_expect_eq(c->notifiers[1].max_waiting, 500);
 	cr_expect_eq(c->notifiers[1].events, (uint64_t)1 << EVENT_JOB_FAILED |
 						     (uint64_t)1 << EVENT_JOB_STALLED |
 						     (uint64_t)1 << EVENT_WATCHER_DEGRADED |
@@ -134,6 +142,8 @@ Test(config, defaults)
 	cr_expect_eq(c->poll_interval_ms, 30000);
 	cr_expect_eq(c->degraded_after_ms, 30000);
 	cr_expect_eq(c->progress_step, 10);
+	cr_expect_eq(c->history_max_age_ms, 30 * MS_PER_DAY);
+	cr_expect_eq(c->history_max_bytes, 1ULL << 30);
 	cr_expect_null(c->http_listen);
 	cr_expect_str_eq(c->accounts[0].account_id, "acme");
 	cr_expect_str_eq(c->accounts[0].api_url, "https://api.fireworks.ai");
@@ -149,6 +159,8 @@ Test(config, defaults)
 	cr_assert_eq(c->n_notifiers, 1);
 	cr_expect_str_eq(c->notifiers[0].name, "journal");
 	cr_expect_eq(c->notifiers[0].type, NOTIFIER_SYSLOG);
+	cr_expect_eq(c->notifiers[0].digest_ms, 0);
+	cr_expect_eq(c->notifiers[0].max_waiting, 100000);
 	for (enum event_type e = EVENT_NONE + 1; e < EVENT_COUNT_; e++)
 		if (event_type_is_end(e))
 			ends |= (uint64_t)1 << e;
@@ -157,6 +169,17 @@ Test(config, defaults)
 						     (uint64_t)1 << EVENT_JOB_RECOVERED |
 						     (uint64_t)1 << EVENT_WATCHER_DEGRADED |
 						     (uint64_t)1 << EVENT_WATCHER_RESTORED);
+}
+
+Test(config, what_is_off)
+{
+	good("history-max-age = off\nhistory-max-size = off\naccount a {}\n"
+	     "notifier x { type = webhook url-file = \"@/url\" digest = off }\n"
+	     "notifier y { type = exec command = \"@/hook\" digest = off }\n");
+	cr_expect_eq(f.config->history_max_age_ms, UINT64_MAX);
+	cr_expect_eq(f.config->history_max_bytes, UINT64_MAX);
+	cr_expect_eq(f.config->notifiers[0].digest_ms, 0);
+	cr_expect_eq(f.config->notifiers[1].digest_ms, 0);
 }
 
 Test(config, routes)

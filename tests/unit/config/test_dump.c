@@ -47,9 +47,11 @@ Test(dump, round_trip)
 		"watch v { account = a jobs = {sft/a, a/dpo/b} poll-interval = \"1min 30s\" }\n"
 		"notifier x { type = exec command = {\"@/hook\", \"\", \"a b\"} max-parallel = 3 }\n"
 		"notifier y { type = webhook url-file = \"@/url\" secret-file = \"@/secret\" format "
-		"= ntfy timeout = 3s }\n"
+		"= ntfy timeout = 3s digest = \"1min 30s\" max-waiting = 7 }\n"
 		"notifier z { type = webhook url = \"http://[::1]:8/\" }\n"
-		"http-listen = \"[::1]:0\" degraded-after = off progress-step = 1\n",
+		"http-listen = \"[::1]:0\" degraded-after = off progress-step = 1\n"
+		"history-max-age = 36h history-max-size = 1048577\n",
+		"account a {}\nhistory-max-age = off history-max-size = off\n",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

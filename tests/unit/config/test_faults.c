@@ -140,6 +140,14 @@ Test(faults, top)
 		{A "progress-step = {}", "main.conf: 'progress-step' is an empty list"},
 		{A "progress-step = 1\n\nprogress-step = 2",
 		 "4: 'progress-step' is given twice; first on line 2"},
+		{A "history-max-age = 0", "2: 'history-max-age': '0' is not between 1s and "
+					  "521w 3d, or off"},
+		{A "history-max-size = big",
+		 "2: 'history-max-size': 'big' is not a size, such as \"1GiB\""},
+		{A "history-max-size = 1023K",
+		 "2: 'history-max-size': '1023K' is not between 1MiB and 1024TiB, or off"},
+		{A "history-max-size = 99999999999T",
+		 "2: 'history-max-size': '99999999999T' is not between 1MiB and 1024TiB, or off"},
 		{A "state-dir = relative", "2: 'state-dir': 'relative' is not an absolute path"},
 		{A "http-listen = \"0.0.0.0:80\"",
 		 "2: 'http-listen': '0.0.0.0:80' is not a loopback address and port, such as "
@@ -286,6 +294,29 @@ Test(faults, notifiers)
 		{N "type = exec command = \"@/hook\"\nmax-parallel = 65\ntimeout = off }",
 		 "3: 'max-parallel' in notifier \"n\": '65' is not a number from 1 to 64\n"
 		 "4: 'timeout' in notifier \"n\": 'off' is not between 1s and 1d"},
+		{N "type = exec command = \"@/hook\"\ndigest = 30s }",
+		 "3: 'digest' in notifier \"n\": a hook runs for one event, which is its cause; "
+		 "only webhooks of format slack, discord, teams or ntfy join several"},
+		{N "type = syslog\ndigest = 30s }",
+		 "3: 'digest' in notifier \"n\": the journal has an entry for each event; only "
+		 "webhooks of format slack, discord, teams or ntfy join several"},
+		{N "type = webhook url-file = \"@/url\"\ndigest = 30s }",
+		 "3: 'digest' in notifier \"n\": format json is one event, with its id and the same "
+		 "bytes each time; only webhooks of format slack, discord, teams or ntfy join "
+		 "several"},
+		{N "type = webhook url-file = \"@/url\" format = json\ndigest = 30s }",
+		 "3: 'digest' in notifier \"n\": format json is one event, with its id and the same "
+		 "bytes each time; only webhooks of format slack, discord, teams or ntfy join "
+		 "several"},
+		{N "type = webhook url-file = \"@/url\" format = slak\ndigest = 30s }",
+		 "2: 'format' in notifier \"n\": unknown value 'slak'; did you mean 'slack'?"},
+		{N "type = webhook url-file = \"@/url\" format = slack\ndigest = 999ms\n"
+		   "max-waiting = 0 }",
+		 "3: 'digest' in notifier \"n\": '999ms' is not between 1s and 1d, or off\n"
+		 "4: 'max-waiting' in notifier \"n\": '0' is not a number from 1 to 10000000"},
+		{N "type = syslog\nmax-waiting = 10000001 }",
+		 "3: 'max-waiting' in notifier \"n\": '10000001' is not a number from 1 to "
+		 "10000000"},
 		{N "type = syslog\nevents = {\"job.succeded\", \"job.*\",\n\"ends\", \"x.*\"} }",
 		 "3: 'events' in notifier \"n\": no event is called 'job.succeded'; did you mean "
 		 "'job.succeeded'?\n"
