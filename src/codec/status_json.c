@@ -106,6 +106,14 @@ static bool add_store(struct json_object *doc, const struct status_view *v)
 	       json_util_add_uint(store, "waiting", v->store_waiting);
 }
 
+static bool add_loop(struct json_object *doc, const struct status_view *v)
+{
+	struct json_object *loop = json_util_add_object(doc, "loop");
+
+	return loop && json_util_add_uint(loop, "longestStallMs", v->longest_stall_ms) &&
+	       json_util_add_uint(loop, "longestStallCpuMs", v->longest_stall_cpu_ms);
+}
+
 static bool add_status(struct json_object *doc, const struct status_view *v)
 {
 	int64_t uptime_us =
@@ -126,6 +134,7 @@ static bool add_status(struct json_object *doc, const struct status_view *v)
 	for (size_t i = 0; ok && i < v->n_notifiers; i++)
 		ok = add_notifier(append_object(list), &v->notifiers[i]);
 	return ok && add_job_counts(doc, v->jobs_by_phase) && add_store(doc, v) &&
+	       add_loop(doc, v) &&
 	       add_text_or_null(doc, "configurationError", v->configuration_error);
 }
 

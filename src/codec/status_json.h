@@ -62,8 +62,9 @@ struct status_view {
 	size_t jobs_by_phase[PHASE_COUNT_];
 	bool store_failing;
 	const char *store_error;
-	size_t store_waiting;            /* batches that are not durable yet */
-	const char *configuration_error; /* the last reload was refused: why */
+	size_t store_waiting;                            /* batches that are not durable yet */
+	uint64_t longest_stall_ms, longest_stall_cpu_ms; /* of the loop */
+	const char *configuration_error;                 /* the last reload was refused: why */
 };
 
 /* One document: {"version":…,"accounts":[…],…}. 0, -ENOMEM, -EMSGSIZE. */

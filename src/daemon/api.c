@@ -86,6 +86,9 @@ static int get_status(struct api *api, struct server_response *response)
 				.store_failing = api->sources.store_error[0] != '\0',
 				.store_error = api->sources.store_error,
 				.store_waiting = committer_waiting(api->sources.committer),
+				.longest_stall_ms = loop_watch_longest_ms(api->sources.loop_watch),
+				.longest_stall_cpu_ms =
+					loop_watch_longest_cpu_ms(api->sources.loop_watch),
 				.configuration_error = api->sources.configuration_error};
 
 	for (size_t i = 0; i < n_accounts; i++) {

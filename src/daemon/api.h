@@ -10,6 +10,7 @@
 #include "daemon/dispatcher.h"
 #include "daemon/job.h"
 #include "io/committer.h"
+#include "io/loop_watch.h"
 #include "io/server.h"
 
 struct api;
@@ -19,6 +20,7 @@ struct api_sources {
 	struct accounts *accounts;
 	struct dispatcher *dispatcher;
 	struct committer *committer;
+	const struct loop_watch *loop_watch;
 	const char *store_error;         /* "" while the store works */
 	const char *configuration_error; /* "" when the last reload was taken */
 };

@@ -17,6 +17,7 @@
 #include "daemon/observer.h"
 #include "daemon/poller.h"
 #include "io/committer.h"
+#include "io/loop_watch.h"
 #include "io/service.h"
 #include "store/store.h"
 
@@ -27,6 +28,7 @@
 
 struct engine {
 	uv_loop_t loop;
+	struct loop_watch loop_watch;
 	const char *path;
 	const struct config_env *env;
 	struct config *config; /* a reference */
@@ -273,6 +275,7 @@ static void close_handles(struct engine *e)
 	for (size_t i = 0; i < e->n_signals; i++)
 		uv_close((uv_handle_t *)&e->signals[i], NULL);
 	uv_close((uv_handle_t *)&e->tick, NULL);
+	loop_watch_close(&e->loop_watch);
 }
 
 static void on_dispatcher_closed(void *user)
@@ -372,6 +375,7 @@ static int start_api(struct engine *e, struct error *error)
 	const struct api_sources sources = {.accounts = &e->accounts,
 					    .dispatcher = e->dispatcher,
 					    .committer = e->committer,
+					    .loop_watch = &e->loop_watch,
 					    .store_error = e->store_error,
 					    .configuration_error = e->configuration_error};
 
@@ -455,6 +459,8 @@ enum engine_exit engine_run(const char *path, const struct config_env *env, stru
 	}
 	accounts_init(&e.accounts);
 	r = start_signals(&e);
+	if (r == 0)
+		r = loop_watch_start(&e.loop_watch, &e.loop);
 	if (r == 0)
 		r = start(&e, &exit_code, &error);
 	if (r < 0) {

@@ -301,6 +301,7 @@ Test(status_json, status_document)
 		"\"succeeded\":0,\"early_stopped\":0,\"failed\":0,\"expired\":0,\"cancelled\":0,"
 		"\"removed\":0}},"
 		"\"store\":{\"failing\":true,\"error\":\"disk full\",\"waiting\":7},"
+		"\"loop\":{\"longestStallMs\":51,\"longestStallCpuMs\":8},"
 		"\"configurationError\":null}";
 	static const struct account_view accounts[] = {
 		{"acme", "acme-id", "https://x", false, true, "dns", "no host", T0, 10, 5, 2, 3},
@@ -322,6 +323,8 @@ Test(status_json, status_document)
 		.store_failing = true,
 		.store_error = "disk full",
 		.store_waiting = 7,
+		.longest_stall_ms = 51,
+		.longest_stall_cpu_ms = 8,
 		.configuration_error = "",
 	};
 	_cleanup_buf_ struct buf b = BUF_INIT(STATUS_JSON_MAX), small = BUF_INIT(100);
