@@ -73,6 +73,8 @@ Test(load, gives_pending_deliveries_in_the_order_of_their_events)
 	cr_expect_str_eq(seen.text, "a1 b1 b2 a3 b4 a5 b5 ", "%s", seen.text);
 	cr_expect_eq(seen.events[0], seen.events[1], "deliveries of one event share it");
 	cr_expect_neq(seen.events[1], seen.events[2]);
+	for (unsigned i = 0; i < seen.n; i++)
+		cr_expect_eq(seen.events[i]->number, seen.events[i]->sequence);
 	forget(&seen);
 	store_close(s);
 }
