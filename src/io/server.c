@@ -26,6 +26,13 @@ struct server {
 	void *closed_user;
 };
 
+/* A request, from its headers to the end of its answer. */
+struct call {
+	struct server_response response;
+	struct MHD_Connection *connection;
+	bool asked; /* fn was called */
+};
+
 /* libmicrohttpd works on what its descriptors and clocks ask for, then says when it wants again. */
 static void server_run(struct server *s);
 
@@ -50,46 +57,102 @@ static void server_run(struct server *s)
 		uv_timer_stop(&s->timer);
 }
 
-static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, const char *url,
-			      const char *method, const char *version _unused_,
-			      const char *upload_data _unused_, size_t *upload_data_size,
-			      void **con_cls)
+static enum MHD_Result queue_response(struct call *call)
 {
-	static char seen;
-	struct server *s = cls;
-	struct server_request request = {.method = method, .path = url};
-	struct server_response response = {.status = MHD_HTTP_OK,
-					   .content_type = "application/json",
-					   .body = BUF_INIT(s->max_body)};
-	struct MHD_Response *r;
+	struct server_response *response = &call->response;
+	size_t len = response->body.len;
+	char *body = buf_take(&response->body);
+	struct MHD_Response *r = MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE);
 	enum MHD_Result result;
-	char *body;
-	size_t len;
 
-	if (!*con_cls) { /* the headers are here, a body may follow */
-		*con_cls = &seen;
-		return MHD_YES;
-	}
-	if (*upload_data_size) { /* read and dropped, or the client would get no answer at all */
-		*upload_data_size = 0;
-		return MHD_YES;
-	}
-	if (s->fn(s->user, &request, &response) < 0) {
-		buf_clear(&response.body);
-		response.status = MHD_HTTP_INTERNAL_SERVER_ERROR;
-	}
-	len = response.body.len;
-	body = buf_take(&response.body);
-	r = MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE);
 	if (!r) {
 		free(body);
 		return MHD_NO;
 	}
-	MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, response.content_type);
+	MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, response->content_type);
 	MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-	result = MHD_queue_response(connection, response.status, r);
+	result = MHD_queue_response(call->connection, response->status, r);
 	MHD_destroy_response(r);
 	return result;
+}
+
+static void judge(struct server_response *response, int r)
+{
+	if (r >= 0)
+		return;
+	buf_clear(&response->body);
+	response->status = MHD_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static enum MHD_Result begin_call(struct server *s, struct MHD_Connection *connection,
+				  void **con_cls)
+{
+	struct call *call = malloc(sizeof(*call));
+
+	if (!call)
+		return MHD_NO;
+	*call = (struct call){.response = {.status = MHD_HTTP_OK,
+					   .content_type = "application/json",
+					   .body = BUF_INIT(s->max_body)},
+			      .connection = connection};
+	*con_cls = call;
+	return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+				  const char *method, const char *version _unused_,
+				  const char *upload_data _unused_, size_t *upload_data_size,
+				  void **con_cls)
+{
+	const struct server_request request = {.method = method,
+					       .path = url,
+					       .connection = connection};
+	struct server *s = cls;
+	struct call *call = *con_cls;
+	int r;
+
+	if (!call) /* the headers are here, a body may follow */
+		return begin_call(s, connection, con_cls);
+	if (*upload_data_size) { /* read and dropped, or the client would get no answer at all */
+		*upload_data_size = 0;
+		return MHD_YES;
+	}
+	if (call->asked) /* resumed by server_answer() */
+		return queue_response(call);
+	call->asked = true;
+	r = s->fn(s->user, &request, &call->response);
+	if (r == SERVER_LATER) {
+		MHD_suspend_connection(connection);
+		return MHD_YES;
+	}
+	judge(&call->response, r);
+	return queue_response(call);
+}
+
+void server_answer(struct server_response *response, int r)
+{
+	struct call *call = container_of(response, struct call, response);
+
+	judge(response, r);
+	/* Wakes the loop through libmicrohttpd's own descriptor. */
+	MHD_resume_connection(call->connection);
+}
+
+const char *server_argument(const struct server_request *request, const char *name)
+{
+	return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+static void on_completed(void *cls _unused_, struct MHD_Connection *connection _unused_,
+			 void **con_cls, enum MHD_RequestTerminationCode why _unused_)
+{
+	struct call *call = *con_cls;
+
+	if (!call)
+		return;
+	buf_done(&call->response.body);
+	free(call);
+	*con_cls = NULL;
 }
 
 int server_new(uv_loop_t *loop, int fd, size_t max_body, server_fn fn, void *user,
@@ -107,10 +170,11 @@ int server_new(uv_loop_t *loop, int fd, size_t max_body, server_fn fn, void *use
 	s->max_body = max_body;
 	s->fn = fn;
 	s->user = user;
-	s->mhd = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, answer, s, MHD_OPTION_LISTEN_SOCKET,
-				  fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVER_CONNECTIONS,
+	s->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+				  on_request, s, MHD_OPTION_LISTEN_SOCKET, fd,
+				  MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVER_CONNECTIONS,
 				  MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_TIMEOUT_S,
-				  MHD_OPTION_END);
+				  MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
 	if (!s->mhd) {
 		close(fd);
 		free(s);

@@ -14,6 +14,7 @@ struct server;
 
 struct server_request {
 	const char *method, *path; /* path without query */
+	void *connection;          /* for server_argument() */
 };
 
 struct server_response {
@@ -22,15 +23,29 @@ struct server_response {
 	struct buf body;          /* empty, with the greatest size set */
 };
 
-/* Answers at once. A negative return becomes 500. */
+#define SERVER_LATER 1
+
+/*
+ * Answers at once with 0; a negative return becomes 500. Or it returns SERVER_LATER and keeps
+ * `response`, which then stays until server_answer().
+ */
 typedef int (*server_fn)(void *user, const struct server_request *request,
 			 struct server_response *response);
+
+/* The answer to a request that was to be answered later, once; a negative `r` becomes 500. */
+void server_answer(struct server_response *response, int r);
+
+/* An argument of the query, decoded; NULL when it is not there. Valid inside server_fn. */
+const char *server_argument(const struct server_request *request, const char *name);
 
 /* Serves on `fd`, a listening stream socket; takes it over, also when it fails. */
 int server_new(uv_loop_t *loop, int fd, size_t max_body, server_fn fn, void *user,
 	       struct server **ret, struct error *ret_e);
 
-/* Drops all connections and closes the socket; `closed` is called when the loop has let go. */
+/*
+ * Drops all connections and closes the socket; `closed` is called when the loop has let go. Whatever
+ * was to be answered later has been answered by then.
+ */
 void server_close(struct server *s, void (*closed)(void *user), void *user);
 
 /*
