@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "codec/json_lint.h"
 #include "codec/text.h"
 
@@ -146,6 +147,29 @@ int json_util_int32(struct json_object *v, int32_t *ret)
 	return 0;
 }
 
+int json_util_uint(struct json_object *v, uint64_t max, uint64_t *ret)
+{
+	if (!json_object_is_type(v, json_type_int) || json_object_get_int64(v) < 0 ||
+	    json_object_get_uint64(v) > max)
+		return -EBADMSG;
+	*ret = json_object_get_uint64(v);
+	return 0;
+}
+
+int json_util_time(struct json_object *v, int64_t *ret_us)
+{
+	const char *text;
+	int r = json_util_text(v, &text);
+
+	if (r < 0)
+		return r;
+	if (!*text) {
+		*ret_us = 0;
+		return 0;
+	}
+	return clock_parse_rfc3339(text, ret_us) < 0 ? -EBADMSG : 0;
+}
+
 /* Keys are ours, unique and constant: json-c need neither look for them nor copy them. */
 static bool add(struct json_object *object, const char *key, struct json_object *v)
 {
@@ -215,4 +239,48 @@ struct json_object *json_util_add_object(struct json_object *object, const char 
 	struct json_object *v = json_object_new_object();
 
 	return json_util_add(object, key, v) ? v : NULL;
+}
+
+bool json_util_add_bool(struct json_object *object, const char *key, bool v)
+{
+	return json_util_add(object, key, json_object_new_boolean(v));
+}
+
+bool json_util_add_text_or_null(struct json_object *object, const char *key, const char *s)
+{
+	return *s ? json_util_add_text(object, key, s) : json_util_add_null(object, key);
+}
+
+bool json_util_add_time(struct json_object *object, const char *key, int64_t real_us)
+{
+	char text[CLOCK_RFC3339_MAX];
+
+	if (real_us == 0)
+		return json_util_add_null(object, key);
+	clock_format_rfc3339(real_us, text);
+	return json_util_add_text(object, key, text);
+}
+
+struct json_object *json_util_add_array(struct json_object *object, const char *key)
+{
+	struct json_object *v = json_object_new_array();
+
+	return json_util_add(object, key, v) ? v : NULL;
+}
+
+struct json_object *json_util_append_object(struct json_object *array)
+{
+	struct json_object *v = json_object_new_object();
+
+	return json_util_append(array, v) ? v : NULL;
+}
+
+int json_util_write(struct json_object *tree, bool ok, const char *before, struct buf *b)
+{
+	const char *text = NULL;
+
+	if (ok)
+		text = json_object_to_json_string_ext(tree, JSON_C_TO_STRING_PLAIN |
+								    JSON_C_TO_STRING_NOSLASHESCAPE);
+	return text ? buf_printf(b, "%s%s", before, text) : -ENOMEM;
 }

@@ -13,6 +13,7 @@
 
 #include <json-c/json.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/macro.h"
 
@@ -50,6 +51,12 @@ int json_util_array(struct json_object *v, struct json_object **ret);
 /* An integer, or the decimal text of one, as the API writes an int64; clamped. */
 int json_util_int32(struct json_object *v, int32_t *ret);
 
+/* A number from 0 to `max`, which must be there. */
+int json_util_uint(struct json_object *v, uint64_t max, uint64_t *ret);
+
+/* An RFC 3339 time as us of CLOCK_REALTIME; 0 for none. */
+int json_util_time(struct json_object *v, int64_t *ret_us);
+
 /*
  * Each adds a member at the end, under a constant key that is not there yet. They fail only when
  * memory is out, so they answer with a bool, and a whole object reads as one conjunction.
@@ -59,6 +66,11 @@ bool json_util_add_null(struct json_object *object, const char *key);
 bool json_util_add_text(struct json_object *object, const char *key, const char *s);
 bool json_util_add_uint(struct json_object *object, const char *key, uint64_t v);
 bool json_util_add_int(struct json_object *object, const char *key, int64_t v);
+bool json_util_add_bool(struct json_object *object, const char *key, bool v);
+bool json_util_add_text_or_null(struct json_object *object, const char *key,
+				const char *s); /* null for "" */
+bool json_util_add_time(struct json_object *object, const char *key,
+			int64_t real_us); /* RFC 3339; null for 0 */
 
 /* Appends to an array. */
 bool json_util_append(struct json_object *array, struct json_object *v); /* owns v */
@@ -66,3 +78,11 @@ bool json_util_append_text(struct json_object *array, const char *s);
 
 /* Adds a new, empty object and gives a view of it; NULL when memory is out. */
 struct json_object *json_util_add_object(struct json_object *object, const char *key);
+struct json_object *json_util_add_array(struct json_object *object, const char *key);
+struct json_object *json_util_append_object(struct json_object *array);
+
+/*
+ * Appends `before` and the tree, which was built if `ok`, in one step: all of it or nothing. 0,
+ * -ENOMEM, -EMSGSIZE.
+ */
+int json_util_write(struct json_object *tree, bool ok, const char *before, struct buf *b);

@@ -6,62 +6,16 @@
 #include "base/clock.h"
 #include "codec/json_util.h"
 
-static bool add_bool(struct json_object *object, const char *key, bool v)
-{
-	return json_util_add(object, key, json_object_new_boolean(v));
-}
-
-/* For texts of which an empty one is none. */
-static bool add_text_or_null(struct json_object *object, const char *key, const char *s)
-{
-	return *s ? json_util_add_text(object, key, s) : json_util_add_null(object, key);
-}
-
-static bool add_time(struct json_object *object, const char *key, int64_t real_us)
-{
-	char text[CLOCK_RFC3339_MAX];
-
-	if (real_us == 0)
-		return json_util_add_null(object, key);
-	clock_format_rfc3339(real_us, text);
-	return json_util_add_text(object, key, text);
-}
-
-static struct json_object *add_array(struct json_object *object, const char *key)
-{
-	struct json_object *v = json_object_new_array();
-
-	return json_util_add(object, key, v) ? v : NULL;
-}
-
-/* Appends a new, empty object and gives a view of it; NULL when memory is out. */
-static struct json_object *append_object(struct json_object *array)
-{
-	struct json_object *v = json_object_new_object();
-
-	return json_util_append(array, v) ? v : NULL;
-}
-
-/* Writes a tree that was built (`ok`), after a separator, in one step: all of it or nothing. */
-static int write_tree(struct json_object *tree, bool ok, const char *before, struct buf *b)
-{
-	const char *text = NULL;
-
-	if (ok)
-		text = json_object_to_json_string_ext(tree, JSON_C_TO_STRING_PLAIN |
-								    JSON_C_TO_STRING_NOSLASHESCAPE);
-	return text ? buf_printf(b, "%s%s", before, text) : -ENOMEM;
-}
-
 static bool add_account(struct json_object *o, const struct account_view *a)
 {
 	return o && json_util_add_text(o, "name", a->name) &&
 	       json_util_add_text(o, "account", a->account) &&
 	       json_util_add_text(o, "endpoint", a->endpoint) &&
-	       add_bool(o, "inSight", a->in_sight) && add_bool(o, "degraded", a->degraded) &&
-	       add_text_or_null(o, "trouble", a->trouble) &&
-	       add_text_or_null(o, "lastError", a->last_error) &&
-	       add_time(o, "outSince", a->out_since_us) &&
+	       json_util_add_bool(o, "inSight", a->in_sight) &&
+	       json_util_add_bool(o, "degraded", a->degraded) &&
+	       json_util_add_text_or_null(o, "trouble", a->trouble) &&
+	       json_util_add_text_or_null(o, "lastError", a->last_error) &&
+	       json_util_add_time(o, "outSince", a->out_since_us) &&
 	       json_util_add_uint(o, "requestsPerMinute", a->requests_per_minute) &&
 	       json_util_add_uint(o, "requests", a->requests) &&
 	       json_util_add_uint(o, "failures", a->failures) &&
@@ -71,13 +25,13 @@ static bool add_account(struct json_object *o, const struct account_view *a)
 static bool add_notifier(struct json_object *o, const struct notifier_view *n)
 {
 	return o && json_util_add_text(o, "name", n->name) &&
-	       json_util_add_text(o, "type", n->type) && add_bool(o, "off", n->off) &&
+	       json_util_add_text(o, "type", n->type) && json_util_add_bool(o, "off", n->off) &&
 	       json_util_add_uint(o, "pending", n->pending) &&
 	       json_util_add_uint(o, "running", n->running) &&
 	       json_util_add_uint(o, "delivered", n->delivered) &&
 	       json_util_add_uint(o, "retried", n->retried) &&
 	       json_util_add_uint(o, "dead", n->dead) &&
-	       add_text_or_null(o, "lastError", n->last_error);
+	       json_util_add_text_or_null(o, "lastError", n->last_error);
 }
 
 static bool add_job_counts(struct json_object *doc, const size_t by_phase[PHASE_COUNT_])
@@ -101,8 +55,8 @@ static bool add_store(struct json_object *doc, const struct status_view *v)
 {
 	struct json_object *store = json_util_add_object(doc, "store");
 
-	return store && add_bool(store, "failing", v->store_failing) &&
-	       add_text_or_null(store, "error", v->store_error) &&
+	return store && json_util_add_bool(store, "failing", v->store_failing) &&
+	       json_util_add_text_or_null(store, "error", v->store_error) &&
 	       json_util_add_uint(store, "waiting", v->store_waiting);
 }
 
@@ -122,27 +76,27 @@ static bool add_status(struct json_object *doc, const struct status_view *v)
 	bool ok;
 
 	ok = json_util_add_text(doc, "version", v->version) &&
-	     json_util_add_int(doc, "pid", v->pid) && add_time(doc, "time", v->now_us) &&
-	     add_time(doc, "startTime", v->started_us) &&
+	     json_util_add_int(doc, "pid", v->pid) && json_util_add_time(doc, "time", v->now_us) &&
+	     json_util_add_time(doc, "startTime", v->started_us) &&
 	     json_util_add_int(doc, "uptimeSeconds", uptime_us / US_PER_S);
-	list = ok ? add_array(doc, "accounts") : NULL;
+	list = ok ? json_util_add_array(doc, "accounts") : NULL;
 	ok = list;
 	for (size_t i = 0; ok && i < v->n_accounts; i++)
-		ok = add_account(append_object(list), &v->accounts[i]);
-	list = ok ? add_array(doc, "notifiers") : NULL;
+		ok = add_account(json_util_append_object(list), &v->accounts[i]);
+	list = ok ? json_util_add_array(doc, "notifiers") : NULL;
 	ok = list;
 	for (size_t i = 0; ok && i < v->n_notifiers; i++)
-		ok = add_notifier(append_object(list), &v->notifiers[i]);
+		ok = add_notifier(json_util_append_object(list), &v->notifiers[i]);
 	return ok && add_job_counts(doc, v->jobs_by_phase) && add_store(doc, v) &&
 	       add_loop(doc, v) &&
-	       add_text_or_null(doc, "configurationError", v->configuration_error);
+	       json_util_add_text_or_null(doc, "configurationError", v->configuration_error);
 }
 
 int status_json_format(const struct status_view *v, struct buf *b)
 {
 	_cleanup_json_ struct json_object *doc = json_object_new_object();
 
-	return write_tree(doc, doc && add_status(doc, v), "", b);
+	return json_util_write(doc, doc && add_status(doc, v), "", b);
 }
 
 static bool add_progress(struct json_object *job, const struct progress *p)
@@ -180,13 +134,13 @@ static bool add_job(struct json_object *job, const struct job_view *v)
 	       json_util_add_text(job, "createTime", v->text[TEXT_CREATE_TIME]) &&
 	       json_util_add_text(job, "completedTime", v->text[TEXT_COMPLETED_TIME]) &&
 	       json_util_add_text(job, "state", v->text[TEXT_STATE]) &&
-	       add_text_or_null(job, "phase", v->phase) && add_job_status(job, v) &&
+	       json_util_add_text_or_null(job, "phase", v->phase) && add_job_status(job, v) &&
 	       add_progress(job, &v->progress) && json_util_add_uint(job, "attempt", v->attempt) &&
 	       json_util_add_uint(job, "sequence", v->sequence) &&
-	       add_time(job, "phaseSince", v->phase_since_us) &&
-	       add_time(job, "lastPoll", v->last_poll_us) &&
-	       add_time(job, "nextPoll", v->next_poll_us) &&
-	       add_text_or_null(job, "lastError", v->last_error);
+	       json_util_add_time(job, "phaseSince", v->phase_since_us) &&
+	       json_util_add_time(job, "lastPoll", v->last_poll_us) &&
+	       json_util_add_time(job, "nextPoll", v->next_poll_us) &&
+	       json_util_add_text_or_null(job, "lastError", v->last_error);
 }
 
 int status_json_jobs_begin(struct buf *b)
@@ -199,7 +153,7 @@ int status_json_job(const struct job_view *v, struct buf *b)
 	_cleanup_json_ struct json_object *job = json_object_new_object();
 	bool first = b->len == 0 || b->data[b->len - 1] == '[';
 
-	return write_tree(job, job && add_job(job, v), first ? "" : ",", b);
+	return json_util_write(job, job && add_job(job, v), first ? "" : ",", b);
 }
 
 int status_json_jobs_end(struct buf *b)
@@ -212,10 +166,10 @@ int status_json_error(const char *code, const char *message, struct buf *b)
 	_cleanup_json_ struct json_object *doc = json_object_new_object();
 	struct json_object *error = doc ? json_util_add_object(doc, "error") : NULL;
 
-	return write_tree(doc,
-			  error && json_util_add_text(error, "code", code) &&
-				  json_util_add_text(error, "message", message),
-			  "", b);
+	return json_util_write(doc,
+			       error && json_util_add_text(error, "code", code) &&
+				       json_util_add_text(error, "message", message),
+			       "", b);
 }
 
 int status_json_health(const char *const *reasons, size_t n, struct buf *b)
@@ -225,10 +179,10 @@ int status_json_health(const char *const *reasons, size_t n, struct buf *b)
 	bool ok = doc && json_util_add_text(doc, "status", n > 0 ? "failing" : "ok");
 
 	if (ok && n > 0) {
-		list = add_array(doc, "reasons");
+		list = json_util_add_array(doc, "reasons");
 		ok = list;
 	}
 	for (size_t i = 0; ok && i < n; i++)
 		ok = json_util_append_text(list, reasons[i]);
-	return write_tree(doc, ok, "", b);
+	return json_util_write(doc, ok, "", b);
 }

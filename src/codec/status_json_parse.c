@@ -11,31 +11,6 @@
 #include "codec/json_util.h"
 #include "codec/text.h"
 
-static int read_time(struct json_object *job, const char *key, int64_t *ret_us)
-{
-	const char *text;
-	int r = json_util_text(json_util_member(job, key), &text);
-
-	if (r < 0)
-		return r;
-	if (!*text) {
-		*ret_us = 0;
-		return 0;
-	}
-	return clock_parse_rfc3339(text, ret_us) < 0 ? -EBADMSG : 0;
-}
-
-static int read_uint(struct json_object *job, const char *key, uint64_t max, uint64_t *ret)
-{
-	struct json_object *v = json_util_member(job, key);
-
-	if (!json_object_is_type(v, json_type_int) || json_object_get_int64(v) < 0 ||
-	    json_object_get_uint64(v) > max)
-		return -EBADMSG;
-	*ret = json_object_get_uint64(v);
-	return 0;
-}
-
 static int read_progress(struct json_object *job, struct progress *ret)
 {
 	struct json_object *progress;
@@ -82,15 +57,15 @@ static int read_job(struct json_object *job, struct job_view *v)
 	if (r == 0)
 		r = read_progress(job, &v->progress);
 	if (r == 0)
-		r = read_uint(job, "attempt", UINT32_MAX, &attempt);
+		r = json_util_uint(json_util_member(job, "attempt"), UINT32_MAX, &attempt);
 	if (r == 0)
-		r = read_uint(job, "sequence", UINT64_MAX, &v->sequence);
+		r = json_util_uint(json_util_member(job, "sequence"), UINT64_MAX, &v->sequence);
 	if (r == 0)
-		r = read_time(job, "phaseSince", &v->phase_since_us);
+		r = json_util_time(json_util_member(job, "phaseSince"), &v->phase_since_us);
 	if (r == 0)
-		r = read_time(job, "lastPoll", &v->last_poll_us);
+		r = json_util_time(json_util_member(job, "lastPoll"), &v->last_poll_us);
 	if (r == 0)
-		r = read_time(job, "nextPoll", &v->next_poll_us);
+		r = json_util_time(json_util_member(job, "nextPoll"), &v->next_poll_us);
 	if (r < 0)
 		return r;
 	v->attempt = (uint32_t)attempt;
@@ -164,7 +139,7 @@ static int read_account(struct json_object *account, struct account_view *v)
 		r = json_util_text(json_util_member(account, "account"), &v->account);
 	if (r == 0)
 		r = json_util_text(json_util_member(account, "lastError"), &v->last_error);
-	return r == 0 ? read_time(account, "outSince", &v->out_since_us) : r;
+	return r == 0 ? json_util_time(json_util_member(account, "outSince"), &v->out_since_us) : r;
 }
 
 int status_json_parse_accounts(const char *body, size_t len,
