@@ -130,10 +130,10 @@ enum {
 	PENDING_ERROR,
 };
 
-/* The index of pending ones gives the order, so that nothing is sorted and history is not read. */
+/* The index of pending ones, so that history is not read. */
 static const char select_pending[] =
 	"SELECT " READER_EVENT ", d.notifier, d.tries, d.created_us, d.due_us, d.error"
-	" FROM delivery d INDEXED BY delivery_pending CROSS JOIN event e ON e.number = d.event"
+	" FROM delivery d INDEXED BY delivery_waiting CROSS JOIN event e ON e.number = d.event"
 	" WHERE d.state = 'pending' ORDER BY d.event, d.notifier";
 
 static int load_delivery(struct reader *rd, void *user)

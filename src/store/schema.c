@@ -84,7 +84,24 @@ static const char version_1[] =
 	"	PRIMARY KEY (endpoint, account, watch, kind)"
 	") STRICT, WITHOUT ROWID;";
 
-const char *const schema_migrations[] = {version_1};
+/*
+ * Two ways to ask for deliveries: those of an event (the primary key), and the pending ones of a
+ * notifier in order, which are few beside the history. Every notifier that has deliveries has a row
+ * in notifier, so that nobody goes through all of them to find it; what was there before has been
+ * there for ever.
+ */
+static const char version_2[] =
+	"ALTER TABLE delivery ADD COLUMN replaced INTEGER NOT NULL DEFAULT 0;"
+	"DROP INDEX delivery_pending;"
+	"CREATE INDEX delivery_waiting ON delivery (notifier, event) WHERE state = 'pending';"
+	"CREATE TABLE notifier ("
+	"	name TEXT NOT NULL PRIMARY KEY,"
+	"	since_us INTEGER NOT NULL,"
+	"	removed_us INTEGER NOT NULL" /* 0: it is in the configuration */
+	") STRICT, WITHOUT ROWID;"
+	"INSERT INTO notifier SELECT DISTINCT notifier, 0, 0 FROM delivery;";
+
+const char *const schema_migrations[] = {version_1, version_2};
 const unsigned schema_version = ARRAY_LEN(schema_migrations);
 
 static const char *const job_columns[JOB_COLUMN_COUNT_] = {

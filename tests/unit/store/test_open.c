@@ -62,6 +62,15 @@ Test(open, is_durable)
 	cr_expect_neq(access(fixture_path("state.db-wal"), F_OK), 0);
 }
 
+Test(open, makes_files_that_can_shrink)
+{
+	_cleanup_free_ char *mode = NULL;
+
+	store_close(fixture_open());
+	mode = fixture_query("PRAGMA auto_vacuum");
+	cr_expect_str_eq(mode, "2", "%s", mode);
+}
+
 /* In a process of its own: 0 when it was refused as it should be. */
 static int second_daemon(pid_t holder)
 {

@@ -2,7 +2,10 @@
 #include "store/schema.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <criterion/criterion.h>
 
@@ -90,21 +93,26 @@ static const char fixture_v1[] =
 	"INSERT INTO account VALUES ('https://api.test', 'a', 7, 'dns', 1, 2, 'f', 'l');"
 	"INSERT INTO baseline VALUES ('https://api.test', 'a', 'w', 'rft');";
 
-Test(schema, opens_version_1)
+/* A file as version 1 left it. */
+static void make_v1(void)
 {
-	_cleanup_free_ char *dump = NULL;
 	struct error e = ERROR_NONE;
 	sqlite3 *db = NULL;
-	struct store *s;
 
-	store_close(fixture_open());
-	cr_assert_eq(unlink(fixture_path("state.db")), 0);
+	cr_assert_eq(mkdir(fixture_state, 0700), 0);
 	cr_assert_eq(sqlite3_open(fixture_path("state.db"), &db), SQLITE_OK);
 	cr_assert_eq(schema_migrate(db, schema_migrations, 0, 1, &e), 0, "%s", e.text);
+	cr_assert_eq(sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL), SQLITE_OK);
 	cr_assert_eq(sqlite3_exec(db, fixture_v1, NULL, NULL, NULL), SQLITE_OK, "%s",
 		     sqlite3_errmsg(db));
 	sqlite3_close(db);
-	s = fixture_open();
+}
+
+static void expect_v1_opens(void)
+{
+	_cleanup_free_ char *dump = NULL, *notifier = NULL, *replaced = NULL;
+	struct store *s = fixture_open();
+
 	dump = fixture_dump(s);
 	cr_expect_str_eq(dump,
 			 "account https://api.test a 7 dns 1 0 2 [f] [l]\n"
@@ -114,7 +122,84 @@ Test(schema, opens_version_1)
 			 " 1 2 3 4 5 6 7 8 9 10\n"
 			 "delivery accounts/a/dpoJobs/j 12 job.running 5 {} -> hook 2 3 4 [oh]\n",
 			 "%s", dump);
+	notifier = fixture_query("SELECT name || since_us || removed_us FROM notifier");
+	cr_expect_str_eq(notifier, "hook00", "%s", notifier);
+	replaced = fixture_query("SELECT replaced FROM delivery");
+	cr_expect_str_eq(replaced, "0", "%s", replaced);
 	store_close(s);
+}
+
+Test(schema, opens_version_1)
+{
+	make_v1();
+	expect_v1_opens();
+}
+
+/* All that a version is: its mark, its tables and its indexes, and that nothing is torn. */
+static char *version_picture(void)
+{
+	return fixture_query("SELECT group_concat(sql) || (SELECT user_version FROM"
+			     " pragma_user_version) || (SELECT quick_check FROM pragma_quick_check)"
+			     " FROM sqlite_schema");
+}
+
+Test(schema, leaves_version_1_when_it_cannot_be_migrated)
+{
+	_cleanup_free_ char *before = NULL, *after = NULL;
+	struct error e = ERROR_NONE;
+	struct store *s = NULL;
+
+	make_v1();
+	free(fixture_query("CREATE TABLE notifier (x)"));
+	before = version_picture();
+	cr_expect_eq(store_open(fixture_state, &s, &e), -EINVAL);
+	cr_expect_not_null(strstr(e.text, "from version 1 to 2: table notifier"), "%s", e.text);
+	after = version_picture();
+	cr_expect_str_eq(after, before, "%s", after);
+	free(fixture_query("DROP TABLE notifier"));
+	expect_v1_opens();
+}
+
+static int die(void *user)
+{
+	return raise(SIGKILL);
+}
+
+/* Migrates in a process of its own that is killed after some of the work, or at its commit. */
+static void kill_migration(int after)
+{
+	pid_t child = fork();
+	int status;
+
+	cr_assert_geq(child, 0);
+	if (child == 0) {
+		sqlite3 *db = NULL;
+
+		if (sqlite3_open(fixture_path("state.db"), &db) != SQLITE_OK)
+			_exit(1);
+		sqlite3_progress_handler(db, after, die, NULL);
+		sqlite3_commit_hook(db, die, NULL);
+		_exit(schema_migrate(db, schema_migrations, 1, 2, NULL) < 0);
+	}
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_assert(WIFSIGNALED(status), "it was not killed: %x", status);
+}
+
+Test(schema, leaves_version_1_when_it_is_killed)
+{
+	_cleanup_free_ char *before = NULL;
+
+	make_v1();
+	before = version_picture();
+	/* The last one's work is never so long: it dies at the commit. */
+	for (int n = 1; n < 100000; n *= 3) {
+		_cleanup_free_ char *after = NULL;
+
+		kill_migration(n);
+		after = version_picture();
+		cr_assert_str_eq(after, before, "after %d steps: %s", n, after);
+	}
+	expect_v1_opens();
 }
 
 /* A number is never used again, so that a reader who remembers the last one misses nothing. */
