@@ -61,8 +61,11 @@ static const size_t texts_at[][4] = {
 	[STORE_JOB] = {AT(job.endpoint), AT(job.name)},
 	[STORE_JOB_DROP] = {AT(job.endpoint), AT(job.name)},
 	[STORE_EVENT] = {0},
-	[STORE_DELIVERY] = {AT(delivery.event_id), AT(delivery.notifier)},
+	[STORE_DELIVERY] = {AT(delivery.event_id), AT(delivery.notifier), AT(delivery.error)},
+	[STORE_ATTEMPT] = {AT(attempt.event_id), AT(attempt.notifier)},
 	[STORE_VERDICT] = {AT(verdict.event_id), AT(verdict.notifier), AT(verdict.error)},
+	[STORE_REPLACE] = {AT(replace.event_id), AT(replace.by_id), AT(replace.notifier)},
+	[STORE_NOTIFIER] = {AT(notifier.name)},
 	[STORE_ACCOUNT] = {AT(account.endpoint), AT(account.account)},
 	[STORE_BASELINE] = {AT(baseline.endpoint), AT(baseline.account), AT(baseline.watch)},
 };

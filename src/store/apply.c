@@ -1,10 +1,12 @@
-/* Changes: one statement per kind of change, all changes of a call in one transaction. */
+/* Changes: a statement or two per kind of change, all changes of a call in one transaction. */
 #include "store/store_internal.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "store/schema.h"
+
+#define NUMBER_OF(id) "(SELECT number FROM event WHERE id = " id ")"
 
 /* An event that is not there makes the subselect NULL, and the NOT NULL of the column refuses it. */
 static const char *const statements[STMT_COUNT_] = {
@@ -15,13 +17,29 @@ static const char *const statements[STMT_COUNT_] = {
 	[STMT_JOB_DROP] = "DELETE FROM job WHERE endpoint = ?1 AND name = ?2",
 	[STMT_EVENT] = "INSERT INTO event (id, subject, sequence, type, time_us, body)"
 		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING",
+	[STMT_EVENT_NUMBER] = "SELECT number FROM event WHERE id = ?1",
 	[STMT_DELIVERY] =
 		"INSERT INTO delivery (event, notifier, state, tries, created_us, due_us, error)"
-		" VALUES ((SELECT number FROM event WHERE id = ?1), ?2, ?3, 0, ?4, ?4, '')"
-		" ON CONFLICT (event, notifier) DO NOTHING",
-	[STMT_VERDICT] =
-		"UPDATE delivery SET state = ?3, tries = ?4, due_us = ?5, error = ?6"
-		" WHERE event = (SELECT number FROM event WHERE id = ?1) AND notifier = ?2",
+		" VALUES (" NUMBER_OF("?1") ", ?2, ?3, 0, ?4, ?4, ?5)"
+					    " ON CONFLICT (event, notifier) DO NOTHING",
+	/* Who is delivered to is in the configuration, at the latest since then. */
+	[STMT_DELIVERY_NOTIFIER] = "INSERT INTO notifier (name, since_us, removed_us)"
+				   " VALUES (?2, ?4, 0) ON CONFLICT (name) DO NOTHING",
+	[STMT_ATTEMPT] = "UPDATE delivery SET tries = ?3 WHERE event = " NUMBER_OF(
+		"?1") " AND notifier = ?2 AND state = 'pending'",
+	[STMT_VERDICT] = "UPDATE delivery SET state = ?3, tries = ?4, due_us = ?5, error = ?6"
+			 " WHERE event = " NUMBER_OF("?1") " AND notifier = ?2",
+	/* The two look at the same state, which the second one ends: nothing is counted twice. */
+	[STMT_REPLACE_COUNT] =
+		"UPDATE delivery SET replaced = delivery.replaced + 1 + old.replaced"
+		" FROM delivery AS old WHERE old.event = " NUMBER_OF("?1") " AND old.notifier = ?3 AND old.state = 'pending' AND delivery.event = " NUMBER_OF(
+			"?2") " AND delivery.notifier = ?3 AND delivery.event <> old.event",
+	[STMT_REPLACE] =
+		"UPDATE delivery SET state = 'skipped', error = 'replaced by newer progress'"
+		" FROM delivery AS new WHERE delivery.event = " NUMBER_OF("?1") " AND delivery.notifier = ?3 AND delivery.state = 'pending' AND new.event = " NUMBER_OF(
+			"?2") " AND new.notifier = ?3 AND delivery.event <> new.event",
+	[STMT_NOTIFIER] = "INSERT OR REPLACE INTO notifier (name, since_us, removed_us)"
+			  " VALUES (?1, ?2, ?3)",
 	[STMT_ACCOUNT] = "INSERT OR REPLACE INTO account (endpoint, account, sequence,"
 			 " outage_trouble, outage_since_us, outage_failures, outage_first,"
 			 " outage_last) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -106,8 +124,22 @@ static void bind_delivery(struct binder *b, const struct store_op *op)
 {
 	bind_text(b, 1, op->delivery.event_id);
 	bind_text(b, 2, op->delivery.notifier);
-	bind_text(b, 3, delivery_state_name(DELIVERY_PENDING));
+	bind_text(b, 3, delivery_state_name(op->delivery.state));
 	bind_int(b, 4, op->delivery.created_us);
+	bind_text(b, 5, op->delivery.error);
+}
+
+static void bind_delivery_notifier(struct binder *b, const struct store_op *op)
+{
+	bind_text(b, 2, op->delivery.notifier);
+	bind_int(b, 4, op->delivery.created_us);
+}
+
+static void bind_attempt(struct binder *b, const struct store_op *op)
+{
+	bind_text(b, 1, op->attempt.event_id);
+	bind_text(b, 2, op->attempt.notifier);
+	bind_int(b, 3, op->attempt.tries);
 }
 
 static void bind_verdict(struct binder *b, const struct store_op *op)
@@ -118,6 +150,20 @@ static void bind_verdict(struct binder *b, const struct store_op *op)
 	bind_int(b, 4, op->verdict.tries);
 	bind_int(b, 5, op->verdict.due_us);
 	bind_text(b, 6, op->verdict.error);
+}
+
+static void bind_replace(struct binder *b, const struct store_op *op)
+{
+	bind_text(b, 1, op->replace.event_id);
+	bind_text(b, 2, op->replace.by_id);
+	bind_text(b, 3, op->replace.notifier);
+}
+
+static void bind_notifier(struct binder *b, const struct store_op *op)
+{
+	bind_text(b, 1, op->notifier.name);
+	bind_int(b, 2, op->notifier.since_us);
+	bind_int(b, 3, op->notifier.removed_us);
 }
 
 static void bind_account(struct binder *b, const struct store_op *op)
@@ -144,33 +190,74 @@ static void bind_baseline(struct binder *b, const struct store_op *op)
 	bind_text(b, 4, kind_info(op->baseline.kind)->name);
 }
 
+typedef void (*bind_fn)(struct binder *b, const struct store_op *op);
+
 static const struct {
-	enum store_statement stmt;
-	void (*bind)(struct binder *b, const struct store_op *op);
+	struct {
+		enum store_statement stmt;
+		bind_fn bind; /* NULL: no such step */
+	} steps[2];
 } changes[] = {
-	[STORE_JOB] = {STMT_JOB, bind_job},
-	[STORE_JOB_DROP] = {STMT_JOB_DROP, bind_job_drop},
-	[STORE_EVENT] = {STMT_EVENT, bind_event},
-	[STORE_DELIVERY] = {STMT_DELIVERY, bind_delivery},
-	[STORE_VERDICT] = {STMT_VERDICT, bind_verdict},
-	[STORE_ACCOUNT] = {STMT_ACCOUNT, bind_account},
-	[STORE_BASELINE] = {STMT_BASELINE, bind_baseline},
+	[STORE_JOB] = {{{STMT_JOB, bind_job}}},
+	[STORE_JOB_DROP] = {{{STMT_JOB_DROP, bind_job_drop}}},
+	[STORE_EVENT] = {{{STMT_EVENT, bind_event}}},
+	[STORE_DELIVERY] = {{{STMT_DELIVERY_NOTIFIER, bind_delivery_notifier},
+			     {STMT_DELIVERY, bind_delivery}}},
+	[STORE_ATTEMPT] = {{{STMT_ATTEMPT, bind_attempt}}},
+	[STORE_VERDICT] = {{{STMT_VERDICT, bind_verdict}}},
+	[STORE_REPLACE] = {{{STMT_REPLACE_COUNT, bind_replace}, {STMT_REPLACE, bind_replace}}},
+	[STORE_NOTIFIER] = {{{STMT_NOTIFIER, bind_notifier}}},
+	[STORE_ACCOUNT] = {{{STMT_ACCOUNT, bind_account}}},
+	[STORE_BASELINE] = {{{STMT_BASELINE, bind_baseline}}},
 };
 
 /* Steps a statement that gives no rows, and leaves it ready for the next time. */
-static int run(struct store *s, enum store_statement which, const struct store_op *op,
+static int run(struct store *s, enum store_statement which, bind_fn bind, const struct store_op *op,
 	       struct error *ret_e)
 {
 	struct binder b = {.stmt = s->stmt[which]};
 	int r = 0;
 
-	if (op)
-		changes[op->type].bind(&b, op);
+	if (bind)
+		bind(&b, op);
 	if (b.failed || sqlite3_step(b.stmt) != SQLITE_DONE)
 		r = store_fail(s, ret_e);
 	sqlite3_reset(b.stmt);
-	if (op)
+	if (bind)
 		sqlite3_clear_bindings(b.stmt);
+	return r;
+}
+
+/* After the insert of an event: the number it got, or has had for long. */
+static int read_number(struct store *s, struct event_record *event, struct error *ret_e)
+{
+	struct binder b = {.stmt = s->stmt[STMT_EVENT_NUMBER]};
+	int r = 0;
+
+	if (sqlite3_changes(s->db) > 0) {
+		event->number = (uint64_t)sqlite3_last_insert_rowid(s->db);
+		return 0;
+	}
+	bind_text(&b, 1, event->id);
+	if (!b.failed && sqlite3_step(b.stmt) == SQLITE_ROW)
+		event->number = (uint64_t)sqlite3_column_int64(b.stmt, 0);
+	else
+		r = store_fail(s, ret_e);
+	sqlite3_reset(b.stmt);
+	sqlite3_clear_bindings(b.stmt);
+	return r;
+}
+
+static int apply(struct store *s, const struct store_op *op, struct error *ret_e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(changes[0].steps) && r >= 0; i++)
+		if (changes[op->type].steps[i].bind)
+			r = run(s, changes[op->type].steps[i].stmt, changes[op->type].steps[i].bind,
+				op, ret_e);
+	if (r >= 0 && op->type == STORE_EVENT)
+		r = read_number(s, op->event, ret_e);
 	return r;
 }
 
@@ -178,10 +265,21 @@ static int run(struct store *s, enum store_statement which, const struct store_o
  * SQLite has rolled back by itself after some failures. Should ROLLBACK fail too, the transaction
  * stays open and the next call comes here first.
  */
-static void roll_back(struct store *s)
+void store_roll_back(struct store *s)
 {
 	if (!sqlite3_get_autocommit(s->db))
-		run(s, STMT_ROLLBACK, NULL, NULL);
+		run(s, STMT_ROLLBACK, NULL, NULL, NULL);
+}
+
+int store_begin(struct store *s, struct error *ret_e)
+{
+	store_roll_back(s);
+	return run(s, STMT_BEGIN, NULL, NULL, ret_e);
+}
+
+int store_commit(struct store *s, struct error *ret_e)
+{
+	return run(s, STMT_COMMIT, NULL, NULL, ret_e);
 }
 
 int store_apply(struct store *s, const struct store_op *ops, size_t n, struct error *ret_e)
@@ -190,13 +288,17 @@ int store_apply(struct store *s, const struct store_op *ops, size_t n, struct er
 
 	if (n == 0)
 		return 0;
-	roll_back(s);
-	r = run(s, STMT_BEGIN, NULL, ret_e);
+	r = store_begin(s, ret_e);
 	for (size_t i = 0; i < n && r >= 0; i++)
-		r = run(s, changes[ops[i].type].stmt, &ops[i], ret_e);
+		r = apply(s, &ops[i], ret_e);
 	if (r >= 0)
-		r = run(s, STMT_COMMIT, NULL, ret_e);
-	if (r < 0)
-		roll_back(s);
+		r = store_commit(s, ret_e);
+	if (r >= 0)
+		return 0;
+	store_roll_back(s);
+	/* What was given in a transaction that never was will be given to another event. */
+	for (size_t i = 0; i < n; i++)
+		if (ops[i].type == STORE_EVENT)
+			ops[i].event->number = 0;
 	return r;
 }

@@ -122,6 +122,24 @@ static int load_baseline(struct reader *rd, void *user)
 	return l->loader->baseline(l->user, endpoint, account, watch, kind);
 }
 
+static const char select_notifiers[] =
+	"SELECT name, since_us, removed_us, (SELECT count(*) FROM delivery INDEXED BY"
+	" delivery_waiting WHERE notifier = name AND state = 'pending') FROM notifier";
+
+static int load_notifier(struct reader *rd, void *user)
+{
+	const struct loading *l = user;
+	const struct store_notifier notifier = {
+		.name = reader_text(rd, 0),
+		.since_us = reader_number(rd, 1),
+		.removed_us = reader_number(rd, 2),
+	};
+
+	if (rd->failed)
+		return -ENOMEM;
+	return l->loader->notifier(l->user, &notifier, (uint64_t)reader_number(rd, 3));
+}
+
 enum {
 	PENDING_NOTIFIER = READER_EVENT_COUNT_,
 	PENDING_TRIES,
@@ -184,6 +202,7 @@ int store_load(struct store *s, const struct store_loader *loader, void *user, s
 		{select_accounts, load_account, loader->account != NULL},
 		{select_baselines, load_baseline, loader->baseline != NULL},
 		{select_jobs, load_job, loader->job != NULL},
+		{select_notifiers, load_notifier, loader->notifier != NULL},
 		{select_pending, load_delivery, loader->delivery != NULL},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(tables); i++) {

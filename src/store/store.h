@@ -34,7 +34,7 @@ struct event_record {
 	unsigned refs;
 	enum event_type type;
 	uint64_t sequence;
-	uint64_t number; /* its place in history, from 1; 0 until it has been in the store */
+	uint64_t number; /* its place in history, from 1, with gaps; 0 until it is in the store */
 	int64_t time_us;
 	char id[EVENT_ID_MAX];
 	char subject[NAME_JOB_MAX]; /* resource name of the job or account */
@@ -75,7 +75,7 @@ enum store_op_type {
 /* What is known of a notifier beside its deliveries: times are us of CLOCK_REALTIME. */
 struct store_notifier {
 	const char *name;
-	int64_t since_us;   /* it is in the configuration since then, without a gap */
+	int64_t since_us;   /* it is in the configuration since then, without a gap; 0: for ever */
 	int64_t removed_us; /* it is not in the configuration since then; 0: it is */
 };
 
@@ -131,7 +131,13 @@ struct store_op {
 
 /*
  * Applies all changes in one transaction: all or none. 0; -ENOSPC, -EROFS, -EIO, -EBUSY, … with a
- * sentence. After a failure the same call may be made again.
+ * sentence. After a failure the same call may be made again. It sets the number of its events'
+ * records, which nobody may look at before it has returned, and touches nothing else of them.
+ *
+ * A delivery of an event that is not in the store, and was not made before it in the same call, is
+ * refused. Attempts, verdicts and replacements of deliveries that are not there, or not pending any
+ * more (but a verdict may bring one back), change nothing; making them again changes nothing.
+ * -EUCLEAN: the database is damaged. It does not get well by waiting.
  */
 int store_apply(struct store *s, const struct store_op *ops, size_t n, struct error *ret_e);
 
@@ -146,7 +152,11 @@ struct store_loader {
 	/* Pending ones, oldest event first; the record is shared by deliveries of one event. */
 	int (*delivery)(void *user, struct event_record *event, const char *notifier,
 			unsigned tries, int64_t created_us, int64_t due_us, const char *error);
-	/* Each notifier that is known or has deliveries, and how many of these are pending. */
+	/*
+	 * Each notifier that is known or has deliveries, and how many of these are pending. One
+	 * that STORE_NOTIFIER never named is known since its first delivery, and since 0 where that
+	 * was in a version that knew no notifiers.
+	 */
 	int (*notifier)(void *user, const struct store_notifier *notifier, uint64_t pending);
 };
 int store_load(struct store *s, const struct store_loader *loader, void *user, struct error *ret_e);

@@ -15,8 +15,14 @@ enum store_statement {
 	STMT_JOB,
 	STMT_JOB_DROP,
 	STMT_EVENT,
+	STMT_EVENT_NUMBER,
 	STMT_DELIVERY,
+	STMT_DELIVERY_NOTIFIER,
+	STMT_ATTEMPT,
 	STMT_VERDICT,
+	STMT_REPLACE_COUNT,
+	STMT_REPLACE,
+	STMT_NOTIFIER,
 	STMT_ACCOUNT,
 	STMT_BASELINE,
 	STMT_COUNT_,
@@ -45,3 +51,8 @@ int lock_make_dir(const char *dir, struct error *ret_e);
 int lock_take(const char *dir, int *ret_fd, struct error *ret_e);
 
 int apply_prepare(struct store *s, struct error *ret_e);
+
+/* A transaction that writes. After a failure inside it, or of its commit, it is rolled back. */
+int store_begin(struct store *s, struct error *ret_e);
+int store_commit(struct store *s, struct error *ret_e);
+void store_roll_back(struct store *s);

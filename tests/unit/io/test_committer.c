@@ -217,7 +217,7 @@ Test(committer, owns_what_it_is_given)
 	struct outage outage = {TROUBLE_DNS, 1, 0, 2, "first", "last"};
 	struct commit *b = NULL, *thrown_away = NULL;
 	char endpoint[] = "e", name[] = JOB, id[] = "evt_1", notifier[] = "hook", error[] = "503";
-	char account[] = "acme", watch[] = "w";
+	char account[] = "acme", watch[] = "w", by[] = "evt_2", cause[] = "off";
 
 	cr_assert_eq(snapshot_new(&parts, &snapshot), 0);
 	cr_assert_eq(event_record_new(&event, JOB, "{}", 2, &record), 0);
@@ -226,6 +226,10 @@ Test(committer, owns_what_it_is_given)
 		 .job = {.endpoint = endpoint, .name = name, .snapshot = snapshot}},
 		{.type = STORE_EVENT, .event = record},
 		{.type = STORE_DELIVERY, .delivery = {id, notifier, 5}},
+		{.type = STORE_DELIVERY, .delivery = {id, "off", 5, DELIVERY_SKIPPED, cause}},
+		{.type = STORE_ATTEMPT, .attempt = {id, notifier, 1}},
+		{.type = STORE_REPLACE, .replace = {id, by, notifier}},
+		{.type = STORE_NOTIFIER, .notifier = {notifier, 6, 0}},
 		{.type = STORE_VERDICT, .verdict = {id, notifier, DELIVERY_PENDING, 1, 9, error}},
 		{.type = STORE_VERDICT, .verdict = {id, "none", DELIVERY_DEAD, 1, 9, NULL}},
 		{.type = STORE_ACCOUNT, .account = {endpoint, account, 4, &outage}},
@@ -242,7 +246,8 @@ Test(committer, owns_what_it_is_given)
 	cr_expect_eq(snapshot->refs, 3);
 	cr_expect_eq(record->refs, 3);
 	commit_abandon(thrown_away);
-	for (char **text = (char *[]){endpoint, name, id, notifier, error, account, watch, NULL};
+	for (char **text = (char *[]){endpoint, name, id, notifier, error, account, watch, by,
+				      cause, NULL};
 	     *text; text++)
 		memset(*text, '#', strlen(*text));
 	memset(&outage, '#', sizeof(outage));
@@ -256,6 +261,8 @@ Test(committer, owns_what_it_is_given)
 	static const char *const questions[] = {
 		"SELECT count(*) FROM job WHERE endpoint = 'e' AND name = '" JOB "'",
 		"SELECT count(*) FROM delivery WHERE notifier = 'hook' AND error = '503'",
+		"SELECT count(*) FROM delivery WHERE notifier = 'off' AND error = 'off'",
+		"SELECT count(*) FROM notifier WHERE name = 'hook' AND since_us = 6",
 		("SELECT count(*) FROM account WHERE endpoint = 'e' AND account = 'acme'"
 		 " AND outage_first = 'first' AND outage_last = 'last' AND outage_failures = 2"),
 		"SELECT count(*) FROM baseline WHERE account = 'acme' AND watch = 'w'",

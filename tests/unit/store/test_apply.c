@@ -348,6 +348,7 @@ static void expect_failure_and_recovery(struct store *s, int expected, void (*re
 		r = store_apply(s, ops, ARRAY_LEN(ops), &e);
 		cr_expect_eq(r, expected, "%d: %s", r, error_text(&e, r));
 		cr_expect_not_null(strstr(e.text, "state.db"), "%s", e.text);
+		cr_expect_eq(record->number, 0);
 	}
 	dump = fixture_dump(s);
 	cr_expect_str_eq(dump, "", "half of a failed call is there");
@@ -355,6 +356,7 @@ static void expect_failure_and_recovery(struct store *s, int expected, void (*re
 	e = ERROR_NONE;
 	r = store_apply(s, ops, ARRAY_LEN(ops), &e);
 	cr_expect_eq(r, 0, "%d: %s", r, error_text(&e, r));
+	cr_expect_eq(record->number, 1);
 	free(TAKE_PTR(dump));
 	dump = fixture_dump(s);
 	cr_expect_gt(strlen(dump), 1 << 20);
