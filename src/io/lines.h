@@ -2,7 +2,8 @@
  * Cuts a stream of bytes into lines, with a limit on each line and on the whole.
  *
  * Pure: no reading, no loop. A line that is too long is cut into pieces, where it is UTF-8 between
- * characters; what is over the total is counted and dropped.
+ * characters; what is over the total, or comes after `lines_max` lines and pieces, is counted and
+ * dropped.
  */
 #pragma once
 
@@ -16,16 +17,17 @@ typedef void (*lines_fn)(void *user, const char *line, size_t len, size_t droppe
 struct lines {
 	char *line; /* borrowed: room for line_max bytes */
 	size_t line_max;
-	size_t len;  /* bytes of the line so far */
-	size_t left; /* bytes that may still come, newlines included */
+	size_t len;        /* bytes of the line so far */
+	size_t left;       /* bytes that may still come, newlines included */
+	size_t lines_left; /* calls of `fn` that may still be made for them */
 	size_t dropped;
 	lines_fn fn;
 	void *user;
 };
 
-/* `line` is the caller's and stays valid; `line_max` is at least LINES_PIECE_MIN. */
-void lines_init(struct lines *l, char *line, size_t line_max, size_t total_max, lines_fn fn,
-		void *user);
+/* `line` is the caller's and stays valid; `line_max` is at least LINES_PIECE_MIN, `lines_max` 1. */
+void lines_init(struct lines *l, char *line, size_t line_max, size_t lines_max, size_t total_max,
+		lines_fn fn, void *user);
 
 void lines_feed(struct lines *l, const char *data, size_t len);
 

@@ -71,6 +71,7 @@ static void terminate(struct process *p)
 {
 	p->ending = true;
 	signal_group(p, SIGTERM);
+	signal_group(p, SIGCONT); /* who is stopped could not end in good order */
 	uv_timer_start(&p->timer, on_timer, p->grace_ms, 0);
 }
 
@@ -231,7 +232,8 @@ int process_start(uv_loop_t *loop, const struct process_options *options, proces
 	p->grace_ms = options->grace_ms > 0 ? options->grace_ms : PROCESS_TERM_GRACE_MS;
 	if (options->input_len > 0)
 		memcpy(p->input, options->input, options->input_len);
-	lines_init(&p->lines, p->line, sizeof(p->line), PROCESS_OUTPUT_MAX, options->line, user);
+	lines_init(&p->lines, p->line, sizeof(p->line), PROCESS_LINES_MAX, PROCESS_OUTPUT_MAX,
+		   options->line, user);
 	uv_timer_init(loop, &p->timer);
 	uv_pipe_init(loop, &p->in, 0);
 	uv_pipe_init(loop, &p->out, 0);

@@ -5,6 +5,8 @@
  * It has ended when the process has exited, not when a grandchild lets go of a pipe: what is in the
  * pipes at that moment is still read, then they are closed and the rest of the group is killed.
  *
+ * To end it, its group gets SIGTERM (and SIGCONT, so that a stopped one hears it), then SIGKILL.
+ *
  * The program starts with default signal dispositions, an empty signal mask, and no descriptors but
  * 0, 1 and 2, which are pipes; 1 and 2 are the same one, so that lines keep their order. The calling
  * program ignores SIGPIPE, since a child may close its standard input at any time.
@@ -18,7 +20,8 @@
 
 #define PROCESS_LINE_MAX      896        /* bytes; longer lines are cut to fit the log's */
 #define PROCESS_OUTPUT_MAX    (64 << 10) /* bytes handed on in all; the rest is read and dropped */
-#define PROCESS_TERM_GRACE_MS 5000       /* from SIGTERM to SIGKILL */
+#define PROCESS_LINES_MAX     1000 /* lines in all: 65,536 empty ones would be as many entries */
+#define PROCESS_TERM_GRACE_MS 5000 /* from SIGTERM to SIGKILL */
 
 struct process;
 

@@ -329,6 +329,17 @@ Test(process, flood, .timeout = 60)
 	run_done(&run);
 }
 
+Test(process, flood_of_empty_lines, .timeout = 60)
+{
+	struct run run;
+
+	run_all(&run, (struct process_options){.argv = SH("yes '' | head -n 20000; exit 6")});
+	cr_expect_eq(run.result.exit_status, 6);
+	cr_expect_eq(run.lines.len, PROCESS_LINES_MAX);
+	cr_expect_eq(run.dropped, 20000 - PROCESS_LINES_MAX);
+	run_done(&run);
+}
+
 Test(process, binary, .timeout = 60)
 {
 	struct run run;
@@ -429,6 +440,31 @@ Test(process, timeout_is_sigterm_first, .timeout = 120)
 		if (ready) {
 			cr_expect_str_eq(buf_str(&run.lines), "ready\nterm\n");
 			cr_expect_eq(run.result.signal, 0);
+			cr_expect_eq(run.result.exit_status, 4);
+		}
+		run_done(&run);
+		if (ready)
+			break;
+	}
+}
+
+/* Stopped, it hears SIGTERM all the same. */
+Test(process, stopped_is_continued_to_end, .timeout = 120)
+{
+	for (uint64_t timeout_ms = 100;; timeout_ms *= 2) {
+		struct run run;
+		bool ready;
+
+		run_all(&run, (struct process_options){.argv = SH("trap 'echo term; exit 4' TERM\n"
+								  "echo ready; kill -STOP $$\n"
+								  "echo continued"),
+						       .timeout_ms = timeout_ms,
+						       .grace_ms = 60000});
+		ready = run.lines.len > 0;
+		cr_expect(run.result.timed_out);
+		if (ready) {
+			cr_expect_not_null(strstr(buf_str(&run.lines), "term\n"), "%s",
+					   buf_str(&run.lines));
 			cr_expect_eq(run.result.exit_status, 4);
 		}
 		run_done(&run);
