@@ -110,7 +110,7 @@ static int exec_deliver(struct notifier *n, const struct notifier_delivery *d, s
 	r = event_fields_parse(d->event->body, d->event->len, &fields);
 	if (r < 0)
 		return r;
-	r = exec_environment_init(&fields, d->number, getenv, &environment);
+	r = exec_environment_init(&fields, d, getenv, &environment);
 	if (r < 0)
 		return r;
 	call = malloc(sizeof(*call));
@@ -168,4 +168,5 @@ const struct notifier_type_info notifier_exec = {
 	.cancel = exec_cancel,
 	.free = exec_free,
 	.max_parallel = exec_max_parallel,
+	.counts_starts = true,
 };

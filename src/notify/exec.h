@@ -27,9 +27,9 @@ struct exec_environment {
 
 /*
  * A fixed PATH; HOME, USER, LOGNAME, LANG, LC_ALL, TZ and XDG_RUNTIME_DIR where `lookup` (getenv)
- * has them; then TUNEWATCH_*, all of them, "" where the event has no such field. Nothing else: the
- * daemon's own environment holds secrets. 0, -ENOMEM, -EMSGSIZE.
+ * has them; then TUNEWATCH_*, all of them, "" where the event has no such field, and what the
+ * delivery `d` adds. Nothing else: the daemon's own environment holds secrets. 0, -ENOMEM, -EMSGSIZE.
  */
-int exec_environment_init(const struct event_fields *fields, unsigned number,
+int exec_environment_init(const struct event_fields *fields, const struct notifier_delivery *d,
 			  char *(*lookup)(const char *name), struct exec_environment *ret);
 void exec_environment_done(struct exec_environment *e);

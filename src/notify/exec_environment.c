@@ -17,7 +17,7 @@ static const char *const passed_on[] = {
 	"HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "XDG_RUNTIME_DIR",
 };
 
-_Static_assert(VARIABLE_COUNT + ARRAY_LEN(passed_on) + 2 <= EXEC_ENVIRONMENT_MAX,
+_Static_assert(VARIABLE_COUNT + ARRAY_LEN(passed_on) + 3 <= EXEC_ENVIRONMENT_MAX,
 	       "all variables have room");
 
 static int add(struct buf *text, const char *name, const char *value)
@@ -27,10 +27,17 @@ static int add(struct buf *text, const char *name, const char *value)
 	return r < 0 ? r : buf_append(text, "", 1);
 }
 
-static int add_all(struct buf *text, const struct event_fields *fields, unsigned number,
-		   char *(*lookup)(const char *name))
+static int add_number(struct buf *text, const char *name, unsigned number)
 {
-	char try[VARIABLE_NUMBER_MAX];
+	char value[VARIABLE_NUMBER_MAX];
+
+	snprintf(value, sizeof(value), "%u", number);
+	return add(text, name, value);
+}
+
+static int add_all(struct buf *text, const struct event_fields *fields,
+		   const struct notifier_delivery *d, char *(*lookup)(const char *name))
+{
 	int r = add(text, "PATH", PATH_VALUE);
 
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(passed_on); i++) {
@@ -42,18 +49,21 @@ static int add_all(struct buf *text, const struct event_fields *fields, unsigned
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(variables); i++)
 		if (variables[i].hook)
 			r = add(text, variables[i].name, fields->values[variables[i].field]);
-	snprintf(try, sizeof(try), "%u", number);
-	return r < 0 ? r : add(text, VARIABLE_DELIVERY_TRY, try);
+	if (r == 0)
+		r = add_number(text, VARIABLE_DELIVERY_TRY, d->number);
+	if (r == 0 && d->replaced > 0)
+		r = add_number(text, VARIABLE_REPLACED, d->replaced);
+	return r;
 }
 
-int exec_environment_init(const struct event_fields *fields, unsigned number,
+int exec_environment_init(const struct event_fields *fields, const struct notifier_delivery *d,
 			  char *(*lookup)(const char *name), struct exec_environment *ret)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT(TEXT_MAX);
 	size_t n = 0, len;
 	int r;
 
-	r = add_all(&text, fields, number, lookup);
+	r = add_all(&text, fields, d, lookup);
 	if (r < 0)
 		return r;
 	len = text.len;

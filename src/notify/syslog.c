@@ -96,18 +96,22 @@ static void on_sent(void *user, int r)
 	free(call);
 }
 
-static int send_entry(struct syslog_call *call, const struct event_fields *f, unsigned number)
+static int send_entry(struct syslog_call *call, const struct event_fields *f,
+		      const struct notifier_delivery *d)
 {
-	struct journal_field fields[VARIABLE_COUNT + 2];
-	char try[VARIABLE_NUMBER_MAX];
+	struct journal_field fields[VARIABLE_COUNT + 3];
+	char try[VARIABLE_NUMBER_MAX], replaced[VARIABLE_NUMBER_MAX];
 	size_t n = 0;
 
-	snprintf(try, sizeof(try), "%u", number);
+	snprintf(try, sizeof(try), "%u", d->number);
+	snprintf(replaced, sizeof(replaced), "%u", d->replaced);
 	fields[n++] = (struct journal_field){"MESSAGE_ID", syslog_message_id(f->type)};
 	for (size_t i = 0; i < VARIABLE_COUNT; i++)
 		fields[n++] =
 			(struct journal_field){variables[i].name, f->values[variables[i].field]};
 	fields[n++] = (struct journal_field){VARIABLE_DELIVERY_TRY, try};
+	if (d->replaced > 0)
+		fields[n++] = (struct journal_field){VARIABLE_REPLACED, replaced};
 	return journal_send(call->syslog->env->journal, call->level, call->message, fields, n,
 			    on_sent, call, &call->entry);
 }
@@ -134,7 +138,7 @@ static int syslog_deliver(struct notifier *n, const struct notifier_delivery *d,
 				     .user = user,
 				     .level = syslog_level(fields.type)};
 	memcpy(call->message, buf_str(&sentence), sentence.len);
-	r = send_entry(call, &fields, d->number);
+	r = send_entry(call, &fields, d);
 	if (r < 0)
 		return r;
 	*ret = (struct notifier_call *)TAKE_PTR(call);

@@ -17,6 +17,10 @@ struct variable {
 
 extern const struct variable variables[VARIABLE_COUNT];
 
-/* Beside them: which try of the delivery this is, from 1. */
+/*
+ * Beside them, of the delivery: which try this is, from 1; and, only where there are any, how many
+ * older progress events it stands for.
+ */
 #define VARIABLE_DELIVERY_TRY "TUNEWATCH_DELIVERY_TRY"
+#define VARIABLE_REPLACED     "TUNEWATCH_REPLACED"
 #define VARIABLE_NUMBER_MAX   12 /* bytes of an unsigned in decimal, with the NUL */

@@ -81,7 +81,9 @@ void fixture_init(struct fixture *f, enum notifier_type type, const char *name)
 int fixture_start(struct fixture *f, const char *body, unsigned number)
 {
 	struct event_record *event = fixture_event(body);
-	struct notifier_delivery delivery = {.event = event, .number = number};
+	struct notifier_delivery delivery = {.event = event,
+					     .number = number,
+					     .replaced = f->replaced};
 	struct error e = ERROR_NONE;
 	int r;
 

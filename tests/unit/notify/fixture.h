@@ -19,7 +19,8 @@ struct fixture {
 	struct config_notifier config; /* to be filled before fixture_deliver() */
 	struct notifier *notifier;
 	struct notifier_call *call;
-	struct buf log; /* "LEVEL LINE\n" each */
+	struct buf log;    /* "LEVEL LINE\n" each */
+	unsigned replaced; /* of what is delivered */
 	unsigned verdicts;
 	enum verdict verdict;
 	uint64_t retry_after_ms;

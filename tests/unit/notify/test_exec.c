@@ -88,7 +88,9 @@ Test(exec, environment_of_a_job_event)
 	struct event_fields fields;
 
 	cr_assert_eq(event_fields_parse(fixture_failed, strlen(fixture_failed), &fields), 0);
-	cr_assert_eq(exec_environment_init(&fields, 3, no_lookup, &e), 0);
+	cr_assert_eq(exec_environment_init(&fields, &(struct notifier_delivery){.number = 3},
+					   no_lookup, &e),
+		     0);
 	cr_expect_str_eq(e.list[0], PATH_LINE);
 	for (size_t i = 0; i < ARRAY_LEN(job_variables); i++)
 		cr_assert_str_eq(e.list[i + 1], job_variables[i], "%s", e.list[i + 1]);
@@ -105,12 +107,33 @@ Test(exec, environment_of_a_watcher_event)
 	size_t n = 0;
 
 	cr_assert_eq(event_fields_parse(fixture_degraded, strlen(fixture_degraded), &fields), 0);
-	cr_assert_eq(exec_environment_init(&fields, 1, no_lookup, &e), 0);
+	cr_assert_eq(exec_environment_init(&fields, &(struct notifier_delivery){.number = 1},
+					   no_lookup, &e),
+		     0);
 	while (e.list[n])
 		n++;
 	cr_expect_eq(n, ARRAY_LEN(job_variables) + 1);
 	cr_expect_str_eq(e.list[3], "TUNEWATCH_JOB=");
 	cr_expect_str_eq(e.list[6], "TUNEWATCH_ACCOUNT=acme");
+	exec_environment_done(&e);
+	event_fields_done(&fields);
+}
+
+Test(exec, environment_says_what_was_replaced)
+{
+	struct exec_environment e;
+	struct event_fields fields;
+	size_t n = ARRAY_LEN(job_variables);
+
+	cr_assert_eq(event_fields_parse(fixture_failed, strlen(fixture_failed), &fields), 0);
+	cr_assert_eq(exec_environment_init(&fields,
+					   &(struct notifier_delivery){.number = 3, .replaced = 17},
+					   no_lookup, &e),
+		     0);
+	cr_expect_str_eq(e.list[n], job_variables[n - 1]);
+	cr_assert_not_null(e.list[n + 1]);
+	cr_expect_str_eq(e.list[n + 1], "TUNEWATCH_REPLACED=17");
+	cr_expect_null(e.list[n + 2]);
 	exec_environment_done(&e);
 	event_fields_done(&fields);
 }
@@ -129,7 +152,9 @@ Test(exec, environment_is_bounded)
 	struct event_fields fields;
 
 	cr_assert_eq(event_fields_parse(fixture_failed, strlen(fixture_failed), &fields), 0);
-	cr_expect_eq(exec_environment_init(&fields, 1, huge_lookup, &e), -EMSGSIZE);
+	cr_expect_eq(exec_environment_init(&fields, &(struct notifier_delivery){.number = 1},
+					   huge_lookup, &e),
+		     -EMSGSIZE);
 	event_fields_done(&fields);
 }
 

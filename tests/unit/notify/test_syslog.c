@@ -143,6 +143,19 @@ Test(syslog, fields_of_a_watcher_event, .timeout = 60)
 	syslog_done(&f);
 }
 
+Test(syslog, fields_say_what_was_replaced, .timeout = 60)
+{
+	struct fixture f;
+
+	syslog_init(&f, 0);
+	f.replaced = 4;
+	cr_assert_eq(fixture_start(&f, fixture_failed, 1), 0);
+	fixture_finish(&f, VERDICT_DELIVERED);
+	cr_expect_not_null(strstr(writer.seen, "|TUNEWATCH_DELIVERY_TRY=1|TUNEWATCH_REPLACED=4|"),
+			   "%s", writer.seen);
+	syslog_done(&f);
+}
+
 Test(syslog, no_log_on_this_machine, .timeout = 60)
 {
 	struct fixture f;
