@@ -427,3 +427,18 @@ def setup(t, document=None, watch=None, webhook=True, start=True, **options):
     if hook:
         t.defer(check_log, t, hook, sim)
     return sim, hook, daemon
+
+
+def running(t, *ids, watch=None, **options):
+    """Jobs that are known already, and a configuration without notifiers: (sim, daemon)."""
+    sim, _, daemon = setup(t, {"jobs": [
+        {"kind": "sft", "id": id_, "state": "RUNNING"} for id_ in ids or ("a",)]},
+        {"kinds": ["sft"], **(watch or {})}, webhook=False, start=False, **options)
+    return sim, daemon
+
+
+def begin(sim, daemon, *ids):
+    daemon.start()
+    for id_ in ids or ("a",):
+        sim.wait_seen("sft", id_)
+    settle(sim)

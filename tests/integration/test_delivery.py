@@ -1,15 +1,12 @@
 #!/usr/bin/env python3
-"""What happens to an event on its way: the contract's table of verdicts, order, retries, and what a
-hook and a webhook are given. The first retry comes 5 s after the first try."""
+"""What happens to an event on its way: the contract's verdicts on webhooks, order, retries, and what
+a webhook is given. The first retry comes 5 s after the first try."""
 
 import json
-import os
-import stat
-import time
 
 from harness import (
-    Config, Daemon, Hook, Reply, Sim, Webhook, bodies, check_log, events, name_of, settle, setup,
-    tap,
+    Config, Daemon, Hook, Reply, Sim, Webhook, begin, bodies, check_log, events, name_of, running,
+    settle, tap,
 )
 from stored import read_store
 
@@ -27,21 +24,6 @@ WEBHOOK_VERDICTS = [
     (Reply(425), RETRY), (Reply(429), RETRY), (Reply(500), RETRY), (Reply(502), RETRY),
     (Reply(503), RETRY), (Reply(504), RETRY), (Reply(reset=True), RETRY),
 ]
-
-
-def running(t, *ids, watch=None, **options):
-    """Jobs that are known already, and a configuration without notifiers: (sim, daemon)."""
-    sim, _, daemon = setup(t, {"jobs": [
-        {"kind": "sft", "id": id_, "state": "RUNNING"} for id_ in ids or ("a",)]},
-        {"kinds": ["sft"], **(watch or {})}, webhook=False, start=False, **options)
-    return sim, daemon
-
-
-def begin(sim, daemon, *ids):
-    daemon.start()
-    for id_ in ids or ("a",):
-        sim.wait_seen("sft", id_)
-    settle(sim)
 
 
 def ids_of(deliveries):
@@ -287,96 +269,6 @@ def a_crash_in_the_middle_of_a_delivery_repeats_it(t):
     t.equal(len(hook.got()), 2, "delivered, and sent again")
 
 
-# The exec notifier.
-
-EXEC_VERDICTS = [
-    ("exit-0", (0,), "", DELIVERED), ("exit-75", (75, 0), "", RETRY), ("exit-1", (1, 0), "", DEAD),
-    ("exit-2", (2, 0), "", DEAD), ("exit-126", (126, 0), "", DEAD),
-    ("exit-255", (255, 0), "", DEAD),
-    ("sigterm", (0,), "number or os.kill(os.getpid(), signal.SIGTERM)", DEAD),
-    ("sigkill", (0,), "number or os.kill(os.getpid(), signal.SIGKILL)", DEAD),
-    ("time-out", (0,), "number or time.sleep(60)", DEAD),
-]
-
-
-@tap.test(limit=90)
-def verdicts_of_a_hook(t):
-    sim, daemon = running(t)
-    hooks = {}
-    for name, exits, body, verdict in EXEC_VERDICTS:
-        hooks[name] = Hook(t, name, exits, body), verdict
-        daemon.config.exec(hooks[name][0], name, timeout="2s")
-    begin(sim, daemon)
-    sim.set("sft", "a", state="PAUSED")
-    for hook, _ in hooks.values():
-        hook.wait_runs(1)
-    sim.set("sft", "a", state="COMPLETED")
-    for name, (hook, verdict) in hooks.items():
-        runs = hook.wait_runs(3 if verdict == RETRY else 2, timeout=20)
-        types = [json.loads(run["stdin"])["type"] for run in runs]
-        wanted = ["job.paused", "job.succeeded"]
-        t.equal(types, ["job.paused", *wanted] if verdict == RETRY else wanted, name)
-        t.wait(lambda n=name: daemon.notifier(n)["pending"] == 0, 10, f"{name} to be done")
-        t.equal(daemon.notifier(name)["dead"] > 0, verdict == DEAD, f"{name}: dead")
-        if verdict == RETRY:
-            t.equal(runs[0]["stdin"], runs[1]["stdin"], "other bytes")
-            wait = runs[1]["begin"] - runs[0]["begin"]
-            t.check(RETRY_S - 0.1 <= wait < 8, f"again after {wait:.1f} s")
-            t.equal([r["env"]["TUNEWATCH_DELIVERY_TRY"] for r in runs], ["1", "2", "1"])
-
-
-@tap.test()
-def a_hook_that_cannot_be_started_is_dead(t):
-    sim, daemon = running(t)
-    broken = Hook(t, "broken", interpreter="/nonexistent/interpreter")
-    fine = Hook(t, "fine")
-    daemon.config.exec(broken, "broken").exec(fine, "fine")
-    begin(sim, daemon)
-    sim.set("sft", "a", state="COMPLETED")
-    fine.wait_runs(1)
-    t.wait(lambda: daemon.notifier("broken")["dead"] == 1, 10, "a dead delivery")
-    t.check("SIMSECRET" not in daemon.log(), "secrets")
-
-
-BASE_ENVIRONMENT = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "XDG_RUNTIME_DIR"}
-
-
-@tap.test()
-def what_a_hook_gets(t):
-    sim, daemon = running(t)
-    hook = Hook(t)
-    daemon.env.update(FIREWORKS_API_KEY="fw_SIMSECRET_environment", CANARY="SIMSECRET canary",
-                      WATCHDOG_USEC="20000000", LISTEN_FDS="0",
-                      CREDENTIALS_DIRECTORY=t.path("credentials"))
-    daemon.config.exec(hook, args=["--stage", "two words", "$HOME;`id`"])
-    begin(sim, daemon)
-    sim.set("sft", "a", state="FAILED", displayName="Größe = \u202ex",
-            progress={"percent": 97, "epoch": 2},
-            status={"code": "INTERNAL", "message": "line one\nline two"})
-    run = hook.wait_runs(1)[0]
-    event = json.loads(run["stdin"])
-    data, job = event["data"], event["data"]["job"]
-    t.equal(run["argv"], ["--stage", "two words", "$HOME;`id`"], "no shell")
-    t.equal(list(events.log_faults([run["stdin"]], sim.url)), [])
-    own = {k: v for k, v in run["env"].items() if k.startswith("TUNEWATCH_")}
-    t.equal(own, {
-        "TUNEWATCH_EVENT_ID": event["id"], "TUNEWATCH_EVENT": "job.failed", "TUNEWATCH_JOB": A,
-        "TUNEWATCH_JOB_ID": "a", "TUNEWATCH_KIND": "sft", "TUNEWATCH_ACCOUNT": "acme",
-        "TUNEWATCH_DISPLAY_NAME": job["displayName"], "TUNEWATCH_STATE": "JOB_STATE_FAILED",
-        "TUNEWATCH_PREVIOUS_STATE": "JOB_STATE_RUNNING", "TUNEWATCH_PHASE": "failed",
-        "TUNEWATCH_STATUS_CODE": "INTERNAL",
-        "TUNEWATCH_STATUS_MESSAGE": data["to"]["status"]["message"], "TUNEWATCH_PERCENT": "97",
-        "TUNEWATCH_EPOCH": "2", "TUNEWATCH_BASE_MODEL": job["baseModel"],
-        "TUNEWATCH_OUTPUT_MODEL": job["outputModel"], "TUNEWATCH_ATTEMPT": "1",
-        "TUNEWATCH_DELIVERY_TRY": "1"})
-    rest = run["env"].keys() - own.keys()
-    t.check(rest <= BASE_ENVIRONMENT, f"not on the clean list: {sorted(rest - BASE_ENVIRONMENT)}")
-    t.check("SIMSECRET" not in json.dumps(run), "a secret reached the hook")
-    t.equal((run["pid"], run["pid"]), (run["pgid"], run["sid"]), "a process group of its own")
-    # 0, 1, 2, and the one that lists them
-    t.check(len(run["fds"]) <= 4, f"the daemon's files: {run['fds']}")
-
-
 @tap.test()
 def a_hook_and_a_webhook_get_the_same_bytes(t):
     sim, daemon = running(t)
@@ -385,154 +277,6 @@ def a_hook_and_a_webhook_get_the_same_bytes(t):
     begin(sim, daemon)
     sim.set("sft", "a", state="COMPLETED")
     t.equal(hook.wait_runs(1)[0]["stdin"].encode(), web.wait_requests(1)[0].body)
-
-
-@tap.test()
-def a_hook_without_progress_or_a_state_before(t):
-    sim, _, daemon = setup(t, {"jobs": [{"kind": "dpo", "id": "a", "state": "COMPLETED"}]},
-                           {"jobs": ["dpo/a"]}, webhook=False, start=False)
-    hook = Hook(t)
-    daemon.config.exec(hook)
-    daemon.start()
-    env = hook.wait_runs(1)[0]["env"]
-    t.equal((env["TUNEWATCH_PREVIOUS_STATE"], env["TUNEWATCH_PERCENT"], env["TUNEWATCH_EPOCH"]),
-            ("", "", ""))
-    t.equal(sim.requests("dpoJobs$"), [], "a named job is not looked for in a list")
-
-
-@tap.test()
-def a_hook_that_stays_is_ended_with_its_group(t):
-    """Time-out: TERM, 5 s, KILL, for the whole group."""
-    sim, daemon = running(t)
-    pids = t.path("pids")
-    hook = Hook(t, body=f"""
-signal.signal(signal.SIGTERM, lambda *_: note(term=time.monotonic()))
-child = subprocess.Popen(["/bin/sh", "-c", "trap '' TERM; sleep 120 & wait; sleep 120"])
-with open({pids!r}, "w") as file: file.write(f"{{os.getpid()}} {{child.pid}}")
-end = time.monotonic() + 120
-while time.monotonic() < end: time.sleep(1)
-""")
-    daemon.config.exec(hook, timeout="1s")
-    begin(sim, daemon)
-    sim.set("sft", "a", state="COMPLETED")
-    run = hook.wait_runs(1)[0]
-    t.wait(lambda: os.path.exists(pids), 5, "the hook's child")
-    t.wait(lambda: daemon.notifier("run")["dead"] == 1, 15, "a dead delivery")
-    seconds = time.monotonic() - run["begin"]
-    t.check(5.5 <= seconds <= 9, f"1 s, TERM, 5 s, KILL: {seconds:.1f} s")
-    term = [r["term"] for r in hook.records() if "term" in r]
-    t.check(len(term) == 1 and 0.8 <= term[0] - run["begin"] <= 2.5, f"TERM at {term}")
-    t.wait(lambda: not group_lives(run["pgid"]), 5, "the group to be gone")
-
-
-def group_lives(pgid):
-    """Whether a process that is not a zombie is in the group."""
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        try:
-            with open(f"/proc/{entry}/stat", encoding="utf-8") as file:
-                fields = file.read().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[2]) == pgid and fields[0] != "Z":
-            return True
-    return False
-
-
-@tap.test()
-def a_hook_has_ended_when_its_process_has(t):
-    """A grandchild that holds the pipes open keeps nothing waiting."""
-    sim, daemon = running(t)
-    hook = Hook(t, body='number or subprocess.Popen(["/bin/sleep", "60"])')
-    daemon.config.exec(hook)
-    begin(sim, daemon)
-    sim.set("sft", "a", state="PAUSED")
-    hook.wait_ends(1)
-    sim.set("sft", "a", state="COMPLETED")
-    hook.wait_runs(2, timeout=6)
-    t.equal(daemon.notifier("run")["dead"], 0)
-
-
-@tap.test()
-def the_output_of_a_hook_goes_to_the_log_line_by_line(t):
-    sim, daemon = running(t)
-    hook = Hook(t, body="""
-print("first line"); print("second \\x1b[31mline")
-sys.stdout.flush(); sys.stderr.write("to standard error\\n"); sys.stderr.flush()
-print("l" * 100000)
-for _ in range(20000): print("flood " * 20)
-sys.stdout.flush(); sys.stdout.write("no newline")
-""")
-    daemon.config.exec(hook)
-    begin(sim, daemon)
-    sim.set("sft", "a", state="COMPLETED")
-    hook.wait_ends(1)
-    t.wait(lambda: daemon.notifier("run")["delivered"] == 1, 10, "the verdict")
-    log = daemon.log()
-    lines = log.splitlines()
-    for text in ("first line", "to standard error"):
-        t.equal(len([line for line in lines if text in line]), 1, text)
-    t.check("\x1b" not in log, "a control character in the log")
-    t.check(len(log) < 400_000, f"{len(log)} bytes of log")
-    t.check(max(map(len, lines)) < 8192, "a line without end")
-
-
-@tap.test()
-def a_hook_that_reads_nothing(t):
-    sim, daemon = running(t)
-    program = t.path("deaf.sh")
-    with open(program, "w", encoding="utf-8") as file:
-        file.write("#!/bin/sh\nexec <&-\nexit 0\n")
-    os.chmod(program, stat.S_IRWXU)
-    daemon.config.section("notifier", "deaf", {
-        "type": "exec", "command": [program], "events": ["*"]})
-    begin(sim, daemon)
-    sim.set("sft", "a", state="COMPLETED", status="m" * 4000)
-    t.wait(lambda: daemon.notifier("deaf")["delivered"] == 1, 10, "the verdict")
-
-
-@tap.test()
-def max_parallel_hooks(t):
-    ids = [f"job-{i}" for i in range(6)]
-    sim, daemon = running(t, *ids)
-    one, three = Hook(t, "one", body="time.sleep(0.5)"), Hook(t, "three", body="time.sleep(1)")
-    daemon.config.exec(one, "one").exec(three, "three", max_parallel=3)
-    begin(sim, daemon, *ids)
-    for id_ in ids:
-        sim.set("sft", id_, state="COMPLETED")
-    for hook, most in ((one, 1), (three, 3)):
-        hook.wait_ends(len(ids), timeout=25)
-        marks = [(r["begin"], 1) for r in hook.runs()] + [(r["end"], -1) for r in hook.ends()]
-        now, peak = 0, 0
-        for _, step in sorted(marks):
-            now += step
-            peak = max(peak, now)
-        t.equal(peak, most, os.path.basename(hook.program))
-        t.equal({e["subject"] for e in hook.events()}, {name_of("sft", i) for i in ids})
-
-
-@tap.test(limit=90)
-def running_deliveries_may_finish_at_sigterm(t):
-    sim, daemon = running(t)
-    quick = Hook(t, "quick", body="time.sleep(2)")
-    long = Hook(t, "long", body="number or time.sleep(60)")
-    daemon.config.exec(quick, "quick").exec(long, "long")
-    begin(sim, daemon)
-    sim.set("sft", "a", state="COMPLETED")
-    quick.wait_runs(1)
-    long.wait_runs(1)
-    start = time.monotonic()
-    daemon.stop()
-    seconds = time.monotonic() - start
-    t.check(4 <= seconds <= 13, f"5 s for what runs, then it is ended: {seconds:.1f} s")
-    t.equal(len(quick.ends()), 1, "was not let finish")
-    t.check(not group_lives(long.runs()[0]["pgid"]), "a hook is left behind")
-    daemon.start()
-    long.wait_ends(1)
-    settle(sim)
-    t.equal((len(quick.runs()), len(long.runs())), (1, 2), "what was not finished runs again")
-    t.equal(long.runs()[0]["stdin"], long.runs()[1]["stdin"])
 
 
 @tap.test()
