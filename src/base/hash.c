@@ -2,9 +2,11 @@
 #include "base/hash.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #define ROTL(x, b) (((x) << (b)) | ((x) >> (64 - (b))))
 
@@ -63,6 +65,14 @@ int hash_sha256(const void *data, size_t len, uint8_t ret_digest[HASH_SHA256_BYT
 	return EVP_Digest(data, len, ret_digest, NULL, EVP_sha256(), NULL) == 1 ? 0 : -ENOMEM;
 }
 
+int hash_hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
+		     uint8_t ret_mac[HASH_SHA256_BYTES])
+{
+	if (key_len > INT_MAX)
+		return -ENOMEM;
+	return HMAC(EVP_sha256(), key, (int)key_len, data, len, ret_mac, NULL) ? 0 : -ENOMEM;
+}
+
 void hash_base32hex(const uint8_t *data, size_t chars, char *ret)
 {
 	static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
@@ -78,4 +88,28 @@ void hash_base32hex(const uint8_t *data, size_t chars, char *ret)
 		ret[i] = digits[bits >> have & 31];
 	}
 	ret[chars] = '\0';
+}
+
+void hash_base64(const uint8_t *data, size_t len, char *ret)
+{
+	EVP_EncodeBlock((unsigned char *)ret, data, (int)len);
+}
+
+int hash_base64_read(const char *s, size_t len, uint8_t *ret, size_t *ret_len)
+{
+	size_t padding = 0;
+	int n;
+
+	/* EVP_DecodeBlock() lets blanks and padding at wrong places pass. */
+	while (padding < 2 && padding < len && s[len - 1 - padding] == '=')
+		padding++;
+	if (len % 4 != 0 || len > INT_MAX ||
+	    strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") <
+		    len - padding)
+		return -EINVAL;
+	n = EVP_DecodeBlock(ret, (const unsigned char *)s, (int)len);
+	if (n < 0)
+		return -EINVAL;
+	*ret_len = (size_t)n - padding;
+	return 0;
 }

@@ -1,5 +1,6 @@
 /* Hashes against published values. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -111,5 +112,83 @@ Test(hash, base32hex_vectors)
 			cr_assert_eq(strlen(text), n);
 			cr_assert_eq(strncmp(text, cases[i].text, n), 0, "%s", text);
 		}
+	}
+}
+
+/* RFC 4231, test cases 1, 2 and 6 (a key longer than a block). */
+Test(hash, hmac_sha256_vectors)
+{
+	static const uint8_t first[20] = {0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b,
+					  0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b,
+					  0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b};
+	uint8_t big[131];
+	const struct {
+		const void *key;
+		size_t key_len;
+		const char *data, *hex;
+	} cases[] = {
+		{first, sizeof(first), "Hi There",
+		 "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+		{"Jefe", 4, "what do ya want for nothing?",
+		 "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+		{big, sizeof(big), "Test Using Larger Than Block-Size Key - Hash Key First",
+		 "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
+	};
+
+	memset(big, 0xaa, sizeof(big));
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		uint8_t mac[HASH_SHA256_BYTES];
+		char hex[2 * HASH_SHA256_BYTES + 1];
+
+		cr_assert_eq(hash_hmac_sha256(cases[i].key, cases[i].key_len, cases[i].data,
+					      strlen(cases[i].data), mac),
+			     0);
+		for (size_t k = 0; k < sizeof(mac); k++)
+			snprintf(hex + 2 * k, 3, "%02x", mac[k]);
+		cr_expect_str_eq(hex, cases[i].hex);
+	}
+}
+
+/* RFC 4648, section 10. */
+Test(hash, base64_vectors)
+{
+	static const struct {
+		const char *data, *text;
+	} cases[] = {
+		{"", ""},
+		{"f", "Zg=="},
+		{"fo", "Zm8="},
+		{"foo", "Zm9v"},
+		{"foob", "Zm9vYg=="},
+		{"fooba", "Zm9vYmE="},
+		{"foobar", "Zm9vYmFy"},
+		{"\xfb\xff", "+/8="},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		size_t len = strlen(cases[i].data), read;
+		char text[HASH_BASE64_MAX(8)];
+		uint8_t data[8];
+
+		hash_base64((const uint8_t *)cases[i].data, len, text);
+		cr_expect_str_eq(text, cases[i].text);
+		cr_expect_lt(strlen(text), HASH_BASE64_MAX(len));
+		cr_assert_eq(hash_base64_read(text, strlen(text), data, &read), 0, "%s", text);
+		cr_expect(read == len && memcmp(data, cases[i].data, len) == 0, "%s", text);
+	}
+}
+
+Test(hash, base64_refuses)
+{
+	static const char *const cases[] = {"Z",     "Zg",   "Zg=",    "Zg===",
+					    "=",     "====", " Zm9",   "Zm9\n",
+					    "Zm 9v", "Z=g=", "Zm9-v/", "Zm9v=A=="};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		uint8_t data[16];
+		size_t len;
+
+		cr_expect_eq(hash_base64_read(cases[i], strlen(cases[i]), data, &len), -EINVAL,
+			     "%s", cases[i]);
 	}
 }
