@@ -480,7 +480,7 @@ static int read_url(struct load *l, const struct raw_section *s, struct config_n
 	return take_url(l, s, "url-file", text, "file", path, n);
 }
 
-/* "whsec_" and base64 with its padding. */
+/* "whsec_" and base64 with its padding; Standard Webhooks has 24 to 64 bytes in it. */
 static bool signing_valid(const char *line)
 {
 	size_t len, n;
@@ -490,7 +490,8 @@ static bool signing_valid(const char *line)
 	line += 6;
 	len = strlen(line);
 	n = strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
-	return len >= 4 && len % 4 == 0 && n >= len - 2 && strspn(line + n, "=") == len - n;
+	return len >= 4 && len <= CONFIG_KEY_MAX && len % 4 == 0 && n >= len - 2 &&
+	       strspn(line + n, "=") == len - n;
 }
 
 static int read_signing(struct load *l, const struct raw_section *s, struct config_notifier *n)

@@ -285,6 +285,9 @@ Test(keys, inline_secrets_need_a_private_file)
 	}
 }
 
+#define A32  "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define A256 A32 A32 A32 A32 A32 A32 A32 A32
+
 Test(keys, signing_secrets)
 {
 	static const struct {
@@ -299,6 +302,8 @@ Test(keys, signing_secrets)
 		{"whsec_A===", NULL},
 		{"whsec_AA=A", NULL},
 		{"whsec_AAAA BBBB", NULL},
+		{"whsec_" A256 A256, "whsec_" A256 A256},
+		{"whsec_" A256 A256 "AAAA", NULL},
 		{"", NULL},
 	};
 
