@@ -2,8 +2,6 @@
 #include "notify/webhook.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,8 +9,7 @@
 #include "base/macro.h"
 #include "base/utf8.h"
 #include "notify/excerpt.h"
-
-#define OWN_HEADERS 3
+#include "notify/webhook_request.h"
 
 struct webhook {
 	struct notifier base;
@@ -45,6 +42,18 @@ enum verdict webhook_verdict(int r, long status)
 	return VERDICT_RETRY; /* 5xx, and what is no final status at all */
 }
 
+/* With or without "whsec_", which belongs to the same word. */
+static bool repeats_signing(const char *secrets, const char *body, size_t len)
+{
+	for (const char *line = secrets; line; line = strchr(line, '\n')) {
+		line += strspn(line, "\n");
+		line += strcspn(line, "_");
+		if (*line && excerpt_repeats(body, len, line + 1))
+			return true;
+	}
+	return false;
+}
+
 /* Whether the body repeats what only the receiver and we should know. */
 static bool repeats_secret(const struct config_notifier *config, const char *body, size_t len)
 {
@@ -61,6 +70,8 @@ static bool repeats_secret(const struct config_notifier *config, const char *bod
 			return true;
 	}
 	if (excerpt_repeats(body, len, path))
+		return true;
+	if (config->signing.value && repeats_signing(config->signing.value, body, len))
 		return true;
 	for (char **h = config->headers; h && *h; h++)
 		if (excerpt_repeats(body, len, *h + strcspn(*h, ":")))
@@ -98,57 +109,14 @@ static void on_answer(void *user, const struct http_result *answer)
 	free(call);
 }
 
-/* Whether the configured headers have one of that name. */
-static bool is_configured(char *const *headers, const char *name, size_t len)
+static int start(struct webhook_call *call, const struct notifier_delivery *d)
 {
-	for (; headers && *headers; headers++)
-		if (strncasecmp(*headers, name, len) == 0 && (*headers)[len] == ':')
-			return true;
-	return false;
-}
+	_cleanup_(webhook_request_done) struct webhook_request request;
+	int r = webhook_request_init(&request, call->webhook->base.config, d, clock_real_now_us());
 
-static size_t count(char *const *list)
-{
-	size_t n = 0;
-
-	while (list && list[n])
-		n++;
-	return n;
-}
-
-/* A configured header takes the place of ours with the same name. */
-static int start(struct webhook_call *call, const struct event_record *event)
-{
-	const struct notifier *n = &call->webhook->base;
-	const struct config_notifier *config = n->config;
-	char own[OWN_HEADERS][64];
-	_cleanup_free_ const char **headers = NULL;
-	struct http_request request;
-	size_t n_headers = 0;
-
-	headers = calloc(count(config->headers) + OWN_HEADERS + 1, sizeof(*headers));
-	if (!headers)
-		return -ENOMEM;
-	snprintf(own[0], sizeof(own[0]), "content-type: application/cloudevents+json");
-	snprintf(own[1], sizeof(own[1]), "webhook-id: %s", event->id);
-	snprintf(own[2], sizeof(own[2]), "webhook-timestamp: %" PRId64,
-		 (int64_t)(clock_real_now_us() / US_PER_S));
-	for (size_t i = 0; i < OWN_HEADERS; i++)
-		if (!is_configured(config->headers, own[i], strcspn(own[i], ":")))
-			headers[n_headers++] = own[i];
-	for (char **h = config->headers; h && *h; h++)
-		headers[n_headers++] = *h;
-	request = (struct http_request){
-		.url = config->url.value,
-		.headers = headers,
-		.body = event->body,
-		.body_len = event->len,
-		.allow_http = config->allow_http,
-		.max_bytes = WEBHOOK_ANSWER_MAX,
-		.cut = true,
-		.timeout_ms = config->timeout_ms,
-	};
-	return http_start(call->webhook->env->http, &request, on_answer, call, &call->transfer,
+	if (r < 0)
+		return r;
+	return http_start(call->webhook->env->http, &request.http, on_answer, call, &call->transfer,
 			  NULL);
 }
 
@@ -163,7 +131,7 @@ static int webhook_deliver(struct notifier *n, const struct notifier_delivery *d
 	*call = (struct webhook_call){.webhook = container_of(n, struct webhook, base),
 				      .fn = fn,
 				      .user = user};
-	r = start(call, d->event);
+	r = start(call, d);
 	if (r < 0)
 		return r;
 	*ret = (struct notifier_call *)TAKE_PTR(call);
@@ -180,9 +148,6 @@ static int webhook_check(const struct config_notifier *config, struct error *ret
 	if (config->format != WEBHOOK_JSON)
 		return error_set(ret_e, -ENOTSUP,
 				 "this version sends format = \"json\" only; others come later");
-	if (config->signing.value)
-		return error_set(ret_e, -ENOTSUP,
-				 "this version does not sign; secret-file comes later");
 	return 0;
 }
 

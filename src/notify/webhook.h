@@ -1,15 +1,15 @@
 /*
- * Events to a URL: a POST of the event's bytes, with the id and time headers of Standard Webhooks
- * 1.0 (webhook-id, webhook-timestamp). Of the answer, the status decides.
+ * Events to a URL: a POST of the event's bytes, with the headers of Standard Webhooks 1.0
+ * (webhook-id, webhook-timestamp and, with secrets, webhook-signature). Of the answer, the status
+ * decides.
  */
 #pragma once
 
 #include "io/http.h"
 #include "notify/notifier.h"
 
-#define WEBHOOK_ANSWER_MAX   4096 /* bytes of the answer's body that are read; the rest is cut */
-#define WEBHOOK_EXCERPT_MAX  200  /* bytes of it that are shown */
-#define WEBHOOK_MAX_PARALLEL 4    /* as many as there are connections to one host */
+#define WEBHOOK_EXCERPT_MAX  200 /* bytes of an answer's body that are shown */
+#define WEBHOOK_MAX_PARALLEL 4   /* as many as there are connections to one host */
 
 extern const struct notifier_type_info notifier_webhook;
 
@@ -18,7 +18,7 @@ enum verdict webhook_verdict(int r, long status);
 
 /*
  * The sentence about an answer: status and host, and the beginning of the body unless it repeats
- * something of the URL, beyond the host, or of the headers' values.
+ * something of the URL, beyond the host, of the signing secrets or of the headers' values.
  */
 void webhook_text(const struct config_notifier *config, const struct http_result *result, char *ret,
 		  size_t size);

@@ -1,0 +1,29 @@
+/*
+ * What a webhook is sent: URL, headers and body, as a function of configuration, deliveries and
+ * time.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "io/http.h"
+#include "notify/notifier.h"
+#include "notify/signature.h"
+
+#define WEBHOOK_ANSWER_MAX      4096 /* bytes of the answer's body that are read; the rest is cut */
+#define WEBHOOK_OWN_HEADERS_MAX 5
+#define WEBHOOK_OWN_HEADER_MAX  (SIGNATURE_MAX + 32)
+
+struct webhook_request {
+	struct http_request http; /* views of the rest, of the configuration and of the event */
+	char own[WEBHOOK_OWN_HEADERS_MAX][WEBHOOK_OWN_HEADER_MAX];
+	size_t n_own;
+	const char **headers;
+};
+
+/*
+ * `now_us` is of CLOCK_REALTIME: the time of the try, which is what is signed. `ret` must stay where
+ * it is. 0, -ENOMEM, -EINVAL for secrets that are none.
+ */
+int webhook_request_init(struct webhook_request *ret, const struct config_notifier *config,
+			 const struct notifier_delivery *d, int64_t now_us);
+void webhook_request_done(struct webhook_request *r);
