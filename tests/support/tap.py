@@ -58,6 +58,7 @@ class Case:
         self.random = random.Random(f"{seed}:{name}")
         self.stack = contextlib.ExitStack()
         self.faults = []
+        self.notes = []
 
     def path(self, *parts):
         return os.path.join(self.dir, *parts)
@@ -74,6 +75,10 @@ class Case:
 
     def equal(self, got, wanted, what=""):
         return self.check(got == wanted, f"{what}: got {got!r}, wanted {wanted!r}")
+
+    def note(self, text):
+        """A comment in the output, whatever the outcome: what was measured."""
+        self.notes.append(text)
 
     def fail(self, message):
         raise Failed(message)
@@ -114,6 +119,7 @@ def run_one(name, function, directory, seed):
     messages = case.faults + messages
     if messages:
         result = {"outcome": "not ok", "text": "\n".join(messages)}
+    result["notes"] = case.notes
     with open(os.path.join(directory, "result.json"), "w", encoding="utf-8") as file:
         json.dump(result, file)
 
@@ -172,6 +178,7 @@ def report(number, running, result):
     else:
         print(f"{result['outcome']} {number} - {running.name}")
     comment(f"{running.name}: {seconds:.1f} s")
+    comment("\n".join(result.get("notes", [])))
     if result["outcome"] == "not ok":
         comment(result["text"])
         for folder, _, files in os.walk(running.dir):
