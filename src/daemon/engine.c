@@ -458,9 +458,8 @@ enum engine_exit engine_run(const char *path, const struct config_env *env, stru
 		return exit_code;
 	}
 	accounts_init(&e.accounts);
+	loop_watch_start(&e.loop_watch, &e.loop);
 	r = start_signals(&e);
-	if (r == 0)
-		r = loop_watch_start(&e.loop_watch, &e.loop);
 	if (r == 0)
 		r = start(&e, &exit_code, &error);
 	if (r < 0) {

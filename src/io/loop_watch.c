@@ -3,73 +3,70 @@
 
 #include <time.h>
 
-#include "base/clock.h"
 #include "base/macro.h"
 
-#define NS_PER_US 1000U
+#define NS_PER_MS 1000000U
 
 static uint64_t cpu_now_ns(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now); /* fails for a wrong argument only */
-	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+	return (uint64_t)now.tv_sec * 1000 * NS_PER_MS + (uint64_t)now.tv_nsec;
 }
 
 /*
- * libuv calls back for sockets and pipes inside of its poll, before any uv_check, so that a turn is
- * measured from one uv_prepare to the next, without the time that the kernel was asked to wait.
+ * libuv calls back for sockets and pipes inside of its poll, before this. But it takes the time as
+ * soon as the kernel has answered, and nothing else does in between: uv_now() is when the turn began.
+ * (Its own measure of idle time would cost one more call of the kernel in each turn that sleeps.)
  */
+static void on_check(uv_check_t *check)
+{
+	struct loop_watch *w = check->data;
+
+	w->woke_ms = uv_now(check->loop);
+	w->woken = true;
+}
+
 static void on_prepare(uv_prepare_t *prepare)
 {
 	struct loop_watch *w = prepare->data;
-	uint64_t wall_ns = uv_hrtime(), idle_ns = uv_metrics_idle_time(prepare->loop);
-	uint64_t cpu_ns = cpu_now_ns();
+	uint64_t now_ms = (uv_hrtime() + NS_PER_MS - 1) / NS_PER_MS, cpu_ns = cpu_now_ns();
 
-	if (w->running) {
-		uint64_t all_ns = wall_ns - w->wall_ns, slept_ns = idle_ns - w->idle_ns;
-
-		/* The two readings of the clock are not one: sleep may seem longer than the turn. */
-		w->longest_us = MAX(w->longest_us, (all_ns - MIN(all_ns, slept_ns)) / NS_PER_US);
-		w->longest_cpu_us = MAX(w->longest_cpu_us, (cpu_ns - w->cpu_ns) / NS_PER_US);
+	if (w->woken) {
+		w->longest_ms = MAX(w->longest_ms, now_ms - w->woke_ms);
+		w->longest_cpu_ns = MAX(w->longest_cpu_ns, cpu_ns - w->cpu_ns);
 	}
-	w->running = true;
-	w->wall_ns = wall_ns;
-	w->idle_ns = idle_ns;
 	w->cpu_ns = cpu_ns;
 }
 
-int loop_watch_start(struct loop_watch *w, uv_loop_t *loop)
+/* None of these can fail. */
+void loop_watch_start(struct loop_watch *w, uv_loop_t *loop)
 {
-	int r = uv_loop_configure(loop, UV_METRICS_IDLE_TIME);
-
 	*w = (struct loop_watch){0};
-	if (r < 0)
-		return r;
-	(void)uv_prepare_init(loop, &w->prepare); /* always 0, as the next one */
-	w->prepare.data = w;
+	(void)uv_check_init(loop, &w->check);
+	(void)uv_prepare_init(loop, &w->prepare);
+	w->check.data = w->prepare.data = w;
+	(void)uv_check_start(&w->check, on_check);
 	(void)uv_prepare_start(&w->prepare, on_prepare);
+	uv_unref((uv_handle_t *)&w->check);
 	uv_unref((uv_handle_t *)&w->prepare);
-	return 0;
-}
-
-static uint64_t round_up_ms(uint64_t us)
-{
-	return (us + US_PER_MS - 1) / US_PER_MS;
 }
 
 uint64_t loop_watch_longest_ms(const struct loop_watch *w)
 {
-	return round_up_ms(w->longest_us);
+	return w->longest_ms;
 }
 
 uint64_t loop_watch_longest_cpu_ms(const struct loop_watch *w)
 {
-	return round_up_ms(w->longest_cpu_us);
+	return (w->longest_cpu_ns + NS_PER_MS - 1) / NS_PER_MS;
 }
 
 void loop_watch_close(struct loop_watch *w)
 {
-	if (w->prepare.data)
-		uv_close((uv_handle_t *)&w->prepare, NULL);
+	if (!w->prepare.data)
+		return;
+	uv_close((uv_handle_t *)&w->check, NULL);
+	uv_close((uv_handle_t *)&w->prepare, NULL);
 }
