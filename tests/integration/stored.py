@@ -16,3 +16,12 @@ def read_store(folder):
         deliveries = {row["id"]: row for row in db.execute(
             "SELECT event.id, delivery.* FROM delivery JOIN event ON event.number = event")}
         return found, snapshots, deliveries
+
+
+def read_deliveries(folder):
+    """All deliveries, as rows with the event's id; for more than one notifier."""
+    path = os.path.join(folder, "state.db")
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        db.row_factory = sqlite3.Row
+        return db.execute("SELECT event.id, delivery.* FROM delivery"
+                          " JOIN event ON event.number = event").fetchall()

@@ -178,7 +178,8 @@ def report(number, running, result):
     else:
         print(f"{result['outcome']} {number} - {running.name}")
     comment(f"{running.name}: {seconds:.1f} s")
-    comment("\n".join(result.get("notes", [])))
+    for note in result.get("notes", ()):
+        comment(f"{running.name}: {note}")
     if result["outcome"] == "not ok":
         comment(result["text"])
         for folder, _, files in os.walk(running.dir):

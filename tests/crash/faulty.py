@@ -1,0 +1,197 @@
+"""What the crash tests share: the daemon that can be made to break (see fault.h), destinations that
+keep what they got through its lives, jobs that change, and what must hold in the end.
+"""
+
+import collections
+import json
+import os
+import shlex
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILD = os.environ.get("top_builddir", os.path.join(HERE, "..", ".."))
+os.environ.setdefault(
+    "TUNEWATCHD", shlex.quote(os.path.join(BUILD, "tests", "crash", "tunewatchd-faulty")))
+sys.path.insert(0, os.path.join(HERE, "..", "integration"))
+
+from harness import (  # for the tests, which import everything from here
+    Config, Daemon, Reply, Sim, Webhook, events, name_of, tap,
+)
+from stored import read_deliveries, read_store
+
+# The long version: `make check-crash`.
+LONG = bool(os.environ.get("TUNEWATCH_CRASH_LONG"))
+
+# Retries after 0.1 s, 0.6 s, 2.4 s …; and polls every 0.1 s.
+HASTE = {"TW_FAULT_HASTE": "50"}
+POLL = "5s"
+
+# In the order of a job's life; what is never an end, so that a job can go round for ever.
+ROUND = ("RUNNING", "PAUSED", "PENDING", "WRITING_RESULTS", "CREATING", "CANCELLING")
+
+SINK = """#!/bin/sh
+# One line a run: the try, and the event. printf writes it at once.
+body=$(cat)
+{before}
+printf '%s\\t%s\\n' "$TUNEWATCH_DELIVERY_TRY" "$body" >>'{records}'
+{after}
+"""
+
+
+class Sink:
+    """A hook that is cheap to start. It outlives a daemon that is killed; then its event may have
+    been cut off on the way in, and it is none that was received."""
+
+    def __init__(self, t, name="sink", before="", after=""):
+        self.program = t.path(f"{name}.hook")
+        self.records = t.path(f"{name}.tsv")
+        self.read = 0
+        self.runs = []  # (try, body)
+        self.cut_off = 0
+        with open(self.program, "w", encoding="utf-8") as file:
+            file.write(SINK.format(records=self.records, before=before, after=after))
+        os.chmod(self.program, 0o755)
+
+    def update(self):
+        """Reads the runs that have got their event whole, and counts those that have not."""
+        if os.path.exists(self.records):
+            with open(self.records, "rb") as file:
+                file.seek(self.read)
+                lines = file.read().splitlines(True)
+            for line in lines:
+                if line.endswith(b"\n"):
+                    self.read += len(line)
+                    number, _, body = line[:-1].partition(b"\t")
+                    if is_whole(body):
+                        self.runs.append((int(number), body))
+                    else:
+                        self.cut_off += 1
+
+    def bodies(self):
+        self.update()
+        return [body for _, body in self.runs]
+
+
+def is_whole(body):
+    try:
+        return isinstance(json.loads(body), dict)
+    except ValueError:
+        return False
+
+
+class Log:
+    """What one destination got, read as it comes in."""
+
+    def __init__(self):
+        self.seen = 0
+        self.ids = set()
+        self.history = collections.defaultdict(list)  # {subject: its events, each once}
+
+    def update(self, bodies):
+        for body in bodies[self.seen:]:
+            event = json.loads(body)
+            if event["id"] not in self.ids:
+                self.ids.add(event["id"])
+                self.history[event["subject"]].append(event)
+        self.seen = len(bodies)
+
+    def state(self, name):
+        """The last that it was told of a job."""
+        log = self.history.get(name)
+        return log[-1]["data"]["to"]["state"] if log else None
+
+
+class Stage:
+    """Jobs, a webhook, a hook, and a daemon that is not started yet. `jobs` are (kind, id)."""
+
+    def __init__(self, t, jobs, web=None, sink=None, more=(), env=None):
+        self.t = t
+        self.jobs = list(jobs)
+        self.places = dict.fromkeys(self.jobs, 0)
+        self.logs = {"webhook": Log(), "hook": Log()}
+        self.sim = Sim(t, {"jobs": [
+            *({"kind": kind, "id": id_, "state": ROUND[0]} for kind, id_ in self.jobs), *more]})
+        self.web = web or Webhook(t)
+        self.sink = sink or Sink(t)
+        config = Config(t, poll_interval=POLL).account(self.sim)
+        config.watch(poll_interval=POLL, first_sight="announce")
+        config.webhook(self.web).exec(self.sink)
+        self.daemon = Daemon(t, config, env={**HASTE, **(env or {})}, start=False)
+
+    def bodies(self):
+        """{destination: all that it got, with what came twice}."""
+        return {"webhook": [d.body for d in self.web.got()], "hook": self.sink.bodies()}
+
+    def state(self, job):
+        """As the API tells it."""
+        return self.sim.server.api.world.jobs[name_of(*job)].shown()["state"]
+
+    def caught_up(self):
+        """The jobs whose present state all destinations know, and which may thus move on: so every
+        state is one that the daemon must tell."""
+        for what, bodies in self.bodies().items():
+            self.logs[what].update(bodies)
+        return [job for job in self.jobs
+                if all(log.state(name_of(*job)) == self.state(job) for log in self.logs.values())]
+
+    def move(self, job):
+        self.places[job] += 1
+        self.sim.set(*job, state=ROUND[self.places[job] % len(ROUND)])
+
+    def play_until(self, predicate, timeout, what):
+        """Moves every job on as soon as it may, until the predicate is true."""
+        def step():
+            for job in self.caught_up():
+                self.move(job)
+            return predicate()
+
+        self.t.wait(step, timeout, what)
+
+    def play_until_death(self, timeout=30):
+        """The daemon must end by SIGKILL."""
+        self.play_until(lambda: self.daemon.program.poll() is not None, timeout, "the crash")
+        self.t.equal(self.daemon.program.returncode, -9, "the daemon ended with")
+
+    def start(self, ready=True, **env):
+        self.daemon.env.update(env)
+        self.daemon.start(ready=ready)
+        for name in env:
+            del self.daemon.env[name]
+
+    def come_to_rest(self, timeout=60):
+        """The daemon runs, all jobs stay as they are, all is told and written down."""
+        self.t.wait(lambda: len(self.caught_up()) == len(self.jobs), timeout, "all to be told")
+        self.t.wait(lambda: all(n["pending"] == 0 for n in self.daemon.get("/v1/status")["notifiers"]),
+                    timeout, "no delivery to be pending")
+
+    def check(self):
+        """What must hold once it has come to rest. Ends the daemon."""
+        t = self.t
+        self.daemon.stop()
+        self.daemon.expect_running = False
+        stored, snapshots, _ = read_store(self.daemon.config.state_dir)
+        for row in read_deliveries(self.daemon.config.state_dir):
+            t.equal(row["state"], "delivered", f"{row['id']} to {row['notifier']}")
+        for what, bodies in self.bodies().items():
+            for fault in events.log_faults(bodies, self.sim.url):
+                t.check(False, f"{what}: {fault}")
+            for body in set(bodies):
+                id_ = json.loads(body)["id"]
+                if t.check(id_ in stored, f"{what}: {id_} is not in the store"):
+                    t.check(stored[id_]["body"].encode() == body, f"{what}: {id_}: other bytes")
+            self.logs[what].update(bodies)
+            for job in self.jobs:
+                name = name_of(*job)
+                told = self.logs[what].history[name]
+                visible = [shown for _, shown in self.sim.server.api.world.jobs[name].visible]
+                t.equal([events.short(e) for e in told], events.expected(visible),
+                        f"{what}: {name}")
+                t.equal([e["data"]["sequence"] for e in told], list(range(1, len(visible) + 1)),
+                        f"{what}: numbers of {name}")
+                t.equal(snapshots[name]["sequence"], len(visible), f"number of {name}")
+
+    def figures(self):
+        """How much came, and how much of it more than once."""
+        return ", ".join(f"{what}: {len(self.logs[what].ids)} events, "
+                         f"{len(bodies) - len(self.logs[what].ids)} again"
+                         for what, bodies in self.bodies().items())
