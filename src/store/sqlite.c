@@ -15,6 +15,7 @@
 
 /* The header of an SQLite file, see https://www.sqlite.org/fileformat2.html section 1.3. */
 #define HEADER_BYTES          100
+#define HEADER_SCHEMA_COOKIE  40 /* grows with each change of the schema */
 #define HEADER_USER_VERSION   60
 #define HEADER_APPLICATION_ID 68
 static const char header_magic[16] = "SQLite format 3";
@@ -77,6 +78,10 @@ static int check_file(const char *path, const char *wal, struct error *ret_e)
 		return system_fail(path, "read", ret_e);
 	if (n < HEADER_BYTES || memcmp(header, header_magic, sizeof(header_magic)) != 0)
 		return store_refuse(path, "is not a database", ret_e);
+	/* Its making was cut off before the first table: nothing of anybody is in it. */
+	if (read_be32(header + HEADER_SCHEMA_COOKIE) == 0 &&
+	    read_be32(header + HEADER_APPLICATION_ID) == 0)
+		return 0;
 	if (read_be32(header + HEADER_APPLICATION_ID) != SCHEMA_APPLICATION_ID)
 		return store_refuse(path, "is a database, but not tunewatch's", ret_e);
 	if (read_be32(header + HEADER_USER_VERSION) > schema_version)
