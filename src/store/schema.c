@@ -85,8 +85,8 @@ static const char version_1[] =
 	") STRICT, WITHOUT ROWID;";
 
 /*
- * Two ways to ask for deliveries: those of an event (the primary key), and the pending ones of a
- * notifier in order, which are few beside the history. Every notifier that has deliveries has a row
+ * Three ways to ask for deliveries: those of an event (the primary key), the pending ones of a
+ * notifier in order, and the dead, which both are few beside the history. Every notifier that has deliveries has a row
  * in notifier, so that nobody goes through all of them to find it; what was there before has been
  * there for ever.
  */
@@ -94,6 +94,7 @@ static const char version_2[] =
 	"ALTER TABLE delivery ADD COLUMN replaced INTEGER NOT NULL DEFAULT 0;"
 	"DROP INDEX delivery_pending;"
 	"CREATE INDEX delivery_waiting ON delivery (notifier, event) WHERE state = 'pending';"
+	"CREATE INDEX delivery_dead ON delivery (event) WHERE state = 'dead';"
 	"CREATE TABLE notifier ("
 	"	name TEXT NOT NULL PRIMARY KEY,"
 	"	since_us INTEGER NOT NULL,"

@@ -184,6 +184,28 @@ int store_load_deliveries(struct store *s, const char *notifier, uint64_t after,
 			  struct store_delivery *ret, size_t *ret_n, struct error *ret_e);
 void store_deliveries_done(struct store_delivery *d, size_t n); /* drops the references */
 
+/* A delivery as it is listed: views, valid inside the call. */
+struct store_row {
+	const char *event_id, *notifier, *subject;
+	enum event_type type;
+	uint64_t sequence;
+	unsigned tries, replaced;
+	int64_t created_us, due_us;
+	const char *error;
+};
+typedef int (*store_row_fn)(void *user, const struct store_row *row);
+
+/* The deliveries in a state, that of the newest event first, at most `max`. */
+int store_list_deliveries(struct store *s, enum delivery_state state, size_t max, store_row_fn fn,
+			  void *user, struct error *ret_e);
+
+/*
+ * Makes a delivery pending again, due now, and reads it. Its tries go on. In `ret` the event is the
+ * caller's. -ENOENT there is none, -EALREADY it is pending as it is, else as store_apply().
+ */
+int store_resend(struct store *s, const char *event_id, const char *notifier, int64_t now_us,
+		 struct store_delivery *ret, struct error *ret_e);
+
 /*
  * History. An event that no notifier waits for (none of its deliveries is pending) goes, with its
  * deliveries, when it is older than `before_us` or, the oldest first, while the database's pages in
