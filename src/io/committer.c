@@ -1,4 +1,4 @@
-/* Batches of changes on their way to the store, one transaction on the thread pool at a time. */
+/* Batches of changes, and other work, on their way to the store: one of them on the thread pool. */
 #include "io/committer.h"
 
 #include <errno.h>
@@ -27,6 +27,16 @@ struct commit {
 	void *user;
 };
 
+/* What committer_run() was asked for. */
+struct task {
+	struct list link;
+	committer_work_fn work;
+	committer_done_fn done;
+	void *user;
+	int result;
+	struct error error;
+};
+
 struct committer {
 	uv_loop_t *loop;
 	struct store *store;
@@ -36,9 +46,12 @@ struct committer {
 	struct list flight;  /* struct commit: in the present one, under way or to be tried again */
 	size_t n;            /* batches in both */
 	size_t changes;      /* in these */
+	struct list tasks;   /* struct task: not begun */
+	struct task *task;   /* the one under way */
+	bool task_turn;      /* the next one is a task, if one waits */
 	uv_work_t work;
 	uv_timer_t retry;
-	bool busy;         /* a transaction is under way, or its batches are being called back */
+	bool busy;         /* the thread pool is at work, or what it did is being called back */
 	unsigned failures; /* since the last commit that worked */
 
 	/* The transaction, touched by the thread pool while it is under way. */
@@ -207,15 +220,35 @@ static void tell_health(struct committer *c)
 			  c->result < 0 ? error_text(&c->error, c->result) : "");
 }
 
+static void end_task(struct task *t)
+{
+	t->done(t->user, t->result, t->result < 0 ? error_text(&t->error, t->result) : "");
+	free(t);
+}
+
+static void cancel_tasks(struct committer *c)
+{
+	struct task *t;
+
+	while ((t = list_first(&c->tasks, struct task, link))) {
+		list_remove(&t->link);
+		t->result = -ECANCELED;
+		end_task(t);
+	}
+}
+
 static void on_closed(uv_handle_t *handle)
 {
 	struct committer *c = handle->data;
 	void (*closed)(void *user) = c->closed;
 	void *user = c->closed_user;
 
-	/* Those that came too late. */
-	call_back(c, &c->flight, -ECANCELED);
-	call_back(c, &c->waiting, -ECANCELED);
+	/* Those that came too late. They may hand in more. */
+	while (!list_empty(&c->flight) || !list_empty(&c->waiting) || !list_empty(&c->tasks)) {
+		call_back(c, &c->flight, -ECANCELED);
+		call_back(c, &c->waiting, -ECANCELED);
+		cancel_tasks(c);
+	}
 	free(c);
 	if (closed)
 		closed(user);
@@ -257,7 +290,7 @@ static int apply_flight(struct committer *c)
 	return store_apply(c->store, ops, n, &c->error);
 }
 
-static void do_work(uv_work_t *work)
+static void do_commit(uv_work_t *work)
 {
 	struct committer *c = work->data;
 
@@ -265,7 +298,7 @@ static void do_work(uv_work_t *work)
 	c->result = apply_flight(c);
 }
 
-static void on_worked(uv_work_t *work, int status)
+static void on_committed(uv_work_t *work, int status)
 {
 	struct committer *c = work->data;
 
@@ -288,13 +321,20 @@ static void on_worked(uv_work_t *work, int status)
 	}
 	/* Fails on a closing handle only. */
 	uv_timer_start(&c->retry, on_retry, committer_wait_ms(c->failures), 0);
+	advance(c); /* what is no commit does not wait for the disk */
 }
 
-/* Starts the next transaction when one is due, or the end when nothing is left to do. */
-static void advance(struct committer *c)
+/* A failure of a transaction that is to be tried again waits for its time, but not at the end. */
+static bool must_wait(const struct committer *c)
 {
-	if (c->busy || c->finished || (uv_is_active((uv_handle_t *)&c->retry) && !c->closing))
-		return;
+	return uv_is_active((const uv_handle_t *)&c->retry) && !c->closing;
+}
+
+/* Starts the next transaction when one is due. */
+static bool start_commit(struct committer *c)
+{
+	if (must_wait(c))
+		return false;
 	uv_timer_stop(&c->retry);
 	if (list_empty(&c->flight)) {
 		list_for_each_safe (it, &c->waiting) {
@@ -302,14 +342,51 @@ static void advance(struct committer *c)
 			list_append(&c->flight, it);
 		}
 	}
-	if (list_empty(&c->flight)) {
-		if (c->closing)
-			finish(c);
-		return;
-	}
-	c->busy = true;
+	if (list_empty(&c->flight))
+		return false;
 	c->last_try = c->closing;
-	uv_queue_work(c->loop, &c->work, do_work, on_worked); /* fails without do_work only */
+	uv_queue_work(c->loop, &c->work, do_commit, on_committed); /* fails without its work only */
+	return true;
+}
+
+static void do_task(uv_work_t *work)
+{
+	struct committer *c = work->data;
+
+	c->task->result = c->task->work(c->task->user, c->store, &c->task->error);
+}
+
+static void on_task_done(uv_work_t *work, int status)
+{
+	struct committer *c = work->data;
+
+	end_task(TAKE_PTR(c->task));
+	c->busy = false;
+	advance(c);
+}
+
+static bool start_task(struct committer *c)
+{
+	if (c->closing || list_empty(&c->tasks))
+		return false;
+	c->task = list_first(&c->tasks, struct task, link);
+	list_remove(&c->task->link);
+	uv_queue_work(c->loop, &c->work, do_task, on_task_done);
+	return true;
+}
+
+/* Commits and tasks take turns, so that neither waits for more than one of the other. */
+static void advance(struct committer *c)
+{
+	if (c->busy || c->finished)
+		return;
+	if (c->task_turn)
+		c->busy = start_task(c) || start_commit(c);
+	else
+		c->busy = start_commit(c) || start_task(c);
+	c->task_turn = !c->task;
+	if (!c->busy && c->closing)
+		finish(c);
 }
 
 void commit_submit(struct commit *b, commit_fn fn, void *user)
@@ -322,6 +399,22 @@ void commit_submit(struct commit *b, commit_fn fn, void *user)
 	c->n++;
 	c->changes += b->n;
 	advance(c);
+}
+
+/* ---- other work ---- */
+
+int committer_run(struct committer *c, committer_work_fn work, committer_done_fn done, void *user)
+{
+	struct task *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	t->work = work;
+	t->done = done;
+	t->user = user;
+	list_append(&c->tasks, &t->link);
+	advance(c);
+	return 0;
 }
 
 /* ---- the committer ---- */
@@ -347,6 +440,7 @@ int committer_new(uv_loop_t *loop, struct store *store, committer_health_fn heal
 	c->retry.data = c;
 	list_init(&c->waiting);
 	list_init(&c->flight);
+	list_init(&c->tasks);
 	*ret = c;
 	return 0;
 }

@@ -4,6 +4,7 @@
  * Batches that are handed in while a commit is under way go together into the next one: one commit
  * in flight, on the thread pool. A commit that fails is tried again, alone with what came before it,
  * after 1 s, 2 s, … at most 30 s, for as long as the daemon runs; nothing is called back meanwhile.
+ * Other work with the store takes its turn between two commits, also while these fail.
  * This header is the seam for another durable engine.
  */
 #pragma once
@@ -48,7 +49,7 @@ void commit_submit(struct commit *b, commit_fn fn, void *user);
 
 /*
  * Work with the store that is no batch: reading, pruning. It runs on the thread pool between two
- * commits, in the order of the calls, never beside one, and sees all batches that were called back
+ * commits, in the order of the calls, one at a time (then the next commit has its turn), and sees all batches that were called back
  * before the call. A failure is the caller's affair: it does not count for the store's health.
  * `done` is called once, on the loop, never inside committer_run(), with what `work` returned and
  * its sentence, or -ECANCELED when the committer was closed before. -ENOMEM: neither is called.
@@ -66,8 +67,9 @@ size_t committer_changes(const struct committer *c);
 bool committer_failing(const struct committer *c);
 
 /*
- * Commits what waits (one try), calls everything back, then `closed`, and frees the committer.
- * commit_submit() is still allowed until `closed` is called: those batches are called back with
- * -ECANCELED if they come too late.
+ * Lets the work that is under way end, commits what waits (one try), calls everything back, then
+ * `closed`, and frees the committer. Work that has not begun is cancelled. commit_submit() and
+ * committer_run() are still allowed until `closed` is called: batches are called back with
+ * -ECANCELED if they come too late, work always is.
  */
 void committer_close(struct committer *c, void (*closed)(void *user), void *user);

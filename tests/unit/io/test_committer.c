@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -461,4 +462,179 @@ Test(committer, takes_back_the_last_changes_of_a_batch)
 	run();
 	expect_stored("a");
 	finish("closed:0 ");
+}
+
+/* ---- other work ---- */
+
+static struct task_world {
+	pthread_t thread; /* that the last work ran on */
+	char seen[256];   /* the baselines that it found */
+	unsigned done;
+	void (*on_done)(const char *name, int r);
+} tw;
+
+static int see(void *user, struct store *store, struct error *ret_e)
+{
+	const struct store_loader loader = {.baseline = see_baseline};
+
+	tw.thread = pthread_self();
+	tw.seen[0] = '\0';
+	return store_load(store, &loader, tw.seen, ret_e);
+}
+
+static int fail(void *user, struct store *store, struct error *ret_e)
+{
+	return error_set(ret_e, -EPROTO, "what is wrong");
+}
+
+static void on_done(void *user, int r, const char *text)
+{
+	note(user, ":", r);
+	cr_expect_eq(r < 0, text[0] != '\0');
+	tw.done++;
+	if (tw.on_done)
+		tw.on_done(user, r);
+}
+
+static void start_work(committer_work_fn work, const char *name)
+{
+	bool inside = w.inside;
+
+	w.inside = true;
+	cr_assert_eq(committer_run(w.committer, work, on_done, (void *)name), 0);
+	w.inside = inside;
+}
+
+Test(committer, runs_work_on_another_thread)
+{
+	start_work(see, "t");
+	cr_expect_eq(committer_waiting(w.committer), 0);
+	run();
+	cr_expect_not(pthread_equal(tw.thread, pthread_self()));
+	finish("t:0 closed:0 ");
+}
+
+static void on_failed_work(void *user, int r, const char *text)
+{
+	cr_expect_str_eq(text, "what is wrong");
+	cr_expect_not(committer_failing(w.committer));
+	note(user, ":", r);
+}
+
+Test(committer, leaves_the_failure_of_work_to_who_wanted_it)
+{
+	cr_assert_eq(committer_run(w.committer, fail, on_failed_work, (void *)"t"), 0);
+	submit("a");
+	run();
+	finish("t:-71 a:0 closed:0 ");
+}
+
+Test(committer, gives_turns_to_work_and_commits)
+{
+	submit("a");
+	start_work(see, "t");
+	start_work(fail, "u");
+	start_work(see, "v");
+	submit("b");
+	submit("c");
+	run();
+	cr_expect_str_eq(tw.seen, "abc", "%s", tw.seen);
+	finish("a:0 t:0 b:0 c:0 u:-71 v:0 closed:0 ");
+}
+
+static void work_after_commit(const char *name, int r)
+{
+	start_work(see, "t");
+	submit("b");
+}
+
+static void expect_only_a(const char *name, int r)
+{
+	cr_expect_str_eq(tw.seen, "a", "%s", tw.seen);
+	w.on_commit = NULL;
+}
+
+Test(committer, shows_work_what_was_called_back_before)
+{
+	w.on_commit = work_after_commit;
+	tw.on_done = expect_only_a;
+	submit("a");
+	run();
+	finish("a:0 t:0 b:0 closed:0 ");
+}
+
+#define TURNS 5
+
+static void work_again(const char *name, int r)
+{
+	if (committer_waiting(w.committer))
+		start_work(see, "t");
+}
+
+static void submit_again(const char *name, int r)
+{
+	if (++tries < TURNS)
+		submit("a");
+}
+
+/* Work that always comes back, and batches that always come back: neither keeps the other out. */
+Test(committer, starves_nobody)
+{
+	w.on_commit = submit_again;
+	tw.on_done = work_again;
+	submit("a");
+	start_work(see, "t");
+	run();
+	finish("a:0 t:0 a:0 t:0 a:0 t:0 a:0 t:0 a:0 t:0 closed:0 ");
+}
+
+static void mend(const char *name, int r)
+{
+	cr_expect(committer_failing(w.committer));
+	if (strcmp(name, "late") == 0)
+		limit_files(RLIM_INFINITY);
+	else
+		start_work(see, "late");
+}
+
+Test(committer, reads_while_commits_fail)
+{
+	tw.on_done = mend;
+	expect_stored(""); /* as at every start: the -shm file is there from then on */
+	limit_files(1);
+	submit("a");
+	start_work(see, "t");
+	run();
+	expect_stored("a");
+	finish("health=-5 t:0 late:0 health=0 a:0 closed:0 ");
+}
+
+Test(committer, cancels_work_that_has_not_begun_when_it_is_closed)
+{
+	start_work(see, "t");
+	start_work(see, "u");
+	submit("a");
+	close_committer();
+	start_work(see, "v");
+	run();
+	expect_stored("a");
+	cr_expect_eq(tw.done, 3);
+	finish("t:0 a:0 u:-125 v:-125 closed:0 ");
+}
+
+static void close_after_work(const char *name, int r)
+{
+	if (r == 0)
+		close_committer();
+	else if (strcmp(name, "u") == 0)
+		start_work(see, "w");
+}
+
+Test(committer, can_be_closed_when_work_is_done)
+{
+	tw.on_done = close_after_work;
+	start_work(see, "t");
+	start_work(see, "u");
+	run();
+	finish("t:0 u:-125 w:-125 closed:0 ");
 }
