@@ -307,6 +307,63 @@ Test(open, refuses_a_damaged_database)
 	store_close(fixture_open());
 }
 
+/* Overwrites each of the pages that `sql` names, one at a time, and opens the store. */
+static void damage_each(char *data, size_t len, const char *sql, bool refused)
+{
+	_cleanup_free_ char *pages = fixture_query(sql);
+	char *at = pages;
+
+	cr_assert_str_neq(pages, "", "%s", sql);
+	for (;;) {
+		size_t page = strtoul(at, &at, 10) - 1;
+		struct error e = ERROR_NONE;
+		struct store *s = NULL;
+		char old[4096];
+		int r;
+
+		memcpy(old, data + page * 4096, sizeof(old));
+		memset(data + page * 4096, 0x55, sizeof(old));
+		tempdir_write(fixture_path("state.db"), data, len);
+		r = store_open(fixture_state, &s, &e);
+		cr_expect_eq(r, refused ? -EUCLEAN : 0, "page %zu: %d %s", page + 1, r, e.text);
+		if (refused) {
+			_cleanup_free_ char *after = NULL;
+			size_t n;
+
+			after = tempdir_read(fixture_path("state.db"), &n);
+			cr_expect(n == len && memcmp(data, after, n) == 0, "it was touched");
+			cr_expect_neq(access(fixture_path("state.db-wal"), F_OK), 0);
+		}
+		store_close(s);
+		memcpy(data + page * 4096, old, sizeof(old));
+		if (*at++ != ',')
+			return;
+	}
+}
+
+/* Of a large file only what the daemon goes on from is looked at. */
+Test(open, refuses_a_large_database_that_cannot_be_used)
+{
+	_cleanup_free_ char *data = NULL;
+	size_t len;
+
+	store_close(fixture_open());
+	shell("INSERT INTO event (id, subject, sequence, type, time_us, body) VALUES"
+	      " ('a', 's', 1, 'job.running', 1, hex(zeroblob(34 * 1024 * 1024))),"
+	      " ('b', 's', 1, 'job.running', 1, '{}');"
+	      "INSERT INTO delivery VALUES (2, 'hook', 'pending', 0, 1, 1, '', 0)");
+	data = tempdir_read(fixture_path("state.db"), &len);
+	cr_assert_gt(len, 64 * 1024 * 1024);
+	damage_each(data, len,
+		    "SELECT group_concat(rootpage) FROM sqlite_schema WHERE name IN ('job',"
+		    " 'event', 'delivery', 'delivery_waiting', 'account', 'notifier')",
+		    true);
+	/* A page of a long text. */
+	damage_each(data, len, "SELECT 5000", false);
+	tempdir_write(fixture_path("state.db"), data, len - 4096);
+	cr_expect_eq(store_open(fixture_state, &(struct store *){NULL}, NULL), -EUCLEAN);
+}
+
 /* What a power cut while the first database was being made can leave. */
 Test(open, makes_an_empty_file_into_a_database)
 {
