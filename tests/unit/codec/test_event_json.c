@@ -44,6 +44,18 @@ static struct snapshot *snapshot_of(const char *state, const char *code, const c
 	return s;
 }
 
+static struct snapshot *completed_snapshot(const char *state, const char *code, const char *message,
+					   int percent, int epoch)
+{
+	struct snapshot *s = snapshot_of(state, code, message, percent, epoch), *completed;
+	struct snapshot_parts parts = snapshot_parts(s);
+
+	parts.text[TEXT_COMPLETED_TIME] = "2026-11-20T06:31:00Z";
+	cr_assert_eq(snapshot_new(&parts, &completed), 0);
+	snapshot_unref(s);
+	return completed;
+}
+
 static struct event job_event(enum event_type type, const struct snapshot *from,
 			      const struct snapshot *to)
 {
@@ -282,13 +294,14 @@ static void expect_fields(const struct event *event, const char *const expected[
 Test(event_fields, come_back_from_job_events)
 {
 	struct snapshot *from = snapshot_of("JOB_STATE_RUNNING", "", "", 98, 2);
-	struct snapshot *to = snapshot_of("JOB_STATE_FAILED", "INTERNAL", "no\nluck", 0, 3);
+	struct snapshot *to = completed_snapshot("JOB_STATE_FAILED", "INTERNAL", "no\nluck", 0, 3);
 	struct event event = job_event(EVENT_JOB_FAILED, from, to);
 	const char *const expected[EVENT_FIELD_COUNT_] = {
 		[EVENT_FIELD_ID] = "evt_0f3k",
 		[EVENT_FIELD_TYPE] = "job.failed",
 		[EVENT_FIELD_TIME] = TIME,
 		[EVENT_FIELD_SUBJECT] = JOB,
+		[EVENT_FIELD_SOURCE] = SOURCE,
 		[EVENT_FIELD_ACCOUNT] = "acme",
 		[EVENT_FIELD_JOB] = JOB,
 		[EVENT_FIELD_JOB_ID] = "abc",
@@ -296,6 +309,8 @@ Test(event_fields, come_back_from_job_events)
 		[EVENT_FIELD_DISPLAY_NAME] = "prod one",
 		[EVENT_FIELD_BASE_MODEL] = "accounts/fireworks/models/base",
 		[EVENT_FIELD_OUTPUT_MODEL] = "accounts/acme/models/out",
+		[EVENT_FIELD_CREATE_TIME] = "2026-11-20T05:00:00.000000Z",
+		[EVENT_FIELD_COMPLETED_TIME] = "2026-11-20T06:31:00Z",
 		[EVENT_FIELD_ATTEMPT] = "1",
 		[EVENT_FIELD_SEQUENCE] = "7",
 		[EVENT_FIELD_STATE] = "JOB_STATE_FAILED",
@@ -327,10 +342,15 @@ Test(event_fields, come_back_from_job_events)
 Test(event_fields, come_back_from_watcher_events)
 {
 	const char *expected[EVENT_FIELD_COUNT_] = {
-		[EVENT_FIELD_ID] = "evt_0f3k",  [EVENT_FIELD_TYPE] = "watcher.degraded",
-		[EVENT_FIELD_TIME] = TIME,      [EVENT_FIELD_SUBJECT] = "accounts/acme",
-		[EVENT_FIELD_ACCOUNT] = "acme", [EVENT_FIELD_SEQUENCE] = "7",
-		[EVENT_FIELD_TROUBLE] = "tls",  [EVENT_FIELD_ERROR] = "certificate expired",
+		[EVENT_FIELD_ID] = "evt_0f3k",
+		[EVENT_FIELD_TYPE] = "watcher.degraded",
+		[EVENT_FIELD_TIME] = TIME,
+		[EVENT_FIELD_SUBJECT] = "accounts/acme",
+		[EVENT_FIELD_SOURCE] = SOURCE,
+		[EVENT_FIELD_ACCOUNT] = "acme",
+		[EVENT_FIELD_SEQUENCE] = "7",
+		[EVENT_FIELD_TROUBLE] = "tls",
+		[EVENT_FIELD_ERROR] = "certificate expired",
 	};
 	struct event event = watcher_event(EVENT_WATCHER_DEGRADED, &outage);
 	struct outage over = outage;
