@@ -1,0 +1,342 @@
+/* What a chat message says: titles, facts, the lines of a digest. */
+#include "codec/chat_message.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+#define DIGEST_LINE_MAX 240
+#define MORE_MAX        40 /* room for "and 5000 more" */
+
+static const struct {
+	enum chat_tone tone;
+	const char *title;   /* after the job's name */
+	const char *outcome; /* in the title of a digest; NULL: "other" */
+} types[EVENT_COUNT_] = {
+	[EVENT_JOB_QUEUED] = {CHAT_NEUTRAL, "is queued", NULL},
+	[EVENT_JOB_STARTING] = {CHAT_NEUTRAL, "is starting", NULL},
+	[EVENT_JOB_RUNNING] = {CHAT_NEUTRAL, "is running", NULL},
+	[EVENT_JOB_FINISHING] = {CHAT_NEUTRAL, "is finishing", NULL},
+	[EVENT_JOB_PAUSED] = {CHAT_WARNING, "is paused", "paused"},
+	[EVENT_JOB_CANCELLING] = {CHAT_NEUTRAL, "is being cancelled", NULL},
+	[EVENT_JOB_REMOVING] = {CHAT_NEUTRAL, "is being removed", NULL},
+	[EVENT_JOB_SUCCEEDED] = {CHAT_GOOD, "succeeded", "succeeded"},
+	[EVENT_JOB_EARLY_STOPPED] = {CHAT_WARNING, "stopped early", "stopped early"},
+	[EVENT_JOB_FAILED] = {CHAT_BAD, "failed", "failed"},
+	[EVENT_JOB_EXPIRED] = {CHAT_BAD, "expired", "expired"},
+	[EVENT_JOB_CANCELLED] = {CHAT_NEUTRAL, "was cancelled", "cancelled"},
+	[EVENT_JOB_REMOVED] = {CHAT_NEUTRAL, "was removed", "removed"},
+	[EVENT_JOB_STATE] = {CHAT_NEUTRAL, "changed its state", NULL},
+	[EVENT_JOB_STATUS] = {CHAT_NEUTRAL, "has a new status", NULL},
+	[EVENT_JOB_PROGRESS] = {CHAT_NEUTRAL, "made progress", NULL},
+	[EVENT_JOB_FOUND] = {CHAT_NEUTRAL, "was found", NULL},
+	[EVENT_JOB_STALLED] = {CHAT_WARNING, "does not move", "stalled"},
+	[EVENT_JOB_RECOVERED] = {CHAT_GOOD, "moves again", NULL},
+	[EVENT_WATCHER_DEGRADED] = {CHAT_WARNING, "is out of sight", "out of sight"},
+	[EVENT_WATCHER_RESTORED] = {CHAT_GOOD, "is in sight again", NULL},
+};
+
+/* ---- facts: each appends its text, or nothing where the event has no such thing ---- */
+
+static int put_name(const struct event_fields *f, struct buf *b)
+{
+	return buf_puts(b, f->values[EVENT_FIELD_DISPLAY_NAME]);
+}
+
+/* Where the phases are the same or unknown, the raw state says more. */
+static const char *state_word(const char *phase, const char *other, const char *state)
+{
+	bool more = strcmp(phase, other) == 0 || strcmp(phase, phase_name(PHASE_UNKNOWN)) == 0;
+
+	return more && *state ? state : phase;
+}
+
+static int put_change(const struct event_fields *f, struct buf *b)
+{
+	const char *const *v = f->values;
+	const char *from = v[EVENT_FIELD_PREVIOUS_PHASE], *to = v[EVENT_FIELD_PHASE];
+	const char *was = state_word(from, to, v[EVENT_FIELD_PREVIOUS_STATE]);
+	const char *is = state_word(to, from, v[EVENT_FIELD_STATE]);
+
+	if (*from && strcmp(was, is) != 0)
+		return buf_printf(b, "%s \xe2\x86\x92 %s", was, is);
+	return buf_puts(b, strcmp(to, phase_name(PHASE_UNKNOWN)) == 0 ? is : to);
+}
+
+static int put_progress(const struct event_fields *f, struct buf *b)
+{
+	const char *percent = f->values[EVENT_FIELD_PERCENT];
+	const char *was = f->values[EVENT_FIELD_PREVIOUS_PERCENT];
+	int r;
+
+	if (!*percent)
+		return 0;
+	r = buf_printf(b, "%s %%, epoch %s", percent, f->values[EVENT_FIELD_EPOCH]);
+	if (r == 0 && *was && strcmp(was, percent) != 0)
+		r = buf_printf(b, " (was %s %%)", was);
+	return r;
+}
+
+static int put_status(const struct event_fields *f, struct buf *b)
+{
+	const char *code = f->values[EVENT_FIELD_STATUS_CODE];
+	const char *message = f->values[EVENT_FIELD_STATUS_MESSAGE];
+
+	if (strcmp(code, "OK") == 0)
+		return buf_puts(b, message);
+	return buf_printf(b, "%s%s%s", code, *message ? ": " : "", message);
+}
+
+static int put_trouble(const struct event_fields *f, struct buf *b)
+{
+	const char *trouble = f->values[EVENT_FIELD_TROUBLE];
+
+	if (!*trouble)
+		return 0;
+	return buf_printf(b, "%s: %s", trouble, f->values[EVENT_FIELD_ERROR]);
+}
+
+static int put_span(uint64_t seconds, struct buf *b)
+{
+	char span[CLOCK_SPAN_MAX];
+
+	clock_format_span_ms(MIN(seconds, UINT64_MAX / MS_PER_S - 1) * MS_PER_S, span);
+	return buf_printf(b, "%s%s", span, seconds == 0 ? "s" : "");
+}
+
+static int put_outage(const struct event_fields *f, struct buf *b)
+{
+	const char *seconds = f->values[EVENT_FIELD_DURATION];
+
+	return *seconds ? put_span(strtoull(seconds, NULL, 10), b) : 0;
+}
+
+/* From the job's creation to its end; where the API does not say when that was, to the event. */
+static int put_took(const struct event_fields *f, struct buf *b)
+{
+	int64_t begin, end;
+
+	if (!event_type_is_end(f->type) ||
+	    clock_parse_rfc3339(f->values[EVENT_FIELD_CREATE_TIME], &begin) < 0)
+		return 0;
+	if (clock_parse_rfc3339(f->values[EVENT_FIELD_COMPLETED_TIME], &end) < 0 &&
+	    clock_parse_rfc3339(f->values[EVENT_FIELD_TIME], &end) < 0)
+		return 0;
+	return end < begin ? 0 : put_span((uint64_t)(end - begin) / US_PER_S, b);
+}
+
+static int put_model(const struct event_fields *f, struct buf *b)
+{
+	return buf_puts(b, f->values[EVENT_FIELD_OUTPUT_MODEL]);
+}
+
+/* A message may come late: when its receiver was not there, or in a digest. */
+static int put_time(const struct event_fields *f, struct buf *b)
+{
+	const char *time = f->values[EVENT_FIELD_TIME];
+
+	if (strlen(time) < strlen("2026-11-20T06:31:56"))
+		return 0;
+	return buf_printf(b, "%.10s %.8s UTC", time, time + 11);
+}
+
+/* In the order in which they are shown. Together with titles and labels they fit into the smallest
+ * `lines_max`. */
+static const struct {
+	const char *label;
+	size_t max; /* bytes in the message */
+	int (*put)(const struct event_fields *f, struct buf *b);
+} facts[] = {
+	{"Name", 300, put_name},         {"State", 200, put_change},
+	{"Progress", 100, put_progress}, {"Status", 1000, put_status},
+	{"Trouble", 600, put_trouble},   {"Outage", 100, put_outage},
+	{"Took", 100, put_took},         {"Output model", 300, put_model},
+	{"Observed", 60, put_time},
+};
+
+/* ---- the message ---- */
+
+static void add_line(struct chat_message *m, const char *label, struct buf *text)
+{
+	if (text->len > 0)
+		m->lines[m->n_lines++] = (struct chat_line){label, buf_take(text)};
+}
+
+static int add_facts(struct chat_message *m, const struct chat_style *style,
+		     const struct event_fields *f)
+{
+	for (size_t i = 0; i < ARRAY_LEN(facts); i++) {
+		_cleanup_buf_ struct buf raw = BUF_INIT(EVENT_JSON_MAX);
+		_cleanup_buf_ struct buf text = BUF_INIT(facts[i].max);
+		int r = facts[i].put(f, &raw);
+
+		if (r == 0 && raw.len > 0)
+			r = chat_text(raw.data, facts[i].max, style->escape, &text);
+		if (r < 0)
+			return r;
+		add_line(m, facts[i].label, &text);
+	}
+	return 0;
+}
+
+static int add_event(struct chat_message *m, const struct chat_style *style,
+		     const struct event_fields *f, size_t *room)
+{
+	_cleanup_buf_ struct buf raw = BUF_INIT(EVENT_JSON_MAX);
+	_cleanup_buf_ struct buf text = BUF_INIT(DIGEST_LINE_MAX);
+	int r = event_fields_sentence(f, &raw);
+
+	if (r == 0)
+		r = chat_text(buf_str(&raw), DIGEST_LINE_MAX, style->escape, &text);
+	if (r < 0)
+		return r;
+	if (text.len + CHAT_LINE_EXTRA > *room)
+		return -ENOSPC;
+	*room -= text.len + CHAT_LINE_EXTRA;
+	add_line(m, NULL, &text);
+	return 0;
+}
+
+static int add_events(struct chat_message *m, const struct chat_style *style,
+		      const struct event_fields *events, size_t n, size_t total)
+{
+	_cleanup_buf_ struct buf more = BUF_INIT(MORE_MAX);
+	size_t room = style->lines_max - MORE_MAX - CHAT_LINE_EXTRA, i;
+	int r = 0;
+
+	for (i = 0; i < n && i < CHAT_EVENTS_MAX; i++) {
+		r = add_event(m, style, &events[i], &room);
+		if (r == -ENOSPC)
+			break;
+		if (r < 0)
+			return r;
+	}
+	if (i == total)
+		return 0;
+	r = buf_printf(&more, "and %zu more", total - i);
+	if (r == 0)
+		add_line(m, NULL, &more);
+	return r;
+}
+
+static int put_subject(const struct event_fields *f, struct buf *b)
+{
+	const char *const *v = f->values;
+
+	if (!*v[EVENT_FIELD_JOB])
+		return buf_printf(b, "Account %s", v[EVENT_FIELD_ACCOUNT]);
+	return buf_printf(b, "%s/%s/%s", v[EVENT_FIELD_ACCOUNT], v[EVENT_FIELD_KIND],
+			  v[EVENT_FIELD_JOB_ID]);
+}
+
+/* "12 events: 3 failed, 2 succeeded, 7 other", what is worst first. */
+static int put_counts(const size_t counts[EVENT_COUNT_], size_t total, struct buf *b)
+{
+	const char *separator = ": ";
+	size_t other = total;
+	int r = buf_printf(b, "%zu events", total);
+
+	for (int tone = CHAT_TONE_COUNT_ - 1; r == 0 && tone >= 0; tone--)
+		for (int t = 0; r == 0 && t < EVENT_COUNT_; t++) {
+			if ((int)types[t].tone != tone || !types[t].outcome || counts[t] == 0)
+				continue;
+			r = buf_printf(b, "%s%zu %s", separator, counts[t], types[t].outcome);
+			separator = ", ";
+			other -= counts[t];
+		}
+	if (r == 0 && other > 0 && other < total)
+		r = buf_printf(b, ", %zu other", other);
+	return r;
+}
+
+static int put_title(const struct event_fields *f, struct buf *b)
+{
+	int r = put_subject(f, b);
+
+	return r < 0 ? r : buf_printf(b, " %s", types[f->type].title);
+}
+
+static int set_title(struct chat_message *m, const struct chat_style *style, const char *raw)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT(style->title_max);
+	int r = chat_text(raw, style->title_max, style->escape, &text);
+
+	if (r == 0)
+		m->title = buf_take(&text);
+	return r;
+}
+
+static int init_event(struct chat_message *m, const struct chat_style *style,
+		      const struct event_fields *event)
+{
+	_cleanup_buf_ struct buf title = BUF_INIT(EVENT_JSON_MAX);
+	int r = chat_link(event, &m->link);
+
+	if (r == 0)
+		r = put_title(event, &title);
+	if (r == 0)
+		r = set_title(m, style, buf_str(&title));
+	return r < 0 ? r : add_facts(m, style, event);
+}
+
+static int init_digest(struct chat_message *m, const struct chat_style *style,
+		       const struct event_fields *events, size_t n,
+		       const size_t counts[EVENT_COUNT_], size_t total)
+{
+	_cleanup_buf_ struct buf title = BUF_INIT(EVENT_JSON_MAX);
+	int r = chat_link_list(events, n, &m->link);
+
+	if (r == 0)
+		r = put_counts(counts, total, &title);
+	if (r == 0)
+		r = set_title(m, style, buf_str(&title));
+	return r < 0 ? r : add_events(m, style, events, n, total);
+}
+
+int chat_message_init(struct chat_message *m, const struct chat_style *style,
+		      const struct event_fields *events, size_t n, const size_t more[EVENT_COUNT_])
+{
+	size_t counts[EVENT_COUNT_] = {0}, total = n;
+
+	memset(m, 0, sizeof(*m));
+	m->time = events[n - 1].values[EVENT_FIELD_TIME];
+	for (size_t i = 0; i < n; i++)
+		counts[events[i].type]++;
+	for (int t = 0; t < EVENT_COUNT_; t++) {
+		counts[t] += more ? more[t] : 0;
+		total += more ? more[t] : 0;
+		if (counts[t] > 0)
+			m->tone = MAX(m->tone, types[t].tone);
+	}
+	return total == 1 ? init_event(m, style, events)
+			  : init_digest(m, style, events, n, counts, total);
+}
+
+void chat_message_done(struct chat_message *m)
+{
+	for (size_t i = 0; i < m->n_lines; i++)
+		free(m->lines[i].text);
+	free(m->title);
+	free(m->link);
+	memset(m, 0, sizeof(*m));
+}
+
+int chat_message_join(const struct chat_message *m, const char *before, const char *after,
+		      struct buf *b)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < m->n_lines; i++) {
+		const struct chat_line *line = &m->lines[i];
+
+		if (i > 0)
+			r = buf_puts(b, "\n");
+		if (r == 0 && line->label)
+			r = buf_printf(b, "%s%s:%s ", before, line->label, after);
+		if (r == 0)
+			r = buf_puts(b, line->text);
+	}
+	return r;
+}

@@ -1,0 +1,615 @@
+/*
+ * Chat messages: golden bytes for every event type, and what must hold whatever the names and
+ * messages of jobs are.
+ *
+ * The golden files are in golden/SERVICE/ beside this file. After a change that is meant, write them
+ * anew and read the difference:
+ *
+ *   make check TESTS=tests/unit/codec/test-codec TUNEWATCH_GOLDEN_UPDATE=1; git diff
+ */
+#include "codec/chat.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include <json-c/json.h>
+
+#include "codec/json_util.h"
+#include "codec/text.h"
+#include "support/rand.h"
+
+#define TIME_US 1795156316123000LL
+#define VENDOR  "https://api.fireworks.ai"
+#define TOPIC   "fine-tuning"
+
+static const char *const services[CHAT_SERVICE_COUNT_] = {
+	[CHAT_SLACK] = "slack",
+	[CHAT_DISCORD] = "discord",
+	[CHAT_TEAMS] = "teams",
+	[CHAT_NTFY] = "ntfy",
+};
+
+struct job {
+	const char *state, *code, *message;
+	int percent; /* -1: no progress */
+};
+
+static struct snapshot *snapshot_of(const struct job *job, const char *const text[TEXT_COUNT_])
+{
+	struct snapshot_parts parts = {
+		.progress = {.given = job->percent >= 0, .values = {job->percent, 1}}};
+	struct snapshot *s;
+
+	memcpy(parts.text, text, sizeof(parts.text));
+	parts.text[TEXT_STATE] = job->state;
+	parts.text[TEXT_STATUS_CODE] = job->code;
+	parts.text[TEXT_STATUS_MESSAGE] = job->message;
+	cr_assert_eq(snapshot_new(&parts, &s), 0);
+	return s;
+}
+
+static const char *const texts[TEXT_COUNT_] = {
+	[TEXT_DISPLAY_NAME] = "nightly run",
+	[TEXT_BASE_MODEL] = "accounts/fireworks/models/llama-v3p1-8b-instruct",
+	[TEXT_OUTPUT_MODEL] = "accounts/acme/models/nightly-20261120",
+	[TEXT_DATASET] = "accounts/acme/datasets/chats",
+	[TEXT_CREATE_TIME] = "2026-11-20T05:02:11.5Z",
+	[TEXT_COMPLETED_TIME] = "2026-11-20T06:31:49Z",
+};
+
+/* What a receiver of the event's bytes reads. */
+static struct event_fields fields_of(const struct event *event)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(EVENT_JSON_MAX);
+	struct event_fields f;
+
+	cr_assert_eq(event_json_format(event, &b), 0);
+	cr_assert_eq(event_fields_parse(b.data, b.len, &f), 0);
+	return f;
+}
+
+static struct event_fields job_fields(enum event_type type, const struct job_name *name,
+				      const struct job *from, const struct job *to,
+				      const char *const text[TEXT_COUNT_])
+{
+	struct snapshot *was = from ? snapshot_of(from, text) : NULL, *is = snapshot_of(to, text);
+	struct event event = {
+		.type = type,
+		.id = "evt_0f3k",
+		.endpoint = VENDOR,
+		.account = name->account,
+		.time_us = TIME_US,
+		.sequence = 7,
+		.job = name,
+		.attempt = 1,
+		.from = was,
+		.to = is,
+	};
+	struct event_fields f = fields_of(&event);
+
+	snapshot_unref(was);
+	snapshot_unref(is);
+	return f;
+}
+
+static struct event_fields watcher_fields(enum event_type type, const char *endpoint)
+{
+	struct outage outage = {
+		.trouble = TROUBLE_TLS,
+		.since_us = TIME_US - 200 * 1000000LL,
+		.until_us = TIME_US,
+		.failures = 12,
+		.first = "could not resolve",
+		.last = "certificate expired",
+	};
+	struct event event = {
+		.type = type,
+		.id = "evt_0f3k",
+		.endpoint = endpoint,
+		.account = "acme",
+		.time_us = TIME_US,
+		.sequence = 7,
+		.outage = &outage,
+	};
+
+	return fields_of(&event);
+}
+
+static const struct job running = {"JOB_STATE_RUNNING", "OK", "", 40};
+static const struct job_name sft = {"acme", KIND_SFT, "abc"}, rft = {"acme", KIND_RFT, "score"},
+			     dpo = {"acme", KIND_DPO, "tone"}, ft = {"acme", KIND_FT, "old-one"};
+
+/* One event of each type of job.*. */
+static const struct {
+	enum event_type type;
+	const struct job_name *name;
+	struct job from; /* state NULL: first sight */
+	struct job to;
+} jobs[] = {
+	{EVENT_JOB_QUEUED,
+	 &sft,
+	 {"JOB_STATE_PAUSED", "OK", "", 40},
+	 {"JOB_STATE_RE_QUEUEING", "OK", "", 40}},
+	{EVENT_JOB_STARTING,
+	 &dpo,
+	 {"JOB_STATE_PENDING", "OK", "", -1},
+	 {"JOB_STATE_VALIDATING", "OK", "rendering data (30%)", -1}},
+	{EVENT_JOB_RUNNING,
+	 &sft,
+	 {"JOB_STATE_VALIDATING", "OK", "", 0},
+	 {"JOB_STATE_RUNNING", "OK", "", 1}},
+	{EVENT_JOB_FINISHING,
+	 &rft,
+	 {"JOB_STATE_RUNNING", "OK", "", 99},
+	 {"JOB_STATE_WRITING_RESULTS", "OK", "", 100}},
+	{EVENT_JOB_PAUSED,
+	 &sft,
+	 {"JOB_STATE_RUNNING", "OK", "", 40},
+	 {"JOB_STATE_PAUSED", "FAILED_PRECONDITION", "account is suspended", 40}},
+	{EVENT_JOB_CANCELLING,
+	 &sft,
+	 {"JOB_STATE_RUNNING", "OK", "", 40},
+	 {"JOB_STATE_CANCELLING", "OK", "", 40}},
+	{EVENT_JOB_REMOVING,
+	 &dpo,
+	 {"JOB_STATE_COMPLETED", "OK", "", -1},
+	 {"JOB_STATE_DELETING", "OK", "", -1}},
+	{EVENT_JOB_SUCCEEDED,
+	 &sft,
+	 {"JOB_STATE_RUNNING", "OK", "", 98},
+	 {"JOB_STATE_COMPLETED", "OK", "", 100}},
+	{EVENT_JOB_EARLY_STOPPED,
+	 &sft,
+	 {"JOB_STATE_RUNNING", "OK", "", 60},
+	 {"JOB_STATE_EARLY_STOPPED", "OK", "the loss did not fall any more", 60}},
+	{EVENT_JOB_FAILED,
+	 &rft,
+	 {"JOB_STATE_RUNNING", "OK", "", 40},
+	 {"JOB_STATE_FAILED", "INTERNAL", "evaluator exited with 1\nsee line 7", 45}},
+	{EVENT_JOB_EXPIRED,
+	 &dpo,
+	 {"JOB_STATE_PENDING", "OK", "", -1},
+	 {"JOB_STATE_EXPIRED", "DEADLINE_EXCEEDED", "", -1}},
+	{EVENT_JOB_CANCELLED,
+	 &sft,
+	 {"JOB_STATE_CANCELLING", "OK", "", 40},
+	 {"JOB_STATE_CANCELLED", "CANCELLED", "by the user", 40}},
+	{EVENT_JOB_REMOVED,
+	 &sft,
+	 {"JOB_STATE_DELETING", "OK", "", 40},
+	 {"JOB_STATE_DELETED", "OK", "", 40}},
+	{EVENT_JOB_STATE,
+	 &rft,
+	 {"JOB_STATE_RUNNING", "OK", "", 40},
+	 {"JOB_STATE_ROLLOUT", "OK", "", 40}},
+	{EVENT_JOB_STATUS,
+	 &sft,
+	 {"JOB_STATE_RUNNING", "OK", "", 40},
+	 {"JOB_STATE_RUNNING", "UNAVAILABLE", "waiting for capacity", 40}},
+	{EVENT_JOB_PROGRESS,
+	 &sft,
+	 {"JOB_STATE_RUNNING", "OK", "", 40},
+	 {"JOB_STATE_RUNNING", "OK", "", 50}},
+	{EVENT_JOB_FOUND, &ft, {NULL, NULL, NULL, -1}, {"RUNNING", "OK", "", -1}},
+	{EVENT_JOB_STALLED,
+	 &sft,
+	 {"JOB_STATE_RUNNING", "OK", "", 40},
+	 {"JOB_STATE_RUNNING", "OK", "", 40}},
+	{EVENT_JOB_RECOVERED,
+	 &sft,
+	 {"JOB_STATE_RUNNING", "OK", "", 40},
+	 {"JOB_STATE_RUNNING", "OK", "", 41}},
+};
+
+static struct event_fields fields_of_type(enum event_type type)
+{
+	for (size_t i = 0; i < ARRAY_LEN(jobs); i++)
+		if (jobs[i].type == type)
+			return job_fields(type, jobs[i].name,
+					  jobs[i].from.state ? &jobs[i].from : NULL, &jobs[i].to,
+					  texts);
+	cr_assert(type == EVENT_WATCHER_DEGRADED || type == EVENT_WATCHER_RESTORED);
+	return watcher_fields(type, VENDOR);
+}
+
+/* Everything that a service might take for more than text. */
+static const char *const hostile_texts[TEXT_COUNT_] = {
+	[TEXT_DISPLAY_NAME] = "<!channel> @everyone <@U123> <@&456> </cmd:1> :bomb: *b* _i_ ~s~ "
+			      "`c` ||d|| \xe2\x80\xaetxt.exe\xe2\x80\xac \x1b[31m",
+	[TEXT_OUTPUT_MODEL] = "accounts/acme/models/[free](https://evil.example/?a&b)",
+	[TEXT_CREATE_TIME] = "2026-11-20T05:02:11.5Z",
+	[TEXT_COMPLETED_TIME] = "<b>soon</b>",
+};
+#define HOSTILE_MESSAGE                                                                            \
+	"# head\r\n> quote\n- item\n1. one\n```\ncode\n``` <https://evil.example|docs> "           \
+	"www.evil.example me@evil.example ![i](http://evil.example/i.png) "                        \
+	"<at>Boss</at> {{DATE(2026-11-20T06:31:56Z)}} ${x} \\ \"quoted\" 0.1 % \xe2\x80\xa8 \xff"
+
+static struct event_fields hostile_fields(void)
+{
+	const struct job to = {"JOB_STATE_<!here>", "@here", HOSTILE_MESSAGE, 45};
+
+	return job_fields(EVENT_JOB_FAILED, &sft, &running, &to, hostile_texts);
+}
+
+static void format(enum chat_service service, const struct event_fields *events, size_t n,
+		   struct buf *b)
+{
+	cr_assert_eq(chat_format(service, events, n, NULL, service == CHAT_NTFY ? TOPIC : NULL, b),
+		     0, "%s", services[service]);
+	cr_expect(text_is_utf8(buf_str(b)));
+	cr_expect_leq(b->len, CHAT_BYTES_MAX);
+}
+
+/* ---- golden files ---- */
+
+static void expect_golden(enum chat_service service, const char *name,
+			  const struct event_fields *events, size_t n)
+{
+	_cleanup_buf_ struct buf got = BUF_INIT(CHAT_BYTES_MAX + 1);
+	_cleanup_free_ char *path = NULL, *wanted = NULL;
+	const char *top = getenv("top_srcdir");
+	bool update = getenv("TUNEWATCH_GOLDEN_UPDATE");
+	size_t size = CHAT_BYTES_MAX + 2;
+	FILE *file;
+
+	cr_assert_not_null(top, "this test runs under `make check`, or with top_srcdir set");
+	cr_assert_geq(asprintf(&path, "%s/tests/unit/codec/golden/%s/%s.json", top,
+			       services[service], name),
+		      0);
+	format(service, events, n, &got);
+	cr_assert_eq(buf_puts(&got, "\n"), 0);
+	file = fopen(path, update ? "w" : "r");
+	cr_assert_not_null(file, "%s: %s", path, strerror(errno));
+	if (update) {
+		cr_assert_eq(fwrite(got.data, 1, got.len, file), got.len);
+	} else {
+		wanted = calloc(1, size);
+		cr_assert_not_null(wanted);
+		cr_assert_geq(fread(wanted, 1, size - 1, file), 1, "%s", path);
+		cr_expect_str_eq(got.data, wanted, "%s:\n%s", path, got.data);
+	}
+	cr_assert_eq(fclose(file), 0);
+}
+
+Test(chat, golden_for_every_event_type)
+{
+	for (enum chat_service service = 0; service < CHAT_SERVICE_COUNT_; service++)
+		for (enum event_type type = EVENT_NONE + 1; type < EVENT_COUNT_; type++) {
+			struct event_fields f = fields_of_type(type);
+
+			expect_golden(service, event_type_name(type), &f, 1);
+			event_fields_done(&f);
+		}
+}
+
+Test(chat, golden_for_hostile_texts)
+{
+	struct event_fields f = hostile_fields();
+
+	for (enum chat_service service = 0; service < CHAT_SERVICE_COUNT_; service++)
+		expect_golden(service, "hostile", &f, 1);
+	event_fields_done(&f);
+}
+
+Test(chat, golden_for_a_digest)
+{
+	struct event_fields f[] = {
+		fields_of_type(EVENT_JOB_SUCCEEDED),    fields_of_type(EVENT_JOB_FAILED),
+		fields_of_type(EVENT_JOB_PROGRESS),     fields_of_type(EVENT_JOB_SUCCEEDED),
+		fields_of_type(EVENT_WATCHER_DEGRADED), hostile_fields(),
+	};
+
+	for (enum chat_service service = 0; service < CHAT_SERVICE_COUNT_; service++)
+		expect_golden(service, "digest", f, ARRAY_LEN(f));
+	for (size_t i = 0; i < ARRAY_LEN(f); i++)
+		event_fields_done(&f[i]);
+}
+
+/* ---- what holds for all texts ---- */
+
+/* Our own markup and links, which may stand in a message. */
+static bool is_ours(const char *s)
+{
+	static const char *const prefixes[] = {
+		"https://app.fireworks.ai/dashboard/fine-tuning",
+		"<https://app.fireworks.ai/dashboard/fine-tuning",
+		"http://adaptivecards.io/schemas/adaptive-card.json",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
+		if (strncmp(s, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	return false;
+}
+
+/* Characters that would be markup in Discord; only the frames of labels, "**Label:** ", are. */
+static void check_backslashes(const char *s)
+{
+	size_t stars = 0, lines = 1;
+
+	for (; *s; s++) {
+		if (*s == '\\') {
+			cr_assert(ispunct((unsigned char)s[1]), "a backslash before '%c'", s[1]);
+			s++;
+		} else if (*s == '*') {
+			stars++;
+		} else if (*s == '\n') {
+			lines++;
+		} else {
+			cr_assert(*s == ':' || !ispunct((unsigned char)*s), "bare: %s", s);
+		}
+	}
+	cr_expect(stars == 0 || stars == 4 * lines, "%zu stars in %zu lines", stars, lines);
+}
+
+static void check_string(enum chat_service service, const char *key, const char *s)
+{
+	static const char *const nowhere[] = {
+		"://",      "@everyone",    "@here",        "@U123",        "@evil",        "{{",
+		"www.evil", "evil.example", "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x80\xa8",
+	};
+
+	if (is_ours(s))
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(nowhere); i++)
+		cr_assert_null(strstr(s, nowhere[i]), "%s: \"%s\" in %s", services[service],
+			       nowhere[i], s);
+	for (const char *c = s; *c; c++)
+		cr_assert(*c == '\n' || (unsigned char)*c >= ' ', "%s: control character",
+			  services[service]);
+	if (service == CHAT_SLACK)
+		cr_assert_null(strpbrk(s, "<>"), "%s", s);
+	if (service == CHAT_DISCORD &&
+	    (strcmp(key, "title") == 0 || strcmp(key, "description") == 0))
+		check_backslashes(s);
+}
+
+struct limit {
+	const char *key;
+	size_t max;
+};
+
+static const struct limit limits[CHAT_SERVICE_COUNT_][3] = {
+	[CHAT_SLACK] = {{"text", 3000}},
+	[CHAT_DISCORD] = {{"title", 256}, {"description", 4096}},
+	[CHAT_TEAMS] = {{NULL, 0}},
+	[CHAT_NTFY] = {{"message", 4096}, {"title", 250}},
+};
+
+static void check_tree(enum chat_service service, const char *key, struct json_object *v)
+{
+	if (json_object_is_type(v, json_type_object)) {
+		json_object_object_foreach(v, name, member)
+		{
+			check_tree(service, name, member);
+		}
+	} else if (json_object_is_type(v, json_type_array)) {
+		for (size_t i = 0; i < json_object_array_length(v); i++)
+			check_tree(service, key, json_object_array_get_idx(v, i));
+	} else if (json_object_is_type(v, json_type_string)) {
+		const char *s = json_object_get_string(v);
+
+		check_string(service, key, s);
+		cr_expect_gt(strlen(s), 0, "%s: %s is empty", services[service], key);
+		for (size_t i = 0; i < ARRAY_LEN(limits[service]); i++)
+			if (limits[service][i].key && strcmp(key, limits[service][i].key) == 0)
+				cr_expect_leq(strlen(s), limits[service][i].max, "%s: %s",
+					      services[service], key);
+	}
+}
+
+/* What a message of any service is held against. */
+static void check(enum chat_service service, const struct event_fields *events, size_t n)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(CHAT_BYTES_MAX);
+	_cleanup_tokener_ struct json_tokener *tok = json_util_tokener();
+	_cleanup_json_ struct json_object *doc = NULL;
+	struct error e = ERROR_NONE;
+
+	format(service, events, n, &b);
+	cr_assert_eq(json_util_parse(tok, b.data, b.len, &doc, &e), 0, "%s: %s", e.text, b.data);
+	check_tree(service, "", doc);
+}
+
+static void check_all(const struct event_fields *events, size_t n)
+{
+	for (enum chat_service service = 0; service < CHAT_SERVICE_COUNT_; service++)
+		check(service, events, n);
+}
+
+Test(chat, shows_hostile_texts_as_text)
+{
+	struct event_fields f = hostile_fields(), two[] = {f, f};
+
+	check_all(&f, 1);
+	check_all(two, 2);
+	event_fields_done(&f);
+}
+
+/* Pieces of all markups, one after the other in any order, cut anywhere. */
+Test(chat, shows_random_markup_as_text)
+{
+	static const char *const pieces[] = {
+		"<!channel>",
+		"<!here|x>",
+		"<@U123>",
+		"<#C1>",
+		"@everyone",
+		"@here",
+		"[a](",
+		"https://evil.example",
+		"http://evil.example",
+		"www.evil.example",
+		")",
+		"*",
+		"**",
+		"_",
+		"~~",
+		"||",
+		"`",
+		"```",
+		"\n# ",
+		"\n> ",
+		"\n- ",
+		"\\",
+		"\\\\",
+		":x:",
+		"<:x:1>",
+		"&lt;",
+		"&",
+		"<",
+		">",
+		"{{",
+		"}}",
+		"<at>",
+		"\"",
+		"\x1b[1m",
+		"\x7f",
+		"\xc2\x9b",
+		"\xe2\x80\xae",
+		"\xe2\x81\xa6",
+		"\xe2\x80\xa8",
+		"\xff",
+		"\xf0\x9f\x94\xa5",
+		"\xc3\xa4",
+		".",
+		"a",
+		" ",
+		"\r",
+	};
+	struct rnd rnd = rnd_open("shows_random_markup_as_text");
+
+	for (int round = 0; round < 300; round++) {
+		char text[TEXT_COUNT_][4400];
+		const char *views[TEXT_COUNT_];
+		struct event_fields f, both[2];
+
+		for (int t = 0; t < TEXT_COUNT_; t++) {
+			size_t len = 0,
+			       max = rnd_below(&rnd, t == TEXT_STATUS_MESSAGE ? 4300 : 300);
+
+			while (len < max)
+				len += (size_t)sprintf(text[t] + len, "%s",
+						       pieces[rnd_below(&rnd, ARRAY_LEN(pieces))]);
+			text[t][len] = '\0';
+			views[t] = text[t];
+		}
+		f = job_fields(EVENT_JOB_FAILED, &sft, &running,
+			       &(struct job){text[TEXT_STATE], text[TEXT_STATUS_CODE],
+					     text[TEXT_STATUS_MESSAGE], 45},
+			       views);
+		both[0] = both[1] = f;
+		check_all(&f, 1);
+		check_all(both, 2);
+		event_fields_done(&f);
+	}
+}
+
+/* The longest texts there are, of the characters that grow most on their way. */
+Test(chat, keeps_the_limits_at_its_largest)
+{
+	static const char *const fillers[] = {"x",        "<",   "&",
+					      "*",        "\"",  "\\",
+					      ".a",       "@",   "\xf0\x9f\x94\xa5",
+					      "\xc3\xa4", "\x01"};
+	enum { MANY = 5000 };
+	struct event_fields *many = calloc(MANY, sizeof(*many));
+	struct job_name name = {.kind = KIND_RFT};
+
+	cr_assert_not_null(many);
+	memset(name.account, '-', NAME_ID_MAX);
+	memset(name.id, '-', NAME_ID_MAX);
+	for (size_t i = 0; i < ARRAY_LEN(fillers); i++) {
+		char text[8192] = "";
+		const char *views[TEXT_COUNT_];
+		struct event_fields f;
+
+		for (size_t len = 0; len + 8 < sizeof(text); len += strlen(fillers[i]))
+			strcpy(text + len, fillers[i]);
+		for (int t = 0; t < TEXT_COUNT_; t++)
+			views[t] = text;
+		views[TEXT_CREATE_TIME] = "0001-01-01T00:00:00Z";
+		views[TEXT_COMPLETED_TIME] = "9999-12-31T23:59:59Z";
+		f = job_fields(EVENT_JOB_EARLY_STOPPED, &name,
+			       &(struct job){text, text, text, INT32_MAX},
+			       &(struct job){text, text, text, INT32_MAX - 1}, views);
+		check_all(&f, 1);
+		for (size_t k = 0; k < MANY; k++)
+			many[k] = f;
+		check_all(many, 2);
+		check_all(many, MANY);
+		event_fields_done(&f);
+	}
+	free(many);
+}
+
+Test(chat, says_how_many_more_a_digest_holds)
+{
+	struct event_fields f = fields_of_type(EVENT_JOB_SUCCEEDED), many[500];
+
+	for (size_t i = 0; i < ARRAY_LEN(many); i++)
+		many[i] = f;
+	for (enum chat_service service = 0; service < CHAT_SERVICE_COUNT_; service++) {
+		_cleanup_buf_ struct buf b = BUF_INIT(CHAT_BYTES_MAX);
+		size_t lines = 0, more = 0;
+		const char *at;
+
+		format(service, many, ARRAY_LEN(many), &b);
+		cr_expect_not_null(strstr(b.data, "500 events"), "%s", b.data);
+		for (at = b.data; (at = strstr(at, "abc succeeded")); at++)
+			lines++;
+		at = strstr(b.data, "and ");
+		cr_assert_not_null(at);
+		cr_assert_eq(sscanf(at, "and %zu more", &more), 1, "%s", at);
+		cr_expect_eq(lines + more, ARRAY_LEN(many), "%s: %zu + %zu", services[service],
+			     lines, more);
+		cr_expect_gt(lines, 20, "%s: %zu lines", services[service], lines);
+	}
+	event_fields_done(&f);
+}
+
+Test(chat, counts_what_it_is_not_given)
+{
+	struct event_fields f = fields_of_type(EVENT_JOB_SUCCEEDED);
+	const size_t more[EVENT_COUNT_] = {[EVENT_JOB_SUCCEEDED] = 40, [EVENT_JOB_FAILED] = 2};
+
+	for (enum chat_service service = 0; service < CHAT_SERVICE_COUNT_; service++) {
+		_cleanup_buf_ struct buf b = BUF_INIT(CHAT_BYTES_MAX);
+
+		cr_assert_eq(chat_format(service, &f, 1, more, TOPIC, &b), 0);
+		cr_expect_not_null(strstr(b.data, "43 events"), "%s", b.data);
+		cr_expect_not_null(strstr(b.data, "2 failed"), "%s", b.data);
+		cr_expect_not_null(strstr(b.data, "41 succeeded"), "%s", b.data);
+		cr_expect_not_null(strstr(b.data, "and 42 more"), "%s", b.data);
+	}
+	event_fields_done(&f);
+}
+
+Test(chat, links_to_the_vendors_console_only)
+{
+	struct event_fields f = watcher_fields(EVENT_WATCHER_DEGRADED, "https://proxy.example");
+	struct event_fields two[] = {f, fields_of_type(EVENT_JOB_FAILED)};
+
+	for (enum chat_service service = 0; service < CHAT_SERVICE_COUNT_; service++) {
+		_cleanup_buf_ struct buf one = BUF_INIT(CHAT_BYTES_MAX);
+		_cleanup_buf_ struct buf both = BUF_INIT(CHAT_BYTES_MAX);
+		_cleanup_buf_ struct buf vendors = BUF_INIT(CHAT_BYTES_MAX);
+
+		format(service, &f, 1, &one);
+		format(service, two, 2, &both);
+		format(service, &two[1], 1, &vendors);
+		cr_expect_null(strstr(one.data, "app.fireworks.ai"), "%s", one.data);
+		cr_expect_null(strstr(both.data, "app.fireworks.ai"), "%s", both.data);
+		cr_expect_not_null(strstr(vendors.data, "app.fireworks.ai/dashboard/fine-tuning/"
+							"reinforcement/score"),
+				   "%s", vendors.data);
+	}
+	event_fields_done(&two[0]);
+	event_fields_done(&two[1]);
+}
