@@ -359,6 +359,27 @@ static void check_digest(struct load *l, const struct raw_section *s,
 			  fault_in_section(s).text, why);
 }
 
+/* What a format asks for. */
+static void check_format(struct load *l, const struct raw_section *s,
+			 const struct config_notifier *n)
+{
+	size_t at, len;
+
+	if (n->format != WEBHOOK_JSON && raw_find(s, "secret-file"))
+		fault_add(l, raw_place(s, "secret-file"),
+			  "'secret-file'%s: only format = \"json\" is signed",
+			  fault_in_section(s).text);
+	if (n->format == WEBHOOK_NTFY && n->url.value &&
+	    config_url_topic(n->url.value, &at, &len) < 0) {
+		const char *option = raw_find(s, "url") ? "url" : "url-file";
+
+		fault_add(l, raw_place(s, option),
+			  "'%s'%s: with format = \"ntfy\", a URL ends with the topic, such as "
+			  "https://ntfy.sh/alerts",
+			  option, fault_in_section(s).text);
+	}
+}
+
 static int check_notifier(struct load *l, const struct raw_section *s, size_t i)
 {
 	struct config_notifier *n = &l->config->notifiers[i];
@@ -376,10 +397,12 @@ static int check_notifier(struct load *l, const struct raw_section *s, size_t i)
 	if (r < 0)
 		return r;
 	check_digest(l, s, n);
-	if (n->type == NOTIFIER_WEBHOOK)
+	if (n->type == NOTIFIER_WEBHOOK) {
 		r = keys_notifier(l, s, n);
-	else if (n->type == NOTIFIER_EXEC && !raw_find(s, "command"))
+		check_format(l, s, n);
+	} else if (n->type == NOTIFIER_EXEC && !raw_find(s, "command")) {
 		fault_add(l, s->at, "%s needs 'command'", fault_section(s).text);
+	}
 	l->config->route_accepts[i] = n->events;
 	return r;
 }

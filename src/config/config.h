@@ -98,6 +98,14 @@ struct config {
 	uint64_t *route_accepts;           /* notifiers[i].events */
 };
 
+/*
+ * Where the topic stands in the URL of one with format ntfy, "https://ntfy.sh/alerts": the last
+ * segment of the path, 1 to 64 of [A-Za-z0-9_-]. Messages are not sent there but to what is before
+ * the topic, the server's root, and name the topic. 0, or -EINVAL when there is none.
+ */
+#define CONFIG_TOPIC_MAX 64
+int config_url_topic(const char *url, size_t *ret_at, size_t *ret_len);
+
 /* What the environment gives; tests fill it by hand. Values may be NULL. */
 struct config_env {
 	const char *home, *xdg_config_home, *xdg_state_home, *xdg_runtime_dir;

@@ -100,3 +100,27 @@ int config_url_parse(const char *s, struct url *ret, const char **ret_why)
 	*ret = u;
 	return 0;
 }
+
+int config_url_topic(const char *url, size_t *ret_at, size_t *ret_len)
+{
+	const char *path = strstr(url, "://");
+	size_t end, begin, len;
+
+	if (!path)
+		return -EINVAL;
+	path += 3;
+	path += strcspn(path, "/?#");
+	end = strcspn(path, "?#");
+	if (end > 1 && path[end - 1] == '/')
+		end--;
+	for (begin = end; begin > 0 && path[begin - 1] != '/';)
+		begin--;
+	len = end - begin;
+	if (begin == 0 || len < 1 || len > CONFIG_TOPIC_MAX ||
+	    strspn(path + begin,
+		   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") < len)
+		return -EINVAL;
+	*ret_at = (size_t)(path + begin - url);
+	*ret_len = len;
+	return 0;
+}

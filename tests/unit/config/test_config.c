@@ -65,7 +65,6 @@ Test(config, contract_example)
 	     "    digest = \"30s\"\n"
 	     "    max-waiting = 500\n"
 	     "    events = {\"job.failed\", \"job.stalled\", \"watcher.*\"}\n"
-	     "    secret-file = \"@/secret\"\n"
 	     "    headers = {\"Priority: high\", \"Authorization: Bearer x\"}\n"
 	     "}\n"
 	     "notifier \"deploy\" {\n"
@@ -115,7 +114,7 @@ Test(config, contract_example)
 	cr_expect_eq(c->notifiers[1].format, WEBHOOK_SLACK);
 	cr_expect_str_eq(c->notifiers[1].url.value, "https://hooks.example.com/T/secret");
 	cr_expect_str_eq(c->notifiers[1].url_host, "hooks.example.com");
-	cr_expect_str_eq(c->notifiers[1].signing.value, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+	cr_expect_null(c->notifiers[1].signing.value);
 	cr_expect_str_eq(c->notifiers[1].headers[1], "Authorization: Bearer x");
 	cr_expect_null(c->notifiers[1].headers[2]);
 	cr_expect_eq(c->notifiers[1].timeout_ms, 20000);

@@ -46,8 +46,9 @@ Test(dump, round_trip)
 		"first-sight = announce stall-running = off notify = x }\n"
 		"watch v { account = a jobs = {sft/a, a/dpo/b} poll-interval = \"1min 30s\" }\n"
 		"notifier x { type = exec command = {\"@/hook\", \"\", \"a b\"} max-parallel = 3 }\n"
-		"notifier y { type = webhook url-file = \"@/url\" secret-file = \"@/secret\" format "
-		"= ntfy timeout = 3s digest = \"1min 30s\" max-waiting = 7 }\n"
+		"notifier y { type = webhook url-file = \"@/url\" secret-file = \"@/secret\" "
+		"timeout = 3s max-waiting = 7 }\n"
+		"notifier w { type = webhook url = \"http://[::1]:8/topic\" format = ntfy digest = \"1min 30s\" }\n"
 		"notifier z { type = webhook url = \"http://[::1]:8/\" }\n"
 		"http-listen = \"[::1]:0\" degraded-after = off progress-step = 1\n"
 		"history-max-age = 36h history-max-size = 1048577\n",
@@ -72,15 +73,19 @@ Test(dump, shows_no_secret)
 	char *text;
 
 	fixture_write(&f, "url", "https://hooks.example.com/sesame", 0600);
+	fixture_write(&f, "topic", "https://ntfy.example.com/sesame", 0600);
 	fixture_write(&f, "key", "sesame", 0600);
 	fixture_write(&f, "secret", "whsec_sesamess", 0600);
-	cr_assert(fixture_load(&f,
-			       "account a { api-key = sesame proxy = \"http://u:sesame\\x40p\" }\n"
-			       "account b { api-key-file = \"@/key\" }\n"
-			       "notifier x { type = webhook url = \"https://h.example/sesame\" "
-			       "headers = \"A: sesame\" }\n"
-			       "notifier y { type = webhook url-file = \"@/url\" secret-file = "
-			       "\"@/secret\" }\n") == 0,
+	cr_assert(fixture_load(
+			  &f, "account a { api-key = sesame proxy = \"http://u:sesame\\x40p\" }\n"
+			      "account b { api-key-file = \"@/key\" }\n"
+			      "notifier x { type = webhook url = \"https://h.example/sesame\" "
+			      "headers = \"A: sesame\" }\n"
+			      "notifier y { type = webhook url-file = \"@/url\" secret-file = "
+			      "\"@/secret\" }\n"
+			      "notifier z { type = webhook url-file = \"@/topic\" format = ntfy }\n"
+			      "notifier s { type = webhook url = \"https://h.example/T/sesame\" "
+			      "format = slack }\n") == 0,
 		  "%s", fixture_faults(&f));
 	text = dump();
 	cr_expect(!strstr(text, "sesame"), "%s", text);
@@ -88,6 +93,7 @@ Test(dump, shows_no_secret)
 	cr_expect(strstr(text, "\t# url: from the configuration file\n\t# host: h.example\n"));
 	cr_expect(strstr(text, "\t# header A: from the configuration file\n"));
 	cr_expect(strstr(text, "\turl-file = \""));
+	cr_expect(strstr(text, "\t# host: ntfy.example.com\n\tformat = \"ntfy\"\n"));
 	free(text);
 }
 

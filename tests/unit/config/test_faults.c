@@ -280,6 +280,12 @@ Test(faults, notifiers)
 		 "6: 'headers' in notifier \"n\": header 5 holds a control character\n"
 		 "6: 'headers' in notifier \"n\": header 6 has no value\n"
 		 "6: 'headers' in notifier \"n\": header 7 is not \"Name: value\""},
+		{N
+		 "type = webhook url-file = \"@/url\"\nformat = slack\nsecret-file = \"@/secret\" }",
+		 "4: 'secret-file' in notifier \"n\": only format = \"json\" is signed"},
+		{N "type = webhook\nurl = \"http://[::1]/?topic\"\nformat = ntfy }",
+		 "3: 'url' in notifier \"n\": with format = \"ntfy\", a URL ends with the topic, "
+		 "such as https://ntfy.sh/alerts"},
 		{N "type = exec }", "1: notifier \"n\" needs 'command'"},
 		{N "type = exec\ncommand = {} }",
 		 "1: 'command' in notifier \"n\" is an empty list; leave it out for the default"},

@@ -4,6 +4,8 @@
 
 #include <criterion/criterion.h>
 
+#define T64 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
 Test(url, good)
 {
 	static const struct {
@@ -81,4 +83,38 @@ Test(url, length_is_bounded)
 	cr_expect(config_url_parse(url, &u, &why) < 0);
 	url[CONFIG_URL_MAX] = '\0';
 	cr_expect(config_url_parse(url, &u, &why) == 0);
+}
+
+Test(url, topic)
+{
+	static const struct {
+		const char *url, *topic; /* NULL: none */
+	} cases[] = {
+		{"https://ntfy.sh/alerts", "alerts"},
+		{"https://ntfy.sh/alerts/", "alerts"},
+		{"https://ntfy.sh/a_B-9?auth=x/y", "a_B-9"},
+		{"https://ntfy.example:8443/sub/path/alerts", "alerts"},
+		{"https://ntfy.sh/" T64, T64},
+		{"https://ntfy.sh/" T64 "x", NULL},
+		{"https://ntfy.sh", NULL},
+		{"https://ntfy.sh/", NULL},
+		{"https://ntfy.sh//", NULL},
+		{"https://ntfy.sh?alerts", NULL},
+		{"https://ntfy.sh/?x=/alerts", NULL},
+		{"https://ntfy.sh/al%65rts", NULL},
+		{"https://ntfy.sh/al.erts", NULL},
+		{"ntfy.sh/alerts", NULL},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const char *topic = cases[i].topic;
+		size_t at = 0, len = 0;
+		int r = config_url_topic(cases[i].url, &at, &len);
+
+		cr_expect_eq(r == 0, topic != NULL, "%s", cases[i].url);
+		if (r == 0 && topic)
+			cr_expect(len == strlen(topic) &&
+					  memcmp(cases[i].url + at, topic, len) == 0,
+				  "%s: %zu, %zu", cases[i].url, at, len);
+	}
 }
