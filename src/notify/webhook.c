@@ -109,10 +109,11 @@ static void on_answer(void *user, const struct http_result *answer)
 	free(call);
 }
 
-static int start(struct webhook_call *call, const struct notifier_delivery *d)
+static int start(struct webhook_call *call, const struct notifier_delivery *d, size_t n_d)
 {
 	_cleanup_(webhook_request_done) struct webhook_request request;
-	int r = webhook_request_init(&request, call->webhook->base.config, d, clock_real_now_us());
+	int r = webhook_request_init(&request, call->webhook->base.config, d, n_d,
+				     clock_real_now_us());
 
 	if (r < 0)
 		return r;
@@ -131,7 +132,7 @@ static int webhook_deliver(struct notifier *n, const struct notifier_delivery *d
 	*call = (struct webhook_call){.webhook = container_of(n, struct webhook, base),
 				      .fn = fn,
 				      .user = user};
-	r = start(call, d);
+	r = start(call, d, n_d);
 	if (r < 0)
 		return r;
 	*ret = (struct notifier_call *)TAKE_PTR(call);
@@ -141,14 +142,6 @@ static int webhook_deliver(struct notifier *n, const struct notifier_delivery *d
 static void webhook_cancel(struct notifier *n, struct notifier_call *call)
 {
 	http_cancel(((struct webhook_call *)call)->transfer);
-}
-
-static int webhook_check(const struct config_notifier *config, struct error *ret_e)
-{
-	if (config->format != WEBHOOK_JSON)
-		return error_set(ret_e, -ENOTSUP,
-				 "this version sends format = \"json\" only; others come later");
-	return 0;
 }
 
 static int webhook_new(const struct notifier_env *env, const struct config_notifier *config,
@@ -176,7 +169,6 @@ static unsigned webhook_max_parallel(const struct notifier *n)
 
 const struct notifier_type_info notifier_webhook = {
 	.name = "webhook",
-	.check = webhook_check,
 	.new = webhook_new,
 	.deliver = webhook_deliver,
 	.cancel = webhook_cancel,

@@ -1,7 +1,7 @@
 /*
  * Events to a URL: a POST of the event's bytes, with the headers of Standard Webhooks 1.0
- * (webhook-id, webhook-timestamp and, with secrets, webhook-signature). Of the answer, the status
- * decides.
+ * (webhook-id, webhook-timestamp and, with secrets, webhook-signature), or of a chat message. Of the
+ * answer, the status decides.
  */
 #pragma once
 

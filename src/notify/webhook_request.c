@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/macro.h"
+#include "codec/chat.h"
 
 _printf_(2, 3) static void add_header(struct webhook_request *r, const char *fmt, ...)
 {
@@ -43,6 +44,60 @@ static int add_event(struct webhook_request *r, const struct config_notifier *co
 			return e;
 		add_header(r, "webhook-signature: %s", buf_str(&signature));
 	}
+	return 0;
+}
+
+static const enum chat_service services[WEBHOOK_FORMAT_COUNT_] = {
+	[WEBHOOK_SLACK] = CHAT_SLACK,
+	[WEBHOOK_DISCORD] = CHAT_DISCORD,
+	[WEBHOOK_TEAMS] = CHAT_TEAMS,
+	[WEBHOOK_NTFY] = CHAT_NTFY,
+};
+
+/* The URL without the topic goes to `r`. */
+static int split_url(struct webhook_request *r, const char *url,
+		     char ret_topic[static CONFIG_TOPIC_MAX + 1])
+{
+	size_t at, len;
+	int e = config_url_topic(url, &at, &len);
+
+	if (e < 0)
+		return e;
+	memcpy(ret_topic, url + at, len);
+	ret_topic[len] = '\0';
+	url += at + len;
+	if (asprintf(&r->url, "%.*s%s", (int)at, url - at - len, url + (*url == '/')) < 0) {
+		r->url = NULL;
+		return -ENOMEM;
+	}
+	r->http.url = r->url;
+	return 0;
+}
+
+/* One message of all events; those that it does not show are counted. */
+static int add_message(struct webhook_request *r, const struct config_notifier *config,
+		       const struct notifier_delivery *d, size_t n_d)
+{
+	struct event_fields shown[CHAT_EVENTS_MAX];
+	size_t n = 0, more[EVENT_COUNT_] = {0};
+	char topic[CONFIG_TOPIC_MAX + 1] = "";
+	int e = 0;
+
+	if (config->format == WEBHOOK_NTFY)
+		e = split_url(r, config->url.value, topic);
+	for (; e == 0 && n < n_d && n < CHAT_EVENTS_MAX; n += e == 0)
+		e = event_fields_parse(d[n].event->body, d[n].event->len, &shown[n]);
+	for (size_t i = n; i < n_d; i++)
+		more[d[i].event->type]++;
+	if (e == 0)
+		e = chat_format(services[config->format], shown, n, more, topic, &r->body);
+	for (size_t i = 0; i < n; i++)
+		event_fields_done(&shown[i]);
+	if (e < 0)
+		return e;
+	r->http.body = r->body.data;
+	r->http.body_len = r->body.len;
+	add_header(r, "content-type: " CHAT_CONTENT_TYPE);
 	return 0;
 }
 
@@ -82,23 +137,33 @@ static int list_headers(struct webhook_request *r, const struct config_notifier 
 }
 
 int webhook_request_init(struct webhook_request *ret, const struct config_notifier *config,
-			 const struct notifier_delivery *d, int64_t now_us)
+			 const struct notifier_delivery *d, size_t n_d, int64_t now_us)
 {
 	int r;
 
-	*ret = (struct webhook_request){.http = {
-						.url = config->url.value,
-						.allow_http = config->allow_http,
-						.max_bytes = WEBHOOK_ANSWER_MAX,
-						.cut = true,
-						.timeout_ms = config->timeout_ms,
-					}};
-	r = add_event(ret, config, d, now_us);
+	*ret = (struct webhook_request){
+		.http =
+			{
+				.url = config->url.value,
+				.allow_http = config->allow_http,
+				.max_bytes = WEBHOOK_ANSWER_MAX,
+				.cut = true,
+				.timeout_ms = config->timeout_ms,
+			},
+		.body = BUF_INIT(CHAT_BYTES_MAX),
+	};
+	if (config->format == WEBHOOK_JSON)
+		r = add_event(ret, config, d, now_us);
+	else
+		r = add_message(ret, config, d, n_d);
 	return r < 0 ? r : list_headers(ret, config);
 }
 
 void webhook_request_done(struct webhook_request *r)
 {
 	free(r->headers);
+	free(r->url);
+	buf_done(&r->body);
 	r->headers = NULL;
+	r->url = NULL;
 }

@@ -18,12 +18,17 @@ struct webhook_request {
 	char own[WEBHOOK_OWN_HEADERS_MAX][WEBHOOK_OWN_HEADER_MAX];
 	size_t n_own;
 	const char **headers;
+	char *url;       /* ntfy: the server's root */
+	struct buf body; /* chat formats */
 };
 
 /*
- * `now_us` is of CLOCK_REALTIME: the time of the try, which is what is signed. `ret` must stay where
- * it is. 0, -ENOMEM, -EINVAL for secrets that are none.
+ * With format json, the bytes of the one event with the headers of Standard Webhooks; else one
+ * message of a chat service for all `n_d` events. `now_us` is of CLOCK_REALTIME: the time of the
+ * try, which is what is signed. `ret` must stay where it is; webhook_request_done() also after a
+ * failure. 0, -ENOMEM; -EBADMSG for an event that is none, -EINVAL for secrets and ntfy URLs that are
+ * none.
  */
 int webhook_request_init(struct webhook_request *ret, const struct config_notifier *config,
-			 const struct notifier_delivery *d, int64_t now_us);
+			 const struct notifier_delivery *d, size_t n_d, int64_t now_us);
 void webhook_request_done(struct webhook_request *r);

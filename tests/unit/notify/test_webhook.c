@@ -266,20 +266,3 @@ Test(webhook, refused_request)
 	cr_expect_eq(fixture_start(&f, fixture_failed, 1), -ENOMEM);
 	fixture_done(&f);
 }
-
-Test(webhook, what_comes_later)
-{
-	struct fixture f;
-	struct notifier *n;
-	struct error e;
-
-	webhook_init(&f);
-	for (enum webhook_format format = WEBHOOK_JSON + 1; format < WEBHOOK_FORMAT_COUNT_;
-	     format++) {
-		f.config.format = format;
-		e = ERROR_NONE;
-		cr_expect_eq(notifier_new(&f.env, &f.config, &n, &e), -ENOTSUP);
-		cr_expect_not_null(strstr(e.text, "notifier \"slack\": "), "%s", e.text);
-	}
-	fixture_done(&f);
-}

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/macro.h"
 #include "unit/notify/fixture.h"
 
 #define NOW_US 1614265330999999LL
@@ -44,7 +45,7 @@ TestSuite(webhook_request, .init = setup, .fini = teardown);
 
 Test(webhook_request, unsigned)
 {
-	cr_assert_eq(webhook_request_init(&request, &config, &delivery, NOW_US), 0);
+	cr_assert_eq(webhook_request_init(&request, &config, &delivery, 1, NOW_US), 0);
 	expect_headers((const char *[]){COMMON, NULL});
 	cr_expect_str_eq(request.http.url, url);
 	cr_expect_eq(request.http.body, delivery.event->body);
@@ -56,7 +57,7 @@ Test(webhook_request, is_signed_with_the_time_of_the_try)
 	char secret[] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 	config.signing.value = secret;
-	cr_assert_eq(webhook_request_init(&request, &config, &delivery, NOW_US), 0);
+	cr_assert_eq(webhook_request_init(&request, &config, &delivery, 1, NOW_US), 0);
 	expect_headers((const char *[]){
 		COMMON,
 		"webhook-signature: v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", NULL});
@@ -72,7 +73,7 @@ Test(webhook_request, has_room_for_everything)
 	config.signing.value = secrets;
 	config.headers = headers;
 	delivery.replaced = UINT32_MAX;
-	cr_assert_eq(webhook_request_init(&request, &config, &delivery, INT64_MAX), 0);
+	cr_assert_eq(webhook_request_init(&request, &config, &delivery, 1, INT64_MAX), 0);
 	cr_expect_eq(request.n_own, WEBHOOK_OWN_HEADERS_MAX);
 	cr_expect_str_eq(request.http.headers[0], "webhook-id: msg_p5jXN8AQM9LWM0D4loKWxJek");
 	cr_expect_str_eq(request.http.headers[1], "webhook-timestamp: 9223372036854");
@@ -87,7 +88,7 @@ Test(webhook_request, has_room_for_everything)
 Test(webhook_request, says_how_many_it_replaced)
 {
 	delivery.replaced = 3;
-	cr_assert_eq(webhook_request_init(&request, &config, &delivery, NOW_US), 0);
+	cr_assert_eq(webhook_request_init(&request, &config, &delivery, 1, NOW_US), 0);
 	expect_headers((const char *[]){COMMON, "tunewatch-replaced: 3", NULL});
 }
 
@@ -96,5 +97,86 @@ Test(webhook_request, is_not_sent_unsigned)
 	char secret[] = "whsec_x";
 
 	config.signing.value = secret;
-	cr_expect_eq(webhook_request_init(&request, &config, &delivery, NOW_US), -EINVAL);
+	cr_expect_eq(webhook_request_init(&request, &config, &delivery, 1, NOW_US), -EINVAL);
+}
+
+static void take_event(const char *body, enum event_type type)
+{
+	free(delivery.event);
+	delivery.event = fixture_event(body);
+	delivery.event->type = type;
+}
+
+Test(webhook_request, chat_formats)
+{
+	static const struct {
+		enum webhook_format format;
+		const char *body; /* its beginning */
+	} cases[] = {
+		{WEBHOOK_SLACK, "{\"text\":\"acme/sft/abc failed\""},
+		{WEBHOOK_DISCORD, "{\"embeds\":[{\"title\":\"acme"},
+		{WEBHOOK_TEAMS, "{\"attachments\":["},
+	};
+
+	take_event(fixture_failed, EVENT_JOB_FAILED);
+	delivery.replaced = 3;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		config.format = cases[i].format;
+		cr_assert_eq(webhook_request_init(&request, &config, &delivery, 1, NOW_US), 0);
+		expect_headers((const char *[]){"content-type: application/json", NULL});
+		cr_expect_str_eq(request.http.url, url);
+		cr_expect_eq(request.http.body_len, strlen(request.http.body));
+		cr_expect_eq(strncmp(request.http.body, cases[i].body, strlen(cases[i].body)), 0,
+			     "%s", (const char *)request.http.body);
+		webhook_request_done(&request);
+	}
+}
+
+Test(webhook_request, ntfy_gets_it_at_its_root)
+{
+	static const struct {
+		const char *url, *root;
+	} cases[] = {
+		{"https://ntfy.sh/alerts", "https://ntfy.sh/"},
+		{"https://ntfy.sh/alerts/", "https://ntfy.sh/"},
+		{"https://ntfy.sh/alerts?auth=x", "https://ntfy.sh/?auth=x"},
+		{"https://ntfy.sh/alerts/?auth=x", "https://ntfy.sh/?auth=x"},
+		{"http://127.0.0.1:1/sub/alerts", "http://127.0.0.1:1/sub/"},
+	};
+
+	take_event(fixture_failed, EVENT_JOB_FAILED);
+	config.format = WEBHOOK_NTFY;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char copy[64];
+
+		strcpy(copy, cases[i].url);
+		config.url.value = copy;
+		cr_assert_eq(webhook_request_init(&request, &config, &delivery, 1, NOW_US), 0);
+		cr_expect_str_eq(request.http.url, cases[i].root);
+		cr_expect_not_null(strstr(request.http.body, "\"topic\":\"alerts\""), "%s",
+				   (const char *)request.http.body);
+		webhook_request_done(&request);
+	}
+	config.url.value = url + strlen(url); /* none */
+	cr_expect_eq(webhook_request_init(&request, &config, &delivery, 1, NOW_US), -EINVAL);
+}
+
+Test(webhook_request, a_digest_shows_some_and_counts_all)
+{
+	struct notifier_delivery many[200];
+
+	take_event(fixture_failed, EVENT_JOB_FAILED);
+	for (size_t i = 0; i < ARRAY_LEN(many); i++)
+		many[i] = delivery;
+	config.format = WEBHOOK_TEAMS;
+	cr_assert_eq(webhook_request_init(&request, &config, many, ARRAY_LEN(many), NOW_US), 0);
+	cr_expect_not_null(strstr(request.http.body, "200 events: 200 failed"));
+	cr_expect_not_null(strstr(request.http.body, "and 151 more"), "%s",
+			   (const char *)request.http.body);
+}
+
+Test(webhook_request, refuses_an_event_that_is_none)
+{
+	config.format = WEBHOOK_SLACK;
+	cr_expect_eq(webhook_request_init(&request, &config, &delivery, 1, NOW_US), -EBADMSG);
 }
