@@ -7,6 +7,10 @@
  *
  * To end it, its group gets SIGTERM (and SIGCONT, so that a stopped one hears it), then SIGKILL.
  *
+ * When the calling program is killed, its children live on. PR_SET_PDEATHSIG is not set: that would
+ * take a program between fork and exec, and would end the child alone and leave the rest of its
+ * group, which is no better than to leave both.
+ *
  * The program starts with default signal dispositions, an empty signal mask, and no descriptors but
  * 0, 1 and 2, which are pipes; 1 and 2 are the same one, so that lines keep their order. The calling
  * program ignores SIGPIPE, since a child may close its standard input at any time.

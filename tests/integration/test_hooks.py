@@ -12,6 +12,45 @@ from harness import Hook, begin, events, name_of, running, settle, setup, tap
 A = name_of("sft", "a")
 RETRY_S = 5.0
 DELIVERED, RETRY, DEAD = "delivered", "retry", "dead"
+LARGE = "m" * 4000  # a status message near the largest that is kept
+
+
+def script(t, name, text):
+    """A shell script that writes to NAME.out what it is told to."""
+    path = t.path(f"{name}.sh")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"#!/bin/sh\nout={t.path(name)}.out\n{text}\n")
+    os.chmod(path, stat.S_IRWXU)
+    return path
+
+
+def written(t, name):
+    """The words that a script has written to its file."""
+    try:
+        with open(t.path(f"{name}.out"), encoding="utf-8") as file:
+            return file.read().split()
+    except FileNotFoundError:
+        return []
+
+
+def add(daemon, name, program, **options):
+    daemon.config.section("notifier", name, {
+        "type": "exec", "command": [program], "events": ["*"], **options})
+
+
+def until(gate):
+    """A block for a Hook's body: waits for the file, but not for ever when the test is gone."""
+    return (f"    while not os.path.exists({gate!r}) and time.monotonic() < begin + 60:\n"
+            "        time.sleep(0.05)")
+
+
+def lives(pid):
+    """Whether there is such a process, and it is no zombie."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 EXEC_VERDICTS = [
     ("exit-0", (0,), "", DELIVERED), ("exit-75", (75, 0), "", RETRY), ("exit-1", (1, 0), "", DEAD),
@@ -69,9 +108,13 @@ BASE_ENVIRONMENT = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "
 def what_a_hook_gets(t):
     sim, daemon = running(t)
     hook = Hook(t)
-    daemon.env.update(FIREWORKS_API_KEY="fw_SIMSECRET_environment", CANARY="SIMSECRET canary",
-                      WATCHDOG_USEC="20000000", LISTEN_FDS="0",
-                      CREDENTIALS_DIRECTORY=t.path("credentials"))
+    daemon.env.update(
+        FIREWORKS_API_KEY="fw_SIMSECRET_environment", CANARY="SIMSECRET canary",
+        WATCHDOG_USEC="20000000", LISTEN_FDS="0", CREDENTIALS_DIRECTORY=t.path("credentials"),
+        JOURNAL_STREAM="8:1", INVOCATION_ID="0" * 32, IFS="SIMSECRET",
+        ENV="/SIMSECRET.sh", BASH_ENV="/SIMSECRET.sh", PYTHONPATH="/SIMSECRET",
+        TUNEWATCH_EVENT_ID="evt_SIMSECRET", TUNEWATCH_EVIL="SIMSECRET",
+        PATH="/SIMSECRET:" + os.environ["PATH"], **{"BASH_FUNC_echo%%": "() { id; }"})
     daemon.config.exec(hook, args=["--stage", "two words", "$HOME;`id`"])
     begin(sim, daemon)
     sim.set("sft", "a", state="FAILED", displayName="Größe = \u202ex",
@@ -93,12 +136,43 @@ def what_a_hook_gets(t):
         "TUNEWATCH_EPOCH": "2", "TUNEWATCH_BASE_MODEL": job["baseModel"],
         "TUNEWATCH_OUTPUT_MODEL": job["outputModel"], "TUNEWATCH_ATTEMPT": "1",
         "TUNEWATCH_DELIVERY_TRY": "1"})
+    t.equal(run["env"]["PATH"], "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
     rest = run["env"].keys() - own.keys()
     t.check(rest <= BASE_ENVIRONMENT, f"not on the clean list: {sorted(rest - BASE_ENVIRONMENT)}")
     t.check("SIMSECRET" not in json.dumps(run), "a secret reached the hook")
     t.equal((run["pid"], run["pid"]), (run["pgid"], run["sid"]), "a process group of its own")
     # 0, 1, 2, and the one that lists them
     t.check(len(run["fds"]) <= 4, f"the daemon's files: {run['fds']}")
+
+
+@tap.test()
+def what_a_hook_inherits(t):
+    """Of the daemon's process: its directory, umask and limits; not its signals or files."""
+    sim, daemon = running(t)
+    path = script(t, "own", """
+exec >"$out"
+readlink "/proc/$$/cwd"; umask; ulimit -Sn; ulimit -Hn; ulimit -Sc; ls "/proc/$$/fd" | wc -l
+grep -E '^Sig(Blk|Ign)' "/proc/$$/status"
+""")
+    add(daemon, "own", path)
+    begin(sim, daemon)
+    sim.set("sft", "a", state="COMPLETED")
+    t.wait(lambda: daemon.notifier("own")["delivered"] == 1, 10, "the verdict")
+    limits = {}
+    with open(f"/proc/{daemon.pid}/limits", encoding="utf-8") as file:
+        for line in file:
+            limits[line[:26].strip()] = line[26:].split()[:2]
+    with open(f"/proc/{daemon.pid}/status", encoding="utf-8") as file:
+        umask = next(line.split()[1] for line in file if line.startswith("Umask"))
+    cwd, *rest = written(t, "own")
+    t.equal(cwd, os.readlink(f"/proc/{daemon.pid}/cwd"))
+    t.equal(rest[:3], [umask, *limits["Max open files"]])
+    t.equal(rest[3], limits["Max core file size"][0])
+    # 0, 1 and 2; dash keeps its script open, and its own old standard output
+    t.check(int(rest[4]) <= 5, f"{rest[4]} files")
+    t.equal((rest[5], int(rest[6], 16)), ("SigBlk:", 0))
+    # 32 and 33 are libc's own
+    t.equal((rest[7], int(rest[8], 16) & ~(3 << 31)), ("SigIgn:", 0))
 
 
 @tap.test()
@@ -185,25 +259,105 @@ sys.stdout.flush(); sys.stdout.write("no newline")
     t.wait(lambda: daemon.notifier("run")["delivered"] == 1, 10, "the verdict")
     log = daemon.log()
     lines = log.splitlines()
-    for text in ("first line", "to standard error"):
-        t.equal(len([line for line in lines if text in line]), 1, text)
+    for text in ("first line", "second ", "to standard error"):
+        t.equal(len([line for line in lines if f"hook run: {text}" in line]), 1, text)
     t.check("\x1b" not in log, "a control character in the log")
     t.check(len(log) < 400_000, f"{len(log)} bytes of log")
     t.check(max(map(len, lines)) < 8192, "a line without end")
 
 
-@tap.test()
-def a_hook_that_reads_nothing(t):
+# What each writes to its file are processes, none of which may be left. The grandchildren of the
+# first ones are nobody's children any more, but of their session and group.
+ODD_HOOKS = [
+    ("forks-twice", DELIVERED, "(sleep 300 & echo $! >>$out)\nexit 0"),
+    ("leaves-deaf", DELIVERED,
+     "(trap '' HUP INT TERM; sleep 300 & echo $! >>$out; sleep 300 & echo $! >>$out)\nexit 0"),
+    # The hook ends at SIGTERM, the grandchild ignores it.
+    ("deaf-child", DEAD, "(trap '' TERM; sleep 300 & echo $! >>$out)\nsleep 300"),
+    # Stopped, it gets SIGTERM all the same, and need not be killed after 5 s.
+    ("stops-itself", DEAD, "trap 'echo $$ >>$out; exit 0' TERM\nkill -STOP $$\nsleep 300"),
+    ("stops-its-group", DEAD, "sleep 300 & echo $! >>$out\nkill -STOP 0\nsleep 300"),
+    ("reads-nothing", DELIVERED, "exec <&-\nexit 0"),
+    ("reads-a-byte", DELIVERED, "head -c 1 >>$out"),
+    ("writes-a-gigabyte", DELIVERED, "head -c 1073741824 /dev/zero"),
+    ("writes-lines", DELIVERED, "yes '' | head -n 1000000"),
+    ("closes-its-output", DELIVERED, "exec >&- 2>&-\nsleep 0.1"),
+    ("holds-the-pipe", DELIVERED, "sleep 300 & echo $! >>$out\nexit 0"),
+]
+
+
+@tap.test(limit=120)
+def odd_hooks(t):
+    """All at once: each gets its verdict, none delays another, and nothing of them is left."""
     sim, daemon = running(t)
-    program = t.path("deaf.sh")
-    with open(program, "w", encoding="utf-8") as file:
-        file.write("#!/bin/sh\nexec <&-\nexit 0\n")
-    os.chmod(program, stat.S_IRWXU)
-    daemon.config.section("notifier", "deaf", {
-        "type": "exec", "command": [program], "events": ["*"]})
+    for name, verdict, text in ODD_HOOKS:
+        add(daemon, name, script(t, name, text), timeout="3s" if verdict == DEAD else "1min")
     begin(sim, daemon)
-    sim.set("sft", "a", state="COMPLETED", status="m" * 4000)
-    t.wait(lambda: daemon.notifier("deaf")["delivered"] == 1, 10, "the verdict")
+    sim.set("sft", "a", state="FAILED", status=LARGE)
+    for name, verdict, _ in ODD_HOOKS:
+        t.wait(lambda n=name, v=verdict: daemon.notifier(n)[v] == 1, 60, f"{name} to be {verdict}")
+    for name, _, text in ODD_HOOKS:
+        pids = [word for word in written(t, name) if word.isdigit()]
+        t.equal(len(pids), text.count("echo $"), f"{name}: {pids}")
+        for pid in pids:
+            t.wait(lambda p=pid: not lives(p), 10, f"{name}: {pid} is left")
+    log = daemon.log()
+    t.check("hook writes-a-gigabyte: 1073676288 more bytes" in log, "not counted")
+    t.check("hook writes-lines: 999000 more bytes" in log, "not counted")
+    t.check(log.count("hook writes-lines: ") == 1001, "not bounded")
+    t.check(len(log) < 400_000, f"{len(log)} bytes of log")
+
+
+@tap.test()
+def a_hook_outlives_a_daemon_that_is_killed(t):
+    """Nobody is left to end it, where no service manager does: what the manual warns of. The event
+    comes again beside it, with the same id, by which both can know."""
+    sim, daemon = running(t)
+    gate = t.path("gate")
+    hook = Hook(t, body="if not number:\n" + until(gate))
+    daemon.config.exec(hook)
+    begin(sim, daemon)
+    sim.set("sft", "a", state="COMPLETED")
+    first = hook.wait_runs(1)[0]
+    daemon.kill()
+    t.check(lives(first["pid"]), "it was ended")
+    daemon.start()
+    second = hook.wait_runs(2)[1]
+    t.check(lives(first["pid"]), "it was ended")
+    t.equal(second["stdin"], first["stdin"], "other bytes")
+    t.equal(second["env"]["TUNEWATCH_EVENT_ID"], first["env"]["TUNEWATCH_EVENT_ID"])
+    with open(gate, "w", encoding="utf-8"):
+        pass
+    hook.wait_ends(2)
+
+
+@tap.test()
+def order_is_kept_for_a_job_of_a_hook(t):
+    """While one runs for a job, the job's next event waits, and those of other jobs do not."""
+    sim, daemon = running(t, "a", "b")
+    gate = t.path("gate")
+    hook = Hook(t, body=(
+        'if env["TUNEWATCH_EVENT"] == "job.paused" and env["TUNEWATCH_JOB_ID"] == "a":\n'
+        + until(gate)))
+    daemon.config.exec(hook, max_parallel=3)
+    begin(sim, daemon, "a", "b")
+    for state in ("PAUSED", "RUNNING"):
+        for id_ in ("a", "b"):
+            sim.set("sft", id_, state=state)
+        hook.wait_runs(2 if state == "PAUSED" else 3)
+    sim.set("sft", "b", state="COMPLETED")
+    hook.wait_runs(4)
+    told = [(r["env"]["TUNEWATCH_JOB_ID"], r["env"]["TUNEWATCH_EVENT"]) for r in hook.runs()]
+    t.equal([event for job, event in told if job == "b"],
+            ["job.paused", "job.running", "job.succeeded"])
+    t.equal([event for job, event in told if job == "a"], ["job.paused"], "overtook")
+    with open(gate, "w", encoding="utf-8"):
+        pass
+    runs = hook.wait_runs(5)
+    t.equal(runs[4]["env"]["TUNEWATCH_EVENT"], "job.running")
+    end = next(r["end"] for r in hook.ends() if r["pid"] == next(
+        run["pid"] for run in runs if run["env"]["TUNEWATCH_JOB_ID"] == "a"))
+    t.check(end <= runs[4]["begin"], "began before the one before had ended")
 
 
 @tap.test()
