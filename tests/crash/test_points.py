@@ -7,7 +7,9 @@ import shutil
 import sqlite3
 import time
 
-from faulty import HERE, LONG, Sink, Stage, name_of, read_deliveries, read_store, tap
+from faulty import (
+    DESTINATIONS, HERE, LONG, Sink, Stage, name_of, read_deliveries, read_store, tap,
+)
 
 # How often the daemon may come to the point before it is killed there.
 POINTS = {
@@ -63,8 +65,6 @@ def killed_by_a_hook_that_runs(t):
 
 
 # Migrations
-
-WHERE = {"web": "webhook", "run": "hook"}
 
 
 def look_inside(t, stage):
@@ -140,7 +140,7 @@ def killed_while_version_1_is_migrated(t):
     stage.daemon.expect_running = False
     got = stage.bodies()
     for row in waiting:
-        t.equal(got[WHERE[row["notifier"]]].count(old[row["id"]]["body"].encode()),
+        t.equal(got[DESTINATIONS[row["notifier"]]].count(old[row["id"]]["body"].encode()),
                 int(row["state"] == "pending"), f"{row['id']} to {row['notifier']}")
     for what, log in stage.logs.items():
         for job in stage.jobs:

@@ -109,14 +109,16 @@ class Webhook:
             replies = [r if isinstance(r, Reply) else Reply(r) for r in replies]
             self.scripts[path] = (replies, forever)
 
+    def choose(self, path, _body):
+        """The answer to a POST; called with the lock held."""
+        replies, forever = self.scripts.get(path, ([], False))
+        if not replies:
+            return Reply()
+        return replies[0] if forever and len(replies) == 1 else replies.pop(0)
+
     def take(self, method, path, headers, body):
         with self.lock:
-            replies, forever = self.scripts.get(path, ([], False))
-            reply = Reply()
-            if replies:
-                reply = replies[0] if forever and len(replies) == 1 else replies.pop(0)
-            if method != "POST":
-                reply = Reply(405)
+            reply = self.choose(path, body) if method == "POST" else Reply(405)
             status = None if reply.reset else reply.status
             self.deliveries.append(Delivery(path, headers, body, time.monotonic(), status))
             # The handler may change what it gets.

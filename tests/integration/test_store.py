@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
-"""Nothing is told that is not durable, and nothing durable is forgotten: full disks and kill -9."""
+"""Nothing is told that is not durable, and nothing durable is forgotten: full disks."""
 
-import collections
 import contextlib
 import json
 import os
@@ -9,7 +8,7 @@ import time
 
 from harness import (
     LIBC, Config, Daemon, Reply, Sim, Webhook, check_log, events, name_of, run_daemon, settle,
-    setup, tap,
+    tap,
 )
 from stored import read_store
 
@@ -213,62 +212,6 @@ def a_disk_that_is_read_only_is_74(t):
     result = run_daemon(t, "--config", config.path)
     t.equal(result.code, 74)
     t.check(config.state_dir in result.err and "ead-only" in result.err, result.err)
-
-
-# kill -9
-
-LIVES = 20
-STATES = ("RUNNING", "PAUSED", "RUNNING", "WRITING_RESULTS", "COMPLETED", "PENDING", "RUNNING",
-          "FAILED")
-
-
-def restless(t, seconds):
-    """24 jobs of four kinds that change at random moments, and come to rest."""
-    jobs = []
-    for i in range(24):
-        kind = list(events.COLLECTIONS)[i % 4]
-        times = sorted(t.random.uniform(0, seconds) for _ in STATES)
-        jobs.append({"kind": kind, "id": f"job-{i}", "timeline": [
-            {"at": at, "state": state} for at, state in zip(times, STATES)]})
-    return {"clock": "real", "jobs": jobs}
-
-
-@tap.test(limit=90)
-def killed_at_any_moment(t):
-    sim, hook, daemon = setup(t, restless(t, 18), {"first_sight": "announce"}, start=False)
-    hook.script("/", *(Reply(503 if t.random.random() < 0.25 else 200) for _ in range(4000)))
-    for _ in range(LIVES):
-        daemon.start(ready=False)
-        time.sleep(t.random.uniform(0.0, 1.6))
-        daemon.kill()
-    daemon.start()
-    world = sim.server.api.world
-    t.wait(lambda: all(not job.steps for job in world.jobs.values()), 20, "the jobs to rest")
-    settle(sim, polls=8)
-    daemon.stop()
-    daemon.expect_running = False
-    stored, snapshots, deliveries = read_store(daemon.config.state_dir)
-    check_durable(t, hook, daemon.config.state_dir)
-    accepted = {d.event["id"] for d in hook.got() if d.status == 200}
-    t.check(len(stored) >= 2 * len(world.jobs), f"only {len(stored)} events")
-    t.check(len(hook.got()) > len(accepted), "nothing was ever sent again")
-    for id_ in stored:
-        state = deliveries[id_]["state"]
-        t.check(state == "pending" or (state == "delivered" and id_ in accepted),
-                f"{id_}: {state}, accepted: {id_ in accepted}")
-    history = collections.defaultdict(list)
-    for row in stored.values():
-        history[row["subject"]].append(json.loads(row["body"])["data"])
-    for name, job in world.jobs.items():
-        numbers = [data["sequence"] for data in history[name]]
-        t.equal(numbers, list(range(1, len(numbers) + 1)), f"{name}: numbers")
-        last, row = history[name][-1]["to"]["state"], snapshots[name]
-        t.equal((row["sequence"], row["state"]), (len(numbers), last), f"{name}: the snapshot")
-        t.equal(last, job.values["state"], f"{name}: the last state")
-        states = [data["to"]["state"] for data in history[name]]
-        t.equal([(data["from"] or {}).get("state") for data in history[name]],
-                [None, *states[:-1]], f"{name}: a chain")
-    daemon.start()  # and it still works
 
 
 if __name__ == "__main__":
