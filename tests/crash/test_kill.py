@@ -9,7 +9,7 @@ what is told of them must be a chain of states that were really shown, up to the
 import collections
 import time
 
-from faulty import LONG, Reply, Sink, Stage, Webhook, events, name_of, tap
+from faulty import LONG, Reply, Sink, Stage, Webhook, events, name_of, same, tap
 
 SERIES = 4 if LONG else 2
 KILLS = 100 if LONG else 12  # in each
@@ -81,8 +81,8 @@ def check_wild(t, stage, job, told):
     world_job = stage.sim.server.api.world.jobs[name]
     shown = [events.normal(values)[0] for _, values in world_job.visible]
     states = [e["data"]["to"]["state"] for e in told]
-    t.equal([(e["data"]["from"] or {}).get("state") for e in told], [None, *states[:-1]],
-            f"{name}: a chain")
+    same(t, f"{name}: a chain", [(e["data"]["from"] or {}).get("state") for e in told],
+         [None, *states[:-1]])
     rest = iter(shown)
     before = None
     for state in states:
