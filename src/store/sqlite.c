@@ -89,7 +89,10 @@ static int check_file(const char *path, const char *wal, struct error *ret_e)
 	return 0;
 }
 
-/* The first column of the first row as text; "" where there is no row. */
+/*
+ * The first column of the first row as text; "" where there is no row. To the end: what a pragma
+ * changes is committed after its row, so "wal" may be the answer although that failed.
+ */
 static int query(struct store *s, const char *sql, char *ret, size_t size, struct error *ret_e)
 {
 	sqlite3_stmt *stmt = NULL;
@@ -103,9 +106,11 @@ static int query(struct store *s, const char *sql, char *ret, size_t size, struc
 		const char *text = (const char *)sqlite3_column_text(stmt, 0);
 
 		snprintf(ret, size, "%s", text ? text : "");
-	} else if (code != SQLITE_DONE) {
-		r = store_fail(s, ret_e);
 	}
+	while (code == SQLITE_ROW)
+		code = sqlite3_step(stmt);
+	if (code != SQLITE_DONE)
+		r = store_fail(s, ret_e);
 	sqlite3_finalize(stmt);
 	return r;
 }
