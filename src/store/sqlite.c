@@ -20,6 +20,14 @@
 #define HEADER_APPLICATION_ID 68
 static const char header_magic[16] = "SQLite format 3";
 
+/*
+ * What a rollback journal and a -wal file begin with, sections 3 and 4.1 there; the lowest bit of
+ * the latter is the byte order of its checksums.
+ */
+static const uint8_t journal_magic[] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7};
+#define WAL_MAGIC       0x377f0683
+#define WAL_MAGIC_BYTES 4
+
 static uint32_t read_be32(const uint8_t *p)
 {
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
@@ -50,6 +58,34 @@ static off_t file_bytes(const char *path)
 	return stat(path, &st) == 0 ? st.st_size : 0;
 }
 
+/* The first bytes of a file beside the database; fewer than `len`: not there, or shorter. */
+static ssize_t read_beside(const char *path, const char *suffix, uint8_t *ret, size_t len)
+{
+	_cleanup_free_ char *beside = NULL;
+	_cleanup_close_ int fd = -1;
+
+	if (asprintf(&beside, "%s%s", path, suffix) < 0) {
+		beside = NULL;
+		return -1;
+	}
+	fd = open(beside, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -1 : pread(fd, ret, len, 0);
+}
+
+/*
+ * Whether a power cut may have torn the first page, and SQLite has what mends it: the journal of a
+ * transaction that is to be rolled back, or a -wal file, from which pages were being moved.
+ */
+static bool can_be_mended(const char *path)
+{
+	uint8_t journal[sizeof(journal_magic)], wal[WAL_MAGIC_BYTES];
+
+	return (read_beside(path, "-journal", journal, sizeof(journal)) == sizeof(journal) &&
+		memcmp(journal, journal_magic, sizeof(journal)) == 0) ||
+	       (read_beside(path, "-wal", wal, sizeof(wal)) == sizeof(wal) &&
+		(read_be32(wal) | 1) == WAL_MAGIC);
+}
+
 /*
  * Judges the file by its header, without SQLite: to open somebody else's database is already to
  * leave files beside it and to roll back or check in what is half done. Makes an empty file where
@@ -77,7 +113,7 @@ static int check_file(const char *path, const char *wal, struct error *ret_e)
 	if (n < 0)
 		return system_fail(path, "read", ret_e);
 	if (n < HEADER_BYTES || memcmp(header, header_magic, sizeof(header_magic)) != 0)
-		return store_refuse(path, "is not a database", ret_e);
+		return can_be_mended(path) ? 0 : store_refuse(path, "is not a database", ret_e);
 	/* Its making was cut off before the first table: nothing of anybody is in it. */
 	if (read_be32(header + HEADER_SCHEMA_COOKIE) == 0 &&
 	    read_be32(header + HEADER_APPLICATION_ID) == 0)
