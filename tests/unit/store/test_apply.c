@@ -459,3 +459,52 @@ Test(apply, survives_a_locked_database)
 	expect_failure_and_recovery(s, -EBUSY, let_go);
 	store_close(s);
 }
+
+/* Overwrites the first page of a table under the open store, which has nothing of it in memory. */
+static void damage(const char *table)
+{
+	_cleanup_free_ char *sql = NULL, *page = NULL, *data = NULL;
+	size_t len;
+
+	cr_assert_gt(asprintf(&sql, "SELECT rootpage - 1 FROM sqlite_schema WHERE name = '%s'",
+			      table),
+		     0);
+	page = fixture_query(sql);
+	free(fixture_query("DELETE FROM baseline RETURNING watch"));
+	free(fixture_query("PRAGMA wal_checkpoint(TRUNCATE)"));
+	data = tempdir_read(fixture_path("state.db"), &len);
+	memset(data + strtoul(page, NULL, 10) * 4096, 0x55, 4096);
+	tempdir_write(fixture_path("state.db"), data, len);
+}
+
+/* It is not taken for a disk that will be well again, and the way out is named. */
+Test(apply, says_that_the_database_is_damaged)
+{
+	const struct store_retention retention = {INT64_MAX, UINT64_MAX};
+	struct store_op op = {.type = STORE_BASELINE, .baseline = {"e", "a", "w", KIND_FT}};
+	struct event_record *event = fixture_event(JOB, 1);
+	struct store *s = fixture_open();
+	struct store_delivery delivery;
+	struct store_pruned pruned;
+	uint64_t cursor = STORE_PRUNE_START;
+	size_t n;
+
+	fixture_apply(s, (struct store_op){.type = STORE_EVENT, .event = event});
+	fixture_apply(s, fixture_delivery(event->id, "hook"));
+	fixture_apply(s, op);
+	damage("event");
+	op = (struct store_op){.type = STORE_EVENT, .event = event};
+	for (int i = 0; i < 2; i++) {
+		struct error e = ERROR_NONE;
+
+		cr_expect_eq(store_apply(s, &op, 1, &e), -EUCLEAN, "%s", e.text);
+		cr_expect_not_null(strstr(e.text, "is damaged; move it"), "%s", e.text);
+	}
+	cr_expect_eq(store_load_deliveries(s, "hook", 0, 1, &delivery, &n, NULL), -EUCLEAN);
+	cr_expect_eq(store_prune(s, &retention, 1, &cursor, &pruned, NULL), -EUCLEAN);
+	/* What needs nothing of the damaged page still works. */
+	fixture_apply(s, (struct store_op){.type = STORE_BASELINE,
+					   .baseline = {"e", "a", "w", KIND_FT}});
+	event_record_unref(event);
+	store_close(s);
+}
