@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "daemon/engine.h"
-#include "notify/notifier.h"
 
 static const char usage[] =
 	"Usage: tunewatchd [OPTION]...\n"
@@ -97,20 +96,6 @@ static int take_key(struct config_env *env)
 	return 0;
 }
 
-/* What the configuration may say, but this version cannot do. */
-static size_t check_notifiers(const struct config *config)
-{
-	size_t faults = 0;
-
-	for (size_t i = 0; i < config->n_notifiers; i++) {
-		struct error e = ERROR_NONE;
-
-		if (notifier_check(&config->notifiers[i], &e) < 0)
-			print_fault(&faults, NULL, 0, e.text);
-	}
-	return faults;
-}
-
 static int with_config(const struct options *options, const struct config_env *env)
 {
 	_cleanup_config_ struct config *config = NULL;
@@ -126,8 +111,6 @@ static int with_config(const struct options *options, const struct config_env *e
 				strerror(-r));
 		return EX_CONFIG;
 	}
-	if (options->action != ACTION_DUMP && check_notifiers(config) > 0)
-		return EX_CONFIG;
 	if (options->action == ACTION_CHECK) {
 		puts("The configuration is good.");
 		return EX_OK;

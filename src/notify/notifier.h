@@ -55,8 +55,6 @@ struct notifier_env {
 /* One row a type. A notifier begins with `struct notifier`. */
 struct notifier_type_info {
 	const char *name;
-	/* -ENOTSUP, and a sentence, for what this version cannot do; NULL: it can do all. */
-	int (*check)(const struct config_notifier *config, struct error *ret_e);
 	/* A configuration that passed the check. */
 	int (*new)(const struct notifier_env *env, const struct config_notifier *config,
 		   struct notifier **ret, struct error *ret_e);
@@ -80,9 +78,8 @@ struct notifier {
 };
 
 /*
- * registry.c: the table of types, and the calls through it. notifier_new() checks first.
+ * registry.c: the table of types, and the calls through it.
  */
-int notifier_check(const struct config_notifier *config, struct error *ret_e);
 int notifier_new(const struct notifier_env *env, const struct config_notifier *config,
 		 struct notifier **ret, struct error *ret_e);
 int notifier_deliver(struct notifier *n, const struct notifier_delivery *d, size_t n_d,

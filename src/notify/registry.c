@@ -11,24 +11,13 @@ static const struct notifier_type_info *const types[NOTIFIER_TYPE_COUNT_] = {
 	[NOTIFIER_EXEC] = &notifier_exec,
 };
 
-int notifier_check(const struct config_notifier *config, struct error *ret_e)
-{
-	const struct notifier_type_info *info = types[config->type];
-	int r = info->check ? info->check(config, ret_e) : 0;
-
-	return r < 0 ? error_prefix(ret_e, r, "notifier \"%s\"", config->name) : 0;
-}
-
 int notifier_new(const struct notifier_env *env, const struct config_notifier *config,
 		 struct notifier **ret, struct error *ret_e)
 {
 	const struct notifier_type_info *info = types[config->type];
 	struct notifier *n;
-	int r = notifier_check(config, ret_e);
+	int r = info->new (env, config, &n, ret_e);
 
-	if (r < 0)
-		return r;
-	r = info->new (env, config, &n, ret_e);
 	if (r < 0)
 		return error_prefix(ret_e, r, "notifier \"%s\"", config->name);
 	n->info = info;
