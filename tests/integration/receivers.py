@@ -2,6 +2,7 @@
 and answer by script.
 """
 
+import copy
 import json
 import os
 import re
@@ -18,13 +19,16 @@ BODY_MAX = 1 << 20
 
 
 class Reply:
-    """One answer of the receiver."""
+    """One answer of the receiver. `content` is repeated without end if `endless`."""
 
-    def __init__(self, status=200, headers=None, delay=0.0, reset=False):
+    def __init__(self, status=200, headers=None, delay=0.0, reset=False, content=b"scripted\n",
+                 endless=False):
         self.status = status
         self.headers = headers or {}
         self.delay = delay
         self.reset = reset
+        self.content = content
+        self.endless = endless
 
 
 class Delivery:
@@ -61,10 +65,15 @@ class ReceiverHandler(BaseHTTPRequestHandler):
             return
         lines = [f"HTTP/1.1 {reply.status} Scripted"]
         lines += [f"{name}: {value}" for name, value in reply.headers.items()]
-        content = b"" if reply.status == 204 else b"scripted\n"
-        if content:
+        content = b"" if reply.status == 204 else reply.content
+        if reply.endless:
+            lines.append("Connection: close")
+            self.close_connection = True
+        elif content:
             lines.append(f"Content-Length: {len(content)}")
         self.wfile.write("\r\n".join([*lines, "", ""]).encode() + content)
+        while reply.endless and not self.server.receiver.stopping.is_set():
+            self.wfile.write(content)  # until the other side has had enough
 
     do_POST = do_GET = do_PUT = answer
 
@@ -121,8 +130,7 @@ class Webhook:
             reply = self.choose(path, body) if method == "POST" else Reply(405)
             status = None if reply.reset else reply.status
             self.deliveries.append(Delivery(path, headers, body, time.monotonic(), status))
-            # The handler may change what it gets.
-            return Reply(reply.status, reply.headers, reply.delay, reply.reset)
+            return copy.copy(reply)  # the handler may change what it gets
 
     def got(self, path="/"):
         """All requests for a path so far."""
