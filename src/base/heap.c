@@ -43,18 +43,30 @@ static void heap_down(struct heap *h, uint32_t i)
 	heap_place(h, i, node);
 }
 
+int heap_reserve(struct heap *h, uint32_t n)
+{
+	uint32_t cap = h->cap ? h->cap : 16;
+	struct heap_node **p;
+
+	if (n <= h->cap)
+		return 0;
+	while (cap < n)
+		cap *= 2;
+	p = realloc(h->nodes, cap * sizeof(struct heap_node *));
+	if (!p)
+		return -ENOMEM;
+	h->nodes = p;
+	h->cap = cap;
+	return 0;
+}
+
 int heap_set(struct heap *h, struct heap_node *node, uint64_t due)
 {
 	if (!heap_node_in(node)) {
-		if (h->n == h->cap) {
-			uint32_t cap = h->cap ? h->cap * 2 : 16;
-			struct heap_node **p = realloc(h->nodes, cap * sizeof(struct heap_node *));
+		int r = heap_reserve(h, h->n + 1);
 
-			if (!p)
-				return -ENOMEM;
-			h->nodes = p;
-			h->cap = cap;
-		}
+		if (r < 0)
+			return r;
 		heap_place(h, h->n++, node);
 	}
 	node->due = due;

@@ -30,6 +30,9 @@ static inline bool heap_node_in(const struct heap_node *node)
 	return node->index != HEAP_OUT;
 }
 
+/* Room for `n` nodes in all: putting one in does not fail up to there. 0 or -ENOMEM. */
+int heap_reserve(struct heap *h, uint32_t n);
+
 /* Puts the node in, or moves it when it is in. 0 or -ENOMEM; moving never fails. */
 int heap_set(struct heap *h, struct heap_node *node, uint64_t due);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/heap.h"
+#include "base/macro.h"
 #include "support/rand.h"
 
 #define NODES 200
@@ -87,4 +88,24 @@ Test(heap, random_operations)
 		}
 		heap_done(&h);
 	}
+}
+
+Test(heap, has_the_room_that_was_reserved)
+{
+	struct heap h = {0};
+	struct heap_node nodes[100];
+	struct heap_node **place;
+
+	cr_assert_eq(heap_reserve(&h, ARRAY_LEN(nodes)), 0);
+	place = h.nodes;
+	for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
+		nodes[i] = HEAP_NODE_INIT;
+		cr_assert_eq(heap_set(&h, &nodes[i], i), 0);
+	}
+	cr_expect_eq(h.nodes, place, "nothing was allocated");
+	cr_expect_eq(heap_reserve(&h, 1), 0);
+	cr_expect_eq(h.cap >= ARRAY_LEN(nodes), true);
+	while (heap_top(&h))
+		heap_remove(&h, heap_top(&h));
+	heap_done(&h);
 }
