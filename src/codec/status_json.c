@@ -26,11 +26,14 @@ static bool add_notifier(struct json_object *o, const struct notifier_view *n)
 {
 	return o && json_util_add_text(o, "name", n->name) &&
 	       json_util_add_text(o, "type", n->type) && json_util_add_bool(o, "off", n->off) &&
+	       json_util_add_bool(o, "removed", n->removed) &&
 	       json_util_add_uint(o, "pending", n->pending) &&
 	       json_util_add_uint(o, "running", n->running) &&
 	       json_util_add_uint(o, "delivered", n->delivered) &&
 	       json_util_add_uint(o, "retried", n->retried) &&
 	       json_util_add_uint(o, "dead", n->dead) &&
+	       json_util_add_uint(o, "skipped", n->skipped) &&
+	       json_util_add_uint(o, "replaced", n->replaced) &&
 	       json_util_add_text_or_null(o, "lastError", n->last_error);
 }
 

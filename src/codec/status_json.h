@@ -45,9 +45,12 @@ struct account_view {
 struct notifier_view {
 	const char *name, *type;
 	bool off;       /* switched off until reload, by a 410 */
+	bool removed;   /* not in the configuration; what waits for it stays */
 	size_t pending; /* deliveries that wait or run */
 	size_t running;
 	uint64_t delivered, retried, dead; /* since the start */
+	uint64_t skipped;                  /* not taken: off, or too many waited */
+	uint64_t replaced;                 /* progress that newer progress stands for */
 	const char *last_error;
 };
 

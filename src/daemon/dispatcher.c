@@ -1,43 +1,25 @@
-/* The outbox: what is sent when, verdicts, retries. */
+/* The outbox: its outlets, their configuration, start and stop. */
 #include "daemon/dispatcher.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
-#include "daemon/lane.h"
+#include "daemon/outlet.h"
+#include "daemon/sender.h"
+#include "daemon/window.h"
 #include "io/alarm.h"
-#include "io/entropy.h"
 #include "io/http.h"
 #include "io/journal.h"
-#include "model/schedule.h"
 
-/* A notifier made from one configuration; lives until it is replaced and its last call is over. */
-struct instance {
-	struct notifier *notifier;
-	struct config *config; /* a reference: the notifier looks into it */
-	unsigned calls;
-	bool retired;
-};
-
-struct outlet {
-	struct dispatcher *dispatcher;
-	struct instance *instance; /* NULL: not in the configuration */
-	struct lanes lanes;
-	bool off; /* by a 410, until the next reload */
-	unsigned running;
-	uint64_t delivered, retried, dead;
-	char last_error[STORE_ERROR_MAX];
-	char name[STORE_NOTIFIER_MAX];
-};
+#define OUTLET_WINDOW 1000 /* deliveries in memory, some kilobytes each at most */
 
 struct dispatcher {
+	struct outlet_owner owner;
 	uv_loop_t *loop;
-	struct committer *committer;
 	struct http *http;
 	struct journal *journal;
 	struct alarm *alarm;
@@ -45,8 +27,6 @@ struct dispatcher {
 	struct map outlets;      /* by name */
 	struct outlet **current; /* of the present configuration, by index */
 	size_t n_current;
-	bool started, stopping;
-	unsigned running; /* calls under way */
 	uint64_t alarm_ms;
 	uint64_t grace_until_ms;
 	void (*stopped)(void *user);
@@ -55,247 +35,15 @@ struct dispatcher {
 	void *closed_user;
 };
 
-static void pump(struct dispatcher *d);
-
 static const char *outlet_key(const void *value)
 {
 	return ((const struct outlet *)value)->name;
 }
 
-static struct outlet *outlet_of(const struct lane *l)
-{
-	return container_of(l->lanes, struct outlet, lanes);
-}
-
-/* --- instances --- */
-
-static void instance_free(struct instance *i)
-{
-	notifier_free(i->notifier);
-	config_unref(i->config);
-	free(i);
-}
-
-static void instance_retire(struct instance *i)
-{
-	if (!i)
-		return;
-	i->retired = true;
-	if (i->calls == 0)
-		instance_free(i);
-}
-
-static int instance_new(struct dispatcher *d, struct config *config, size_t index,
-			struct instance **ret, struct error *ret_e)
-{
-	struct instance *i = calloc(1, sizeof(*i));
-	int r;
-
-	if (!i)
-		return -ENOMEM;
-	r = notifier_new(&d->env, &config->notifiers[index], &i->notifier, ret_e);
-	if (r < 0) {
-		free(i);
-		return r;
-	}
-	i->config = config_ref(config);
-	*ret = i;
-	return 0;
-}
-
-static void wait_for_head(struct lane *l)
-{
-	if (lane_wait(l) < 0)
-		log_err("out of memory: deliveries to \"%s\" of %s wait for a restart",
-			outlet_of(l)->name, l->subject);
-}
-
-/* --- verdicts --- */
-
-static void on_acknowledged(void *user, int r)
-{
-	struct lane *l = user;
-	struct dispatcher *d = outlet_of(l)->dispatcher;
-	struct delivery *head = lane_head(l);
-
-	if (r < 0) { /* closing: the delivery stays as the store has it */
-		l->verdict = DELIVERY_STATE_COUNT_;
-		pump(d);
-		return;
-	}
-	if (l->verdict == DELIVERY_PENDING) {
-		head->tries++;
-		/* One more, for the part of a millisecond that `now` leaves out: never too early. */
-		head->due_ms = clock_boot_now_ms() + l->retry_in_ms + 1;
-	} else {
-		lane_remove(l, head);
-	}
-	l->verdict = DELIVERY_STATE_COUNT_;
-	if (list_empty(&l->deliveries))
-		lane_free(l);
-	else
-		wait_for_head(l);
-	pump(d);
-}
-
-/* Writes the verdict on the lane's head down; the lane goes on when that is durable. */
-static void acknowledge(struct lane *l, enum delivery_state state, uint64_t retry_in_ms,
-			const char *text)
-{
-	struct dispatcher *d = outlet_of(l)->dispatcher;
-	struct delivery *head = lane_head(l);
-	struct commit *commit = NULL;
-	int64_t due_us = clock_real_now_us() + (int64_t)retry_in_ms * US_PER_MS;
-	const struct store_op op = {.type = STORE_VERDICT,
-				    .verdict = {.event_id = head->event->id,
-						.notifier = outlet_of(l)->name,
-						.state = state,
-						.tries = head->tries + 1,
-						.due_us = state == DELIVERY_PENDING ? due_us : 0,
-						.error = text}};
-	int r = commit_new(d->committer, &commit);
-
-	if (r == 0)
-		r = commit_add(commit, &op);
-	if (r < 0) {
-		/* Not written down: it is tried again, which at-least-once allows. */
-		commit_abandon(commit);
-		head->due_ms = clock_boot_now_ms() + MAX(retry_in_ms, MS_PER_MIN);
-		wait_for_head(l);
-		return;
-	}
-	l->verdict = state;
-	l->retry_in_ms = retry_in_ms;
-	commit_submit(commit, on_acknowledged, l);
-}
-
-static void give_up(struct lane *l, const char *text)
-{
-	struct outlet *o = outlet_of(l);
-	const struct event_record *event = lane_head(l)->event;
-
-	o->dead++;
-	log_warning("notifier \"%s\": %s of %s (%s) is given up at try %u: %s", o->name,
-		    event_type_name(event->type), event->subject, event->id,
-		    lane_head(l)->tries + 1, text);
-	acknowledge(l, DELIVERY_DEAD, 0, text);
-}
-
-static void try_later(struct lane *l, uint64_t retry_after_ms, const char *text)
-{
-	struct outlet *o = outlet_of(l);
-	struct delivery *head = lane_head(l);
-	int64_t age_us = clock_real_now_us() - head->created_us;
-	char span[CLOCK_SPAN_MAX];
-	uint64_t wait_ms;
-
-	if (!schedule_retry_ms(head->tries + 1, age_us > 0 ? (uint64_t)(age_us / US_PER_MS) : 0,
-			       retry_after_ms, entropy_u32(), &wait_ms)) {
-		give_up(l, text);
-		return;
-	}
-	o->retried++;
-	clock_format_span_ms(wait_ms, span);
-	log_info("notifier \"%s\": %s of %s (%s) is tried again in %s: %s", o->name,
-		 event_type_name(head->event->type), head->event->subject, head->event->id, span,
-		 text);
-	acknowledge(l, DELIVERY_PENDING, wait_ms, text);
-}
-
-static void on_verdict(void *user, const struct verdict_result *result)
-{
-	struct lane *l = user;
-	struct outlet *o = outlet_of(l);
-	struct dispatcher *d = o->dispatcher;
-	struct instance *instance = TAKE_PTR(l->instance);
-
-	l->call = NULL;
-	o->running--;
-	d->running--;
-	if (result->verdict != VERDICT_DELIVERED && result->verdict != VERDICT_CANCELLED)
-		snprintf(o->last_error, sizeof(o->last_error), "%s", result->text);
-	switch (result->verdict) {
-	case VERDICT_DELIVERED:
-		o->delivered++;
-		acknowledge(l, DELIVERY_DELIVERED, 0, "");
-		break;
-	case VERDICT_RETRY:
-		try_later(l, result->retry_after_ms, result->text);
-		break;
-	case VERDICT_GONE:
-		/* An old instance speaks of an old destination. */
-		if (instance == o->instance && !o->off) {
-			o->off = true;
-			log_err("notifier \"%s\" is off until the next reload: %s", o->name,
-				result->text);
-		}
-		give_up(l, result->text);
-		break;
-	case VERDICT_DEAD:
-		give_up(l, result->text);
-		break;
-	case VERDICT_CANCELLED:
-		wait_for_head(l); /* stopping: it stays pending */
-		break;
-	}
-	instance->calls--;
-	if (instance->retired && instance->calls == 0)
-		instance_free(instance);
-	pump(d);
-}
-
-/* --- sending --- */
-
-static void lane_send(struct lane *l)
-{
-	struct outlet *o = outlet_of(l);
-	struct dispatcher *d = o->dispatcher;
-	struct delivery *head = lane_head(l);
-	struct notifier_delivery delivery = {.event = head->event, .number = head->tries + 1};
-	int r;
-
-	l->instance = o->instance;
-	l->instance->calls++;
-	o->running++;
-	d->running++;
-	r = notifier_deliver(o->instance->notifier, &delivery, 1, on_verdict, l, &l->call);
-	if (r < 0) {
-		l->instance->calls--;
-		l->instance = NULL;
-		o->running--;
-		d->running--;
-		try_later(l, 0, strerror(-r));
-	}
-}
-
-static void outlet_pump(struct outlet *o, uint64_t now_ms)
-{
-	struct lane *l;
-
-	if (!o->instance || o->off)
-		return;
-	while (o->running < notifier_max_parallel(o->instance->notifier) &&
-	       (l = lanes_first(&o->lanes)) && l->due.due <= now_ms) {
-		lane_stop_waiting(l);
-		lane_send(l);
-	}
-}
-
-/* When the outlet can send next because of time alone; UINT64_MAX for not. */
-static uint64_t outlet_due_ms(const struct outlet *o)
-{
-	const struct lane *first = lanes_first(&o->lanes);
-
-	if (!first || !o->instance || o->off ||
-	    o->running >= notifier_max_parallel(o->instance->notifier))
-		return UINT64_MAX;
-	return first->due.due;
-}
-
 static void stop_when_idle(struct dispatcher *d, uint64_t now_ms)
 {
 	/* Verdicts that are being written down are the committer's, also when the store hangs. */
-	if (d->running == 0 && d->stopped) {
+	if (d->owner.running == 0 && d->stopped) {
 		void (*stopped)(void *user) = TAKE_PTR(d->stopped);
 
 		alarm_set(d->alarm, UINT64_MAX);
@@ -307,27 +55,32 @@ static void stop_when_idle(struct dispatcher *d, uint64_t now_ms)
 		return;
 	}
 	map_for_each (&d->outlets, struct outlet, o)
-		map_for_each (&o->lanes.by_subject, struct lane, l)
-			if (l->call)
-				notifier_cancel(l->instance->notifier, TAKE_PTR(l->call));
+		sender_cancel(o);
 }
 
 static void pump(struct dispatcher *d)
 {
 	uint64_t now_ms = clock_boot_now_ms(), next_ms = UINT64_MAX;
 
-	if (d->stopping) {
+	if (d->owner.stopping) {
 		stop_when_idle(d, now_ms);
 		return;
 	}
-	if (!d->started)
+	if (!d->owner.started)
 		return;
 	map_for_each (&d->outlets, struct outlet, o) {
-		outlet_pump(o, now_ms);
-		next_ms = MIN(next_ms, outlet_due_ms(o));
+		outlet_ease(o);
+		sender_pump(o, now_ms);
+		window_fill(o, now_ms);
+		next_ms = MIN(next_ms, MIN(sender_due_ms(o), window_due_ms(o)));
 	}
 	d->alarm_ms = next_ms;
 	alarm_set(d->alarm, next_ms);
+}
+
+static void on_changed(struct outlet_owner *owner)
+{
+	pump(container_of(owner, struct dispatcher, owner));
 }
 
 static void on_alarm(void *user)
@@ -335,85 +88,21 @@ static void on_alarm(void *user)
 	pump(user);
 }
 
-/* --- what comes in --- */
+/* --- outlets --- */
 
-static int enqueue(struct outlet *o, struct event_record *event, unsigned tries, int64_t created_us,
-		   uint64_t due_ms, struct lane **ret)
-{
-	int r = lanes_push(&o->lanes, event, tries, created_us, due_ms, ret);
-
-	if (r == 0 && !lane_is_busy(*ret))
-		wait_for_head(*ret);
-	return r;
-}
-
-/* The newer event is in the lane already. On failure it is sent as well, no harm done. */
-static void skip(struct lane *l, struct delivery *v)
-{
-	const struct store_op op = {.type = STORE_VERDICT,
-				    .verdict = {.event_id = v->event->id,
-						.notifier = outlet_of(l)->name,
-						.state = DELIVERY_SKIPPED,
-						.tries = v->tries,
-						.error = "replaced by newer progress"}};
-	struct commit *commit = NULL;
-
-	if (commit_new(outlet_of(l)->dispatcher->committer, &commit) < 0)
-		return;
-	if (commit_add(commit, &op) < 0) {
-		commit_abandon(commit);
-		return;
-	}
-	commit_submit(commit, NULL, NULL);
-	lane_remove(l, v);
-}
-
-/* Progress that waits is replaced by newer progress, which is the last in the lane. */
-static void skip_stale_progress(struct lane *l)
-{
-	const struct delivery *head = lane_head(l);
-	bool busy = lane_is_busy(l);
-
-	list_for_each_safe (it, &l->deliveries) {
-		struct delivery *v = container_of(it, struct delivery, in_lane);
-
-		if (v->event->type == EVENT_JOB_PROGRESS && it != l->deliveries.prev &&
-		    !(busy && v == head))
-			skip(l, v);
-	}
-	if (!busy)
-		wait_for_head(l);
-}
-
-int dispatcher_add(struct dispatcher *d, struct outlet *o, struct event_record *event)
-{
-	struct lane *l;
-	int r = enqueue(o, event, 0, event->time_us, clock_boot_now_ms(), &l);
-
-	if (r < 0)
-		return r;
-	if (event->type == EVENT_JOB_PROGRESS)
-		skip_stale_progress(l);
-	pump(d);
-	return 0;
-}
-
-/* Outlets are made for configured notifiers, and for names that the store still has deliveries for. */
+/* Made for configured notifiers, and for those that the store knows. */
 static int get_outlet(struct dispatcher *d, const char *name, struct outlet **ret)
 {
 	struct outlet *o = map_get(&d->outlets, name);
 	int r;
 
 	if (!o) {
-		o = calloc(1, sizeof(*o));
-		if (!o)
-			return -ENOMEM;
-		o->dispatcher = d;
-		lanes_init(&o->lanes);
-		snprintf(o->name, sizeof(o->name), "%s", name);
+		r = outlet_new(&d->owner, name, &o);
+		if (r < 0)
+			return r;
 		r = map_add(&d->outlets, o);
 		if (r < 0) {
-			free(o);
+			outlet_free(o);
 			return r;
 		}
 	}
@@ -421,22 +110,119 @@ static int get_outlet(struct dispatcher *d, const char *name, struct outlet **re
 	return 0;
 }
 
-int dispatcher_restore(struct dispatcher *d, const char *notifier, struct event_record *event,
-		       unsigned tries, int64_t created_us, int64_t due_us)
+int dispatcher_restore(struct dispatcher *d, const struct store_notifier *notifier,
+		       uint64_t pending)
 {
-	int64_t wait_us = due_us - clock_real_now_us();
-	uint64_t due_ms = clock_boot_now_ms();
 	struct outlet *o;
-	struct lane *l;
-	int r;
+	int r = get_outlet(d, notifier->name, &o);
 
-	/* A wall clock that was set back must not hold a delivery longer than the schedule would. */
-	if (wait_us > 0)
-		due_ms += MIN((uint64_t)(wait_us / US_PER_MS), 2 * MS_PER_H);
-	r = get_outlet(d, notifier, &o);
 	if (r < 0)
 		return r;
-	return enqueue(o, event, tries, created_us, due_ms, &l);
+	o->since_us = notifier->since_us;
+	o->removed_us = notifier->removed_us;
+	window_restore(o, pending);
+	return 0;
+}
+
+struct outlet *dispatcher_outlet(struct dispatcher *d, size_t i)
+{
+	return d->current[i];
+}
+
+void dispatcher_add(struct dispatcher *d, struct outlet *o, struct event_record *event)
+{
+	window_take(o, event);
+	pump(d);
+}
+
+/* --- the configuration --- */
+
+/* Whether a notifier comes or goes with the next configuration, and what is then known of it. */
+static bool is_changing(const struct outlet *o, int64_t now_us, struct store_notifier *ret)
+{
+	if (o->next) {
+		*ret = (struct store_notifier){.name = o->name, .since_us = now_us};
+		return o->since_us == 0 || o->removed_us != 0;
+	}
+	*ret = (struct store_notifier){.name = o->name,
+				       .since_us = o->since_us,
+				       .removed_us = now_us};
+	return o->removed_us == 0 && (o->since_us != 0 || outlet_waiting(o) > 0);
+}
+
+static int note_changes(struct dispatcher *d, int64_t now_us, struct commit *commit)
+{
+	map_for_each (&d->outlets, struct outlet, o) {
+		struct store_op op = {.type = STORE_NOTIFIER};
+		int r = is_changing(o, now_us, &op.notifier) ? commit_add(commit, &op) : 0;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Makes the notifiers of the configuration, as the outlets' next ones. */
+static int prepare(struct dispatcher *d, struct config *config, struct outlet **outlets,
+		   struct error *ret_e)
+{
+	for (size_t i = 0; i < config->n_notifiers; i++) {
+		int r = get_outlet(d, config->notifiers[i].name, &outlets[i]);
+
+		if (r == 0)
+			r = instance_new(&d->env, config, i, &outlets[i]->next, ret_e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void switch_over(struct outlet *o, int64_t now_us)
+{
+	struct store_notifier known;
+
+	if (is_changing(o, now_us, &known)) {
+		o->since_us = known.since_us;
+		o->removed_us = known.removed_us;
+		o->told_past = false;
+		if (!o->next && outlet_waiting(o) > 0)
+			log_warning("notifier \"%s\" is no longer in the configuration: %zu "
+				    "deliveries wait until it is again",
+				    o->name, outlet_waiting(o));
+	}
+	outlet_reopen(o);
+	instance_retire(o->instance);
+	o->instance = TAKE_PTR(o->next);
+}
+
+int dispatcher_configure(struct dispatcher *d, struct config *config, struct error *ret_e)
+{
+	_cleanup_free_ struct outlet **outlets = calloc(config->n_notifiers + 1, sizeof(*outlets));
+	struct commit *commit = NULL;
+	int64_t now_us = clock_real_now_us();
+	int r = outlets ? commit_new(d->owner.committer, &commit) : -ENOMEM;
+
+	if (r == 0)
+		r = prepare(d, config, outlets, ret_e);
+	if (r == 0)
+		r = note_changes(d, now_us, commit);
+	if (r < 0) {
+		commit_abandon(commit);
+		map_for_each (&d->outlets, struct outlet, o)
+			instance_retire(TAKE_PTR(o->next));
+		return r;
+	}
+	map_for_each (&d->outlets, struct outlet, o)
+		switch_over(o, now_us);
+	if (commit_size(commit) > 0)
+		commit_submit(commit, NULL, NULL);
+	else
+		commit_abandon(commit);
+	free(d->current);
+	d->current = TAKE_PTR(outlets);
+	d->n_current = config->n_notifiers;
+	pump(d);
+	return 0;
 }
 
 /* --- life --- */
@@ -463,7 +249,9 @@ int dispatcher_new(uv_loop_t *loop, struct committer *committer, struct dispatch
 	if (!d)
 		return -ENOMEM;
 	d->loop = loop;
-	d->committer = committer;
+	d->owner = (struct outlet_owner){.committer = committer,
+					 .window = OUTLET_WINDOW,
+					 .changed = on_changed};
 	d->alarm_ms = UINT64_MAX;
 	map_init(&d->outlets, outlet_key);
 	r = alarm_new(loop, on_alarm, d, &d->alarm);
@@ -491,87 +279,29 @@ int dispatcher_new(uv_loop_t *loop, struct committer *committer, struct dispatch
 	return 0;
 }
 
-static void instances_free(struct instance **instances, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (instances[i])
-			instance_free(instances[i]);
-	free(instances);
-}
-
-int dispatcher_configure(struct dispatcher *d, struct config *config, struct error *ret_e)
-{
-	size_t n = config->n_notifiers;
-	struct instance **instances = calloc(n + 1, sizeof(struct instance *));
-	_cleanup_free_ struct outlet **outlets = calloc(n + 1, sizeof(struct outlet *));
-	int r = instances && outlets ? 0 : -ENOMEM;
-
-	for (size_t i = 0; i < n && r == 0; i++) {
-		r = get_outlet(d, config->notifiers[i].name, &outlets[i]);
-		if (r == 0)
-			r = instance_new(d, config, i, &instances[i], ret_e);
-	}
-	if (r < 0) {
-		if (instances)
-			instances_free(instances, n);
-		return r;
-	}
-	map_for_each (&d->outlets, struct outlet, o)
-		instance_retire(TAKE_PTR(o->instance));
-	for (size_t i = 0; i < n; i++) {
-		outlets[i]->instance = instances[i];
-		outlets[i]->off = false;
-	}
-	free(instances);
-	map_for_each (&d->outlets, struct outlet, o)
-		if (!o->instance && o->lanes.pending > 0)
-			log_warning(
-				"%zu deliveries wait for the notifier \"%s\", which is not in the "
-				"configuration",
-				o->lanes.pending, o->name);
-	free(d->current);
-	d->current = TAKE_PTR(outlets);
-	d->n_current = n;
-	pump(d);
-	return 0;
-}
-
-struct outlet *dispatcher_outlet(struct dispatcher *d, size_t i)
-{
-	return i < d->n_current && !d->current[i]->off ? d->current[i] : NULL;
-}
-
-const char *outlet_name(const struct outlet *o)
-{
-	return o->name;
-}
-
 void dispatcher_start(struct dispatcher *d)
 {
-	d->started = true;
+	d->owner.started = true;
 	pump(d);
 }
 
 void dispatcher_stop(struct dispatcher *d, uint64_t grace_ms, void (*stopped)(void *user),
 		     void *user)
 {
-	d->stopping = true;
+	d->owner.stopping = true;
 	d->stopped = stopped;
 	d->stopped_user = user;
 	d->grace_until_ms = clock_boot_now_ms() + grace_ms;
 	/* From the alarm, so that `stopped` never comes inside this call. */
-	alarm_set(d->alarm, d->running > 0 ? d->grace_until_ms : 0);
+	alarm_set(d->alarm, d->owner.running > 0 ? d->grace_until_ms : 0);
 }
 
 static void on_journal_closed(void *user)
 {
 	struct dispatcher *d = user;
 
-	map_for_each (&d->outlets, struct outlet, o) {
-		lanes_done(&o->lanes);
-		instance_retire(o->instance);
-		free(o);
-	}
+	map_for_each (&d->outlets, struct outlet, o)
+		outlet_free(o);
 	map_done(&d->outlets);
 	free(d->current);
 	d->closed(d->closed_user);
@@ -595,33 +325,18 @@ void dispatcher_close(struct dispatcher *d, void (*closed)(void *user), void *us
 
 /* --- for the control socket --- */
 
-static struct notifier_view view(const struct outlet *o)
-{
-	return (struct notifier_view){
-		.name = o->name,
-		.type = o->instance ? o->instance->notifier->info->name : "",
-		.off = o->off || !o->instance,
-		.pending = o->lanes.pending,
-		.running = o->running,
-		.delivered = o->delivered,
-		.retried = o->retried,
-		.dead = o->dead,
-		.last_error = o->last_error,
-	};
-}
-
 size_t dispatcher_views(const struct dispatcher *d, struct notifier_view *ret, size_t max)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < d->n_current; i++, n++)
 		if (n < max)
-			ret[n] = view(d->current[i]);
+			ret[n] = outlet_view(d->current[i]);
 	map_for_each (&d->outlets, struct outlet, o) {
-		if (o->instance || o->lanes.pending == 0)
+		if (o->instance || outlet_waiting(o) == 0)
 			continue;
 		if (n < max)
-			ret[n] = view(o);
+			ret[n] = outlet_view(o);
 		n++;
 	}
 	return n;

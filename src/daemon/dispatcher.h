@@ -1,9 +1,10 @@
 /*
  * The outbox: which delivery goes out when.
  *
- * A delivery enters when its event is durable. Order is kept per notifier and subject in lanes; the
- * head of a lane is tried, its verdict committed, then the next one comes. One broken notifier
- * delays only itself, one broken job's lane only itself.
+ * It owns the outlets, one for each notifier (outlet.h). A delivery enters when its event is durable;
+ * a bounded number of each outlet's is in memory (window.h). Order is kept per notifier and subject
+ * in lanes (lane.h); the head of a lane is tried, its verdict committed, then the next one comes
+ * (sender.h). One broken notifier delays only itself, one broken job's lane only itself.
  */
 #pragma once
 
@@ -20,27 +21,30 @@
 #include "store/store.h"
 
 struct dispatcher;
-struct outlet; /* a notifier by name: stays when the configuration drops it */
+struct outlet;
 
 int dispatcher_new(uv_loop_t *loop, struct committer *committer, struct dispatcher **ret,
 		   struct error *ret_e);
 
+/* What the store knows of a notifier and how many deliveries wait in it for it; at start only. */
+int dispatcher_restore(struct dispatcher *d, const struct store_notifier *notifier,
+		       uint64_t pending);
+
 /*
  * Takes the notifiers of a configuration. All or nothing: on failure the old ones stay. Running
  * deliveries end with the notifier that began them. A notifier that a 410 switched off is on again.
+ * Who is new, has left or has come back is written down; what waits for one that has left stays.
  */
 int dispatcher_configure(struct dispatcher *d, struct config *config, struct error *ret_e);
 
-/* The outlet of the i-th notifier of the present configuration; NULL while it is switched off. */
+/* The outlet of the i-th notifier of the present configuration: for outlet_admit() and the like. */
 struct outlet *dispatcher_outlet(struct dispatcher *d, size_t i);
-const char *outlet_name(const struct outlet *o);
 
-/* A delivery whose event is durable. -ENOMEM: it stays in the store and goes out after a restart. */
-int dispatcher_add(struct dispatcher *d, struct outlet *o, struct event_record *event);
-
-/* A pending delivery from the store, in the order of the store; made at start only. */
-int dispatcher_restore(struct dispatcher *d, const char *notifier, struct event_record *event,
-		       unsigned tries, int64_t created_us, int64_t due_us);
+/*
+ * A delivery that outlet_expect() announced is durable, with its event. It cannot fail: what there is
+ * no room for now is read from the store later.
+ */
+void dispatcher_add(struct dispatcher *d, struct outlet *o, struct event_record *event);
 
 /* Starts what is due. Nothing is sent before the first call. */
 void dispatcher_start(struct dispatcher *d);

@@ -167,20 +167,18 @@ static int load_baseline(void *user, const char *endpoint, const char *id, const
 	return r < 0 ? r : accounts_add_baseline(&e->accounts, account, watch, kind);
 }
 
-static int load_delivery(void *user, struct event_record *event, const char *notifier,
-			 unsigned tries, int64_t created_us, int64_t due_us,
-			 const char *error _unused_)
+static int load_notifier(void *user, const struct store_notifier *notifier, uint64_t pending)
 {
 	struct engine *e = user;
 
-	return dispatcher_restore(e->dispatcher, notifier, event, tries, created_us, due_us);
+	return dispatcher_restore(e->dispatcher, notifier, pending);
 }
 
 static const struct store_loader loader = {
 	.job = load_job,
 	.account = load_account,
 	.baseline = load_baseline,
-	.delivery = load_delivery,
+	.notifier = load_notifier,
 };
 
 /* --- reload --- */

@@ -10,6 +10,16 @@ static const char *lane_key(const void *value)
 	return ((const struct lane *)value)->subject;
 }
 
+static struct delivery *delivery_at(struct list *it)
+{
+	return container_of(it, struct delivery, in_lane);
+}
+
+static bool is_of(const struct delivery *v, const char *subject)
+{
+	return strcmp(v->event->subject, subject) == 0;
+}
+
 void lanes_init(struct lanes *lanes)
 {
 	*lanes = (struct lanes){0};
@@ -31,52 +41,84 @@ void lanes_done(struct lanes *lanes)
 	heap_done(&lanes->waiting);
 }
 
-static int lanes_get(struct lanes *lanes, const char *subject, struct lane **ret)
+static int lane_new(struct lanes *lanes, const char *subject, struct lane **ret)
 {
-	struct lane *l = map_get(&lanes->by_subject, subject);
 	size_t size = strlen(subject) + 1;
+	struct lane *l;
 	int r;
 
-	if (!l) {
-		l = calloc(1, sizeof(*l) + size);
-		if (!l)
-			return -ENOMEM;
-		l->due = HEAP_NODE_INIT;
-		l->lanes = lanes;
-		l->verdict = DELIVERY_STATE_COUNT_;
-		list_init(&l->deliveries);
-		memcpy(l->subject, subject, size);
-		r = map_add(&lanes->by_subject, l);
-		if (r < 0) {
-			free(l);
-			return r;
-		}
+	/* A place for each lane, so that a lane that must wait can. */
+	r = heap_reserve(&lanes->waiting, (uint32_t)lanes->by_subject.n + 1);
+	if (r < 0)
+		return r;
+	l = calloc(1, sizeof(*l) + size);
+	if (!l)
+		return -ENOMEM;
+	l->due = HEAP_NODE_INIT;
+	l->lanes = lanes;
+	list_init(&l->deliveries);
+	memcpy(l->subject, subject, size);
+	r = map_add(&lanes->by_subject, l);
+	if (r < 0) {
+		free(l);
+		return r;
 	}
 	*ret = l;
 	return 0;
 }
 
-int lanes_push(struct lanes *lanes, struct event_record *event, unsigned tries, int64_t created_us,
-	       uint64_t due_ms, struct lane **ret)
+struct lane *lanes_find(const struct lanes *lanes, const char *subject)
 {
-	struct delivery *v = calloc(1, sizeof(*v));
+	struct lane *l = map_get(&lanes->by_subject, subject);
+
+	if (l)
+		return l;
+	l = map_get(&lanes->by_subject, LANE_SHARED);
+	if (l)
+		list_for_each (it, &l->deliveries)
+			if (is_of(delivery_at(it), subject))
+				return l;
+	return NULL;
+}
+
+static int lane_for(struct lanes *lanes, const char *subject, bool digest, struct lane **ret)
+{
+	struct lane *l;
+
+	if (digest) { /* saves looking through the shared lane, which it would be in any case */
+		l = map_get(&lanes->by_subject, subject);
+		if (!l)
+			l = map_get(&lanes->by_subject, LANE_SHARED);
+	} else {
+		l = lanes_find(lanes, subject);
+	}
+	if (!l)
+		return lane_new(lanes, digest ? LANE_SHARED : subject, ret);
+	*ret = l;
+	return 0;
+}
+
+int lanes_push(struct lanes *lanes, const struct delivery *template, bool digest,
+	       struct delivery **ret, struct lane **ret_lane)
+{
+	struct delivery *v = malloc(sizeof(*v));
 	struct lane *l;
 	int r;
 
 	if (!v)
 		return -ENOMEM;
-	r = lanes_get(lanes, event->subject, &l);
+	r = lane_for(lanes, template->event->subject, digest, &l);
 	if (r < 0) {
 		free(v);
 		return r;
 	}
-	v->event = event_record_ref(event);
-	v->tries = tries;
-	v->created_us = created_us;
-	v->due_ms = due_ms;
+	*v = *template;
+	event_record_ref(v->event);
+	list_init(&v->in_lane);
 	list_append(&l->deliveries, &v->in_lane);
 	lanes->pending++;
-	*ret = l;
+	*ret = v;
+	*ret_lane = l;
 	return 0;
 }
 
@@ -92,14 +134,41 @@ struct delivery *lane_head(const struct lane *l)
 	return list_first(&l->deliveries, struct delivery, in_lane);
 }
 
-bool lane_is_busy(const struct lane *l)
+struct delivery *lane_stale_progress(const struct lane *l, const char *subject,
+				     const struct delivery *newer)
 {
-	return l->instance || l->verdict != DELIVERY_STATE_COUNT_;
+	size_t busy = l->n_busy;
+
+	list_for_each (it, &l->deliveries) {
+		struct delivery *v = delivery_at(it);
+
+		if (busy > 0) {
+			busy--;
+			continue;
+		}
+		if (v == newer)
+			return NULL;
+		if (v->event->type == EVENT_JOB_PROGRESS && is_of(v, subject))
+			return v;
+	}
+	return NULL;
 }
 
-int lane_wait(struct lane *l)
+struct delivery *lane_last_progress(const struct lane *l, const char *subject)
 {
-	return heap_set(&l->lanes->waiting, &l->due, lane_head(l)->due_ms);
+	for (struct list *it = l->deliveries.prev; it != &l->deliveries; it = it->prev) {
+		struct delivery *v = delivery_at(it);
+
+		if (v->event->type == EVENT_JOB_PROGRESS && is_of(v, subject))
+			return v;
+	}
+	return NULL;
+}
+
+void lane_wait(struct lane *l)
+{
+	/* Cannot fail: see lane_new(). */
+	(void)heap_set(&l->lanes->waiting, &l->due, lane_head(l)->due_ms);
 }
 
 void lane_stop_waiting(struct lane *l)
@@ -113,6 +182,16 @@ void lane_remove(struct lane *l, struct delivery *v)
 	event_record_unref(v->event);
 	free(v);
 	l->lanes->pending--;
+}
+
+void lane_settle(struct lane *l)
+{
+	if (l->n_busy > 0)
+		return;
+	if (list_empty(&l->deliveries))
+		lane_free(l);
+	else
+		lane_wait(l);
 }
 
 void lane_free(struct lane *l)

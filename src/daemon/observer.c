@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "codec/event_json.h"
+#include "daemon/outlet.h"
 #include "model/diff.h"
 
 /* Changes on their way to the disk, some kilobytes each at most; more is not taken in. */
@@ -22,10 +23,11 @@ struct observer {
 	struct map unknown;    /* states that were logged: strings */
 };
 
-/* An event on its way to one outlet. */
+/* An event on its way to one outlet, and whether that takes it. */
 struct routed {
 	struct event_record *event; /* a reference */
 	struct outlet *outlet;
+	enum outbox_answer answer;
 };
 
 struct observation {
@@ -94,10 +96,21 @@ void observer_configure(struct observer *o, struct config *config)
 
 /* --- one observation --- */
 
+/* Those that came after the first `n` do not get to the disk. */
+static void withdraw(struct observation *b, size_t n)
+{
+	while (b->n_routed > n) {
+		struct routed *last = &b->routed[--b->n_routed];
+
+		if (last->answer == OUTBOX_TAKE)
+			outlet_withdraw(last->outlet);
+		event_record_unref(last->event);
+	}
+}
+
 static void observation_free(struct observation *b)
 {
-	for (size_t i = 0; i < b->n_routed; i++)
-		event_record_unref(b->routed[i].event);
+	withdraw(b, 0);
 	free(b->routed);
 	buf_done(&b->json);
 	free(b);
@@ -131,11 +144,17 @@ static void on_durable(void *user, int r)
 {
 	struct observation *b = user;
 
-	for (size_t i = 0; r == 0 && i < b->n_routed; i++)
-		if (dispatcher_add(b->observer->dispatcher, b->routed[i].outlet,
-				   b->routed[i].event) < 0)
-			log_err("out of memory: %s goes to \"%s\" after the next restart",
-				b->routed[i].event->id, outlet_name(b->routed[i].outlet));
+	for (size_t i = 0; r == 0 && i < b->n_routed; i++) {
+		const struct routed *routed = &b->routed[i];
+
+		if (routed->answer == OUTBOX_TAKE)
+			dispatcher_add(b->observer->dispatcher, routed->outlet, routed->event);
+		else
+			outlet_refuse(routed->outlet, routed->answer);
+		event_record_unref(routed->event);
+	}
+	if (r == 0)
+		b->n_routed = 0;
 	observation_free(b);
 }
 
@@ -163,22 +182,48 @@ static struct mark mark(const struct observation *b)
 static void rewind_to(struct observation *b, struct mark m)
 {
 	commit_truncate(b->commit, m.commit);
-	while (b->n_routed > m.routed)
-		event_record_unref(b->routed[--b->n_routed].event);
+	withdraw(b, m.routed);
 }
 
-static int add_routed(struct observation *b, struct event_record *event, struct outlet *outlet)
+static int reserve_routed(struct observation *b)
 {
-	if (b->n_routed == b->cap_routed) {
-		size_t cap = b->cap_routed ? b->cap_routed * 2 : 16;
-		struct routed *p = realloc(b->routed, cap * sizeof(*p));
+	size_t cap = b->cap_routed ? b->cap_routed * 2 : 16;
+	struct routed *p;
 
-		if (!p)
-			return -ENOMEM;
-		b->routed = p;
-		b->cap_routed = cap;
-	}
-	b->routed[b->n_routed++] = (struct routed){event_record_ref(event), outlet};
+	if (b->n_routed < b->cap_routed)
+		return 0;
+	p = realloc(b->routed, cap * sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	b->routed = p;
+	b->cap_routed = cap;
+	return 0;
+}
+
+static int add_delivery(struct observation *b, struct event_record *event, struct outlet *outlet)
+{
+	static const enum delivery_state states[] = {
+		[OUTBOX_TAKE] = DELIVERY_PENDING,
+		[OUTBOX_SKIP] = DELIVERY_SKIPPED,
+		[OUTBOX_DEAD] = DELIVERY_DEAD,
+		[OUTBOX_OFF] = DELIVERY_SKIPPED,
+	};
+	enum outbox_answer answer = outlet_admit(outlet, event->type);
+	const struct store_op op = {.type = STORE_DELIVERY,
+				    .delivery = {.event_id = event->id,
+						 .notifier = outlet->name,
+						 .created_us = b->now_us,
+						 .state = states[answer],
+						 .error = outbox_reason(answer)}};
+	int r = reserve_routed(b);
+
+	if (r == 0)
+		r = commit_add(b->commit, &op);
+	if (r < 0)
+		return r;
+	if (answer == OUTBOX_TAKE)
+		outlet_expect(outlet);
+	b->routed[b->n_routed++] = (struct routed){event_record_ref(event), outlet, answer};
 	return 0;
 }
 
@@ -205,22 +250,9 @@ static int add_event(struct observation *b, struct event *event, const char *sub
 		return r;
 	op.event = record;
 	r = commit_add(b->commit, &op);
-	for (size_t i = 0; r == 0 && i < ROUTE_MAX; i++) {
-		struct outlet *outlet;
-
-		if (!(notifiers & route_bit(i)))
-			continue;
-		outlet = dispatcher_outlet(b->observer->dispatcher, i);
-		if (!outlet) /* switched off */
-			continue;
-		op = (struct store_op){.type = STORE_DELIVERY,
-				       .delivery = {.event_id = record->id,
-						    .notifier = outlet_name(outlet),
-						    .created_us = b->now_us}};
-		r = commit_add(b->commit, &op);
-		if (r == 0)
-			r = add_routed(b, record, outlet);
-	}
+	for (size_t i = 0; r == 0 && i < ROUTE_MAX; i++)
+		if (notifiers & route_bit(i))
+			r = add_delivery(b, record, dispatcher_outlet(b->observer->dispatcher, i));
 	event_record_unref(record);
 	return r;
 }

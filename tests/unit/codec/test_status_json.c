@@ -294,8 +294,9 @@ Test(status_json, status_document)
 		"{\"name\":\"b\",\"account\":\"b\",\"endpoint\":\"https://y\",\"inSight\":true,"
 		"\"degraded\":false,\"trouble\":null,\"lastError\":null,\"outSince\":null,"
 		"\"requestsPerMinute\":60,\"requests\":0,\"failures\":0,\"jobs\":0}],"
-		"\"notifiers\":[{\"name\":\"slack\",\"type\":\"webhook\",\"off\":true,\"pending\":1,"
-		"\"running\":2,\"delivered\":3,\"retried\":4,\"dead\":5,\"lastError\":\"410\"}],"
+		"\"notifiers\":[{\"name\":\"slack\",\"type\":\"webhook\",\"off\":true,"
+		"\"removed\":false,\"pending\":1,\"running\":2,\"delivered\":3,\"retried\":4,"
+		"\"dead\":5,\"skipped\":6,\"replaced\":7,\"lastError\":\"410\"}],"
 		"\"jobs\":{\"total\":3,\"byPhase\":{\"unknown\":0,\"queued\":1,\"starting\":0,"
 		"\"running\":2,\"finishing\":0,\"paused\":0,\"cancelling\":0,\"removing\":0,"
 		"\"succeeded\":0,\"early_stopped\":0,\"failed\":0,\"expired\":0,\"cancelled\":0,"
@@ -308,7 +309,7 @@ Test(status_json, status_document)
 		{"b", "b", "https://y", true, false, "", "", 0, 60, 0, 0, 0},
 	};
 	static const struct notifier_view notifiers[] = {
-		{"slack", "webhook", true, 1, 2, 3, 4, 5, "410"},
+		{"slack", "webhook", true, false, 1, 2, 3, 4, 5, 6, 7, "410"},
 	};
 	struct status_view v = {
 		.version = "0.1.0",

@@ -8,24 +8,33 @@
 
 static struct lanes lanes;
 
-static struct event_record *record(const char *subject, uint64_t sequence)
+static struct event_record *record(const char *subject, enum event_type type, uint64_t sequence)
 {
-	const struct event event = {.type = EVENT_JOB_RUNNING, .sequence = sequence, .id = "evt_1"};
+	const struct event event = {.type = type, .sequence = sequence, .id = "evt_1"};
 	struct event_record *r;
 
 	cr_assert_eq(event_record_new(&event, subject, "{}", 2, &r), 0);
 	return r;
 }
 
+static struct lane *push_as(const char *subject, enum event_type type, uint64_t sequence,
+			    uint64_t due_ms, bool digest)
+{
+	struct event_record *r = record(subject, type, sequence);
+	const struct delivery template = {.event = r, .due_ms = due_ms};
+	struct delivery *v;
+	struct lane *l;
+
+	cr_assert_eq(lanes_push(&lanes, &template, digest, &v, &l), 0);
+	cr_expect_eq(v->event, r);
+	event_record_unref(r);
+	return l;
+}
+
 /* Pushes the sequence number as an event of the subject. */
 static struct lane *push(const char *subject, uint64_t sequence, uint64_t due_ms)
 {
-	struct event_record *r = record(subject, sequence);
-	struct lane *l;
-
-	cr_assert_eq(lanes_push(&lanes, r, 0, 0, due_ms, &l), 0);
-	event_record_unref(r);
-	return l;
+	return push_as(subject, EVENT_JOB_RUNNING, sequence, due_ms, false);
 }
 
 static void setup(void)
@@ -70,7 +79,7 @@ Test(lane, the_first_due_comes_first)
 	cr_expect_null(lanes_first(&lanes));
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		l = push(cases[i].subject, 1, cases[i].due_ms);
-		cr_assert_eq(lane_wait(l), 0);
+		lane_wait(l);
 	}
 	for (const char *subject = "abcd"; *subject; subject++) {
 		l = lanes_first(&lanes);
@@ -86,22 +95,72 @@ Test(lane, a_later_delivery_is_not_due_before_the_head)
 	struct lane *l = push("a", 1, 100);
 
 	push("a", 2, 1);
-	cr_assert_eq(lane_wait(l), 0);
+	lane_wait(l);
 	cr_expect_eq(lanes_first(&lanes)->due.due, 100);
 }
 
-Test(lane, is_busy_while_its_head_or_its_verdict_is_under_way)
+Test(lane, settles_when_it_is_idle)
 {
-	struct lane *l = push("a", 1, 0);
+	struct lane *l = push("a", 1, 7);
 
-	cr_expect_not(lane_is_busy(l));
-	l->instance = (struct instance *)l;
-	cr_expect(lane_is_busy(l));
-	l->instance = NULL;
-	l->verdict = DELIVERY_DELIVERED;
-	cr_expect(lane_is_busy(l));
-	l->verdict = DELIVERY_STATE_COUNT_;
-	cr_expect_not(lane_is_busy(l));
+	l->n_busy = 1;
+	lane_settle(l);
+	cr_expect_null(lanes_first(&lanes), "busy lanes do not wait");
+	l->n_busy = 0;
+	lane_settle(l);
+	cr_expect_eq(lanes_first(&lanes), l);
+	lane_remove(l, lane_head(l));
+	lane_settle(l);
+	cr_expect_eq(lanes.by_subject.n, 0);
+}
+
+Test(lane, waiting_never_takes_memory)
+{
+	struct lane *l[64];
+
+	for (size_t i = 0; i < ARRAY_LEN(l); i++) {
+		const char subject[] = {(char)('A' + i), '\0'};
+
+		l[i] = push(subject, 1, i);
+	}
+	cr_expect_geq(lanes.waiting.cap, ARRAY_LEN(l));
+	for (size_t i = 0; i < ARRAY_LEN(l); i++)
+		lane_wait(l[i]);
+	cr_expect_eq(lanes_first(&lanes), l[0]);
+}
+
+Test(lane, a_digest_has_one_lane_for_all)
+{
+	struct lane *own = push("a", 1, 0), *shared = push_as("b", EVENT_JOB_RUNNING, 1, 0, true);
+
+	cr_expect_str_eq(shared->subject, LANE_SHARED);
+	cr_expect_eq(push_as("c", EVENT_JOB_RUNNING, 1, 0, true), shared);
+	/* What is in a lane of its own is followed there, and what is in the shared one there. */
+	cr_expect_eq(push_as("a", EVENT_JOB_RUNNING, 2, 0, true), own);
+	cr_expect_eq(push("b", 2, 0), shared);
+	cr_expect_str_eq(push("d", 1, 0)->subject, "d");
+	cr_expect_eq(lanes_find(&lanes, "c"), shared);
+	cr_expect_eq(lanes_find(&lanes, "a"), own);
+	cr_expect_null(lanes_find(&lanes, "e"));
+	cr_expect_eq(lanes.pending, 6);
+}
+
+Test(lane, finds_the_progress_that_waits)
+{
+	struct lane *l = push_as("a", EVENT_JOB_PROGRESS, 1, 0, true);
+	struct delivery *v;
+
+	push_as("b", EVENT_JOB_PROGRESS, 1, 0, true);
+	push_as("a", EVENT_JOB_RUNNING, 2, 0, true);
+	push_as("a", EVENT_JOB_PROGRESS, 3, 0, true);
+	v = lane_last_progress(l, "a");
+	cr_expect_eq(v->event->sequence, 3);
+	cr_expect_eq(lane_stale_progress(l, "a", v), lane_head(l));
+	l->n_busy = 1;
+	cr_expect_null(lane_stale_progress(l, "a", v), "it is under way");
+	cr_expect_eq(lane_stale_progress(l, "a", NULL), v);
+	cr_expect_eq(lane_stale_progress(l, "b", NULL), lane_last_progress(l, "b"));
+	cr_expect_null(lane_last_progress(l, "c"));
 }
 
 Test(lane, freeing_takes_it_out_everywhere)
@@ -109,7 +168,7 @@ Test(lane, freeing_takes_it_out_everywhere)
 	struct lane *l = push("a", 1, 0);
 
 	push("a", 2, 0);
-	cr_assert_eq(lane_wait(l), 0);
+	lane_wait(l);
 	lane_free(l);
 	cr_expect_eq(lanes.pending, 0);
 	cr_expect_null(lanes_first(&lanes));

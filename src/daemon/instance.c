@@ -1,0 +1,46 @@
+/* Notifiers and the configurations that they are made from. */
+#include "daemon/instance.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static void free_if_unused(struct instance *i)
+{
+	if (!i->retired || i->calls > 0)
+		return;
+	notifier_free(i->notifier);
+	config_unref(i->config);
+	free(i);
+}
+
+int instance_new(const struct notifier_env *env, struct config *config, size_t index,
+		 struct instance **ret, struct error *ret_e)
+{
+	struct instance *i = calloc(1, sizeof(*i));
+	int r;
+
+	if (!i)
+		return -ENOMEM;
+	r = notifier_new(env, &config->notifiers[index], &i->notifier, ret_e);
+	if (r < 0) {
+		free(i);
+		return r;
+	}
+	i->config = config_ref(config);
+	*ret = i;
+	return 0;
+}
+
+void instance_end_call(struct instance *i)
+{
+	i->calls--;
+	free_if_unused(i);
+}
+
+void instance_retire(struct instance *i)
+{
+	if (!i)
+		return;
+	i->retired = true;
+	free_if_unused(i);
+}

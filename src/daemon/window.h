@@ -1,0 +1,35 @@
+/*
+ * The window: how much of what waits for an outlet is in memory, the oldest first.
+ *
+ * While there is room, what becomes durable comes in at once. When there is none, or no memory, the
+ * outlet is spilled: everything new stays in the store, and is read from there in its order when the
+ * window has half emptied. That has no races, for the committer runs commits and reads one after the
+ * other and calls back in the same order: what was called back before a read is in it, what comes
+ * after its end comes in by itself again.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "daemon/outlet.h"
+
+void window_init(struct outlet *o);
+void window_done(struct outlet *o);
+
+/* The store has that many deliveries for it: at the start. */
+void window_restore(struct outlet *o, uint64_t pending);
+
+/* A delivery that was expected (outlet_expect) is durable. Cannot fail. */
+void window_take(struct outlet *o, struct event_record *event);
+
+/* Reads more if the outlet is open, there is more, there is room for it and it is time. */
+void window_fill(struct outlet *o, uint64_t now_ms);
+
+/* When window_fill() is to be called because of time alone; UINT64_MAX for not. */
+uint64_t window_due_ms(const struct outlet *o);
+
+/*
+ * Of the first `n` deliveries of the lane, which were busy, progress is replaced by newer progress
+ * that came meanwhile.
+ */
+void window_replace_tried(struct outlet *o, struct lane *l, size_t n);

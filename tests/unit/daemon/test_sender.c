@@ -1,0 +1,267 @@
+/* Tries and verdicts: what is written down when, the end of the schedule, digests. */
+#include "daemon/sender.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "base/clock.h"
+#include "model/schedule.h"
+#include "world.h"
+
+#define ROWS                                                                                       \
+	"SELECT event.id || ':' || state || ':' || tries FROM delivery JOIN event ON number = event"
+
+static void setup(void)
+{
+	world_begin(1000);
+}
+
+TestSuite(sender, .init = setup, .fini = world_end);
+
+static int64_t hours_ago(int64_t hours)
+{
+	return clock_real_now_us() - hours * 3600 * US_PER_S;
+}
+
+Test(sender, writes_verdicts_down)
+{
+	static const struct {
+		enum verdict verdict;
+		const char *row;
+	} cases[] = {
+		{VERDICT_DELIVERED, "evt_a1:delivered:1"},
+		{VERDICT_RETRY, "evt_a1:pending:1"},
+		{VERDICT_DEAD, "evt_a1:dead:1"},
+		{VERDICT_GONE, "evt_a1:dead:1"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		if (i > 0) {
+			world_end();
+			setup();
+		}
+		world_event('a', 1, EVENT_JOB_FAILED);
+		world_settle();
+		world.now_ms = 0;
+		world_answer(cases[i].verdict);
+		cr_expect_str_eq(world_query(ROWS), cases[i].row);
+		cr_expect_eq(world.outlet->off, cases[i].verdict == VERDICT_GONE);
+	}
+}
+
+Test(sender, retries_wait_and_the_lane_with_them)
+{
+	uint64_t due_ms;
+
+	world_event('a', 1, EVENT_JOB_PAUSED);
+	world_event('a', 2, EVENT_JOB_FAILED);
+	world_event('b', 1, EVENT_JOB_FAILED);
+	world_settle();
+	world.now_ms = clock_boot_now_ms() + 1000;
+	world_answer(VERDICT_RETRY);
+	world_answer(VERDICT_DELIVERED);
+	cr_expect_str_eq(world.sent, "a1 b1 ");
+	due_ms = sender_due_ms(world.outlet);
+	cr_expect_gt(due_ms, clock_boot_now_ms() + 4000);
+	cr_expect_lt(due_ms, clock_boot_now_ms() + 6000);
+	world.now_ms = due_ms;
+	world.owner.changed(&world.owner);
+	world_answer_all(VERDICT_DELIVERED);
+	cr_expect_str_eq(world.sent, "a1 b1 a1/2 a2 ");
+}
+
+Test(sender, a_notifier_that_cannot_begin_is_tried_later)
+{
+	world.deliver_result = -12;
+	world.now_ms = clock_boot_now_ms() + 1000;
+	world_event('a', 1, EVENT_JOB_FAILED);
+	world_settle();
+	cr_expect_str_eq(world_query(ROWS), "evt_a1:pending:1");
+	cr_expect_eq(world.outlet->running, 0U);
+	cr_expect_eq(world.owner.running, 0U);
+	cr_expect_gt(sender_due_ms(world.outlet), world.now_ms);
+}
+
+static char row_at_start[64];
+
+static void look(void)
+{
+	snprintf(row_at_start, sizeof(row_at_start), "%s", world_query(ROWS));
+}
+
+Test(sender, counts_a_try_before_it_begins)
+{
+	world.info.counts_starts = true;
+	world.on_deliver = look;
+	world_event('a', 1, EVENT_JOB_FAILED);
+	world_settle();
+	cr_expect_str_eq(row_at_start, "evt_a1:pending:1", "%s", row_at_start);
+	world_restart(); /* in the middle of it */
+	cr_expect_str_eq(world.sent, "a1/2 ", "%s", world.sent);
+	cr_expect_str_eq(row_at_start, "evt_a1:pending:2", "%s", row_at_start);
+	world_answer(VERDICT_DELIVERED);
+	cr_expect_str_eq(world_query(ROWS), "evt_a1:delivered:2");
+}
+
+Test(sender, does_not_count_a_try_that_was_cut_short_elsewhere)
+{
+	world_event('a', 1, EVENT_JOB_FAILED);
+	world_settle();
+	world_restart();
+	cr_expect_str_eq(world.sent, "a1 ", "%s", world.sent);
+	world_answer(VERDICT_DELIVERED);
+}
+
+Test(sender, tries_that_are_written_down_count_as_running)
+{
+	world.info.counts_starts = true;
+	world.max_parallel = 2;
+	for (char letter = 'a'; letter <= 'e'; letter++)
+		world_event(letter, 1, EVENT_JOB_FAILED);
+	world_settle();
+	cr_expect_eq(world.n_calls, 2U);
+	world_answer(VERDICT_DELIVERED);
+	cr_expect_eq(world.n_calls, 2U);
+	world_answer_all(VERDICT_DELIVERED);
+	cr_expect_eq(world.outlet->delivered, 5U);
+	cr_expect_eq(world.outlet->running, 0U);
+}
+
+Test(sender, gives_up_after_the_last_try)
+{
+	world.now_ms = clock_boot_now_ms() + 1000;
+	world_old_event('a', 1, EVENT_JOB_FAILED, hours_ago(73));
+	world_old_event('b', 1, EVENT_JOB_FAILED, hours_ago(71));
+	world_settle();
+	world_answer_all(VERDICT_RETRY);
+	cr_expect_str_eq(world.sent, "a1 b1 ");
+	cr_expect_str_eq(world_query(ROWS), "evt_a1:dead:1 evt_b1:pending:1");
+	cr_expect_eq(world.outlet->dead, 1U);
+}
+
+Test(sender, gives_up_what_is_past_for_who_came_back)
+{
+	world_old_event('a', 1, EVENT_JOB_FAILED, hours_ago(73));
+	world_old_event('a', 2, EVENT_JOB_FAILED, hours_ago(71));
+	world_old_event('b', 1, EVENT_JOB_FAILED, hours_ago(200));
+	world.outlet->since_us = clock_real_now_us();
+	world_settle();
+	cr_expect_str_eq(world.sent, "a2 ", "%s", world.sent);
+	world_answer_all(VERDICT_DELIVERED);
+	cr_expect_str_eq(world_query(ROWS), "evt_a1:dead:0 evt_a2:delivered:1 evt_b1:dead:0");
+	cr_expect_eq(world.outlet->dead, 2U);
+	cr_expect_str_eq(world_query("SELECT DISTINCT error FROM delivery WHERE state = 'dead'"),
+			 "given up: too old when the notifier came back");
+}
+
+/* --- digests --- */
+
+#define DIGEST_MS 30000
+
+static void begin_digest(void)
+{
+	world.config.digest_ms = DIGEST_MS;
+	world.now_ms = clock_boot_now_ms() + 1000;
+}
+
+static void pass_digest(void)
+{
+	world.now_ms = clock_boot_now_ms() + DIGEST_MS + 1000;
+	world.owner.changed(&world.owner);
+	world_settle();
+}
+
+Test(sender, a_digest_joins_what_came_within_its_time)
+{
+	begin_digest();
+	world_event('a', 1, EVENT_JOB_PAUSED);
+	world_event('b', 1, EVENT_JOB_PROGRESS);
+	world_event('a', 2, EVENT_JOB_RUNNING);
+	world_event('b', 2, EVENT_JOB_PROGRESS);
+	world_settle();
+	cr_expect_str_eq(world.sent, "");
+	cr_expect_leq(sender_due_ms(world.outlet), clock_boot_now_ms() + DIGEST_MS);
+	pass_digest();
+	cr_expect_str_eq(world.sent, "a1,a2,b2+1 ", "%s", world.sent);
+	/* What comes while it is under way goes into the next one. */
+	world_event('a', 3, EVENT_JOB_SUCCEEDED);
+	world_settle();
+	world_answer(VERDICT_DELIVERED);
+	world_answer_all(VERDICT_DELIVERED);
+	cr_expect_str_eq(world.sent, "a1,a2,b2+1 a3 ", "%s", world.sent);
+	cr_expect_eq(world.outlet->delivered, 4U);
+}
+
+Test(sender, a_digest_is_tried_again_as_a_whole)
+{
+	begin_digest();
+	world.now_ms = 0; /* all of it is there when the first one's time has come */
+	world_old_event('a', 1, EVENT_JOB_FAILED, hours_ago(73));
+	world_event('b', 1, EVENT_JOB_FAILED);
+	world_event('c', 1, EVENT_JOB_PROGRESS);
+	world_settle();
+	world.now_ms = clock_boot_now_ms() + 1000;
+	world.owner.changed(&world.owner);
+	cr_expect_str_eq(world.sent, "a1,b1,c1 ", "%s", world.sent);
+	world_event('c', 2, EVENT_JOB_PROGRESS);
+	world_settle();
+	world_answer(VERDICT_RETRY);
+	cr_expect_str_eq(world_query(ROWS),
+			 "evt_a1:dead:1 evt_b1:pending:1 evt_c1:skipped:1 evt_c2:pending:0", "%s",
+			 world_query(ROWS));
+	cr_expect_gt(sender_due_ms(world.outlet), clock_boot_now_ms() + 4000);
+	pass_digest();
+	cr_expect_str_eq(world.sent, "a1,b1,c1 b1/2,c2+1 ", "%s", world.sent);
+	world_answer(VERDICT_DEAD);
+	cr_expect_eq(world.outlet->dead, 3U);
+	cr_expect_eq(outlet_waiting(world.outlet), 0U);
+}
+
+Test(sender, a_digest_has_a_bound)
+{
+	begin_digest();
+	for (unsigned i = 1; i <= DIGEST_MAX + 1; i++)
+		world_event('a', i, EVENT_JOB_STATUS);
+	world_settle();
+	pass_digest();
+	world_answer(VERDICT_DELIVERED);
+	cr_expect_not_null(strstr(world.sent, ",a50 a51 "), "%s", world.sent);
+	world_answer(VERDICT_DELIVERED);
+}
+
+Test(sender, a_restart_does_not_prolong_a_digest)
+{
+	uint64_t due_ms;
+
+	begin_digest();
+	world_old_event('a', 1, EVENT_JOB_FAILED, clock_real_now_us() - 20 * US_PER_S);
+	world_settle();
+	world_restart();
+	due_ms = sender_due_ms(world.outlet);
+	cr_expect_gt(due_ms, clock_boot_now_ms() + 5000);
+	cr_expect_leq(due_ms, clock_boot_now_ms() + 10000);
+}
+
+Test(sender, order_stays_when_a_digest_comes_and_goes)
+{
+	world_event('a', 1, EVENT_JOB_PAUSED);
+	world_settle(); /* under way by itself */
+	begin_digest();
+	world_event('a', 2, EVENT_JOB_RUNNING);
+	world_event('b', 1, EVENT_JOB_PAUSED);
+	world_settle();
+	world.config.digest_ms = 0;
+	world_event('b', 2, EVENT_JOB_RUNNING);
+	world_event('c', 1, EVENT_JOB_PAUSED);
+	world_settle();
+	cr_expect_str_eq(world.sent, "a1 c1 ", "%s", world.sent);
+	pass_digest();
+	cr_expect_str_eq(world.sent, "a1 c1 b1 ", "%s", world.sent);
+	world.now_ms = UINT64_MAX - 1;
+	world_answer_all(VERDICT_DELIVERED);
+	cr_expect_not_null(strstr(world.sent, "a2"), "%s", world.sent);
+	cr_expect_not_null(strstr(world.sent, "b2"), "%s", world.sent);
+	cr_expect_eq(world.outlet->delivered, 5U);
+}

@@ -1,0 +1,268 @@
+/* The window: what is in memory and what stays in the store, order over both, progress over both. */
+#include "daemon/window.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "base/clock.h"
+#include "tests/support/rand.h"
+#include "world.h"
+
+#define PENDING "SELECT count(*) FROM delivery WHERE state = 'pending'"
+
+static void setup(void)
+{
+	world_begin(4);
+}
+
+TestSuite(window, .init = setup, .fini = world_end);
+
+/* Everything that was sent, word by word, in order for each subject; the number of words. */
+static unsigned check_order(const char *sent)
+{
+	unsigned last['z' + 1] = {0}, n = 0, number;
+	char letter;
+	int len;
+
+	for (; sscanf(sent, "%c%u %n", &letter, &number, &len) == 2; sent += len, n++) {
+		cr_expect_gt(number, last[(unsigned char)letter], "%c%u after %c%u", letter, number,
+			     letter, last[(unsigned char)letter]);
+		last[(unsigned char)letter] = number;
+	}
+	cr_expect_eq(*sent, '\0', "%s", sent);
+	return n;
+}
+
+Test(window, spills_and_fills_in_order)
+{
+	for (unsigned i = 1; i <= 10; i++)
+		for (const char *letter = "abc"; *letter; letter++)
+			world_event(*letter, i, EVENT_JOB_STATUS);
+	world_settle();
+	cr_expect(world.outlet->spilled);
+	cr_expect_eq(world.outlet->lanes.pending, 4U);
+	cr_expect_eq(outlet_waiting(world.outlet), 30U);
+	world_answer_all(VERDICT_DELIVERED);
+	cr_expect_eq(check_order(world.sent), 30U, "%s", world.sent);
+	cr_expect_leq(world.most_pending, 4U);
+	cr_expect_not(world.outlet->spilled);
+	cr_expect_eq(outlet_waiting(world.outlet), 0U);
+	cr_expect_str_eq(world_query(PENDING), "0");
+	cr_expect_eq(world.outlet->delivered, 30U);
+	/* And then things come in at once again. */
+	world_event('a', 11, EVENT_JOB_STATUS);
+	world_settle();
+	cr_expect_eq(world.n_calls, 1U);
+	cr_expect_not(world.outlet->spilled);
+	world_answer(VERDICT_DELIVERED);
+}
+
+Test(window, keeps_the_order_whatever_comes_when)
+{
+	struct rnd rnd = rnd_open("window");
+	unsigned sent[3] = {0}, total = 0;
+
+	for (int i = 0; i < 600; i++) {
+		uint64_t what = rnd_below(&rnd, 8);
+
+		if (what < 4) {
+			uint64_t subject = rnd_below(&rnd, 3);
+
+			world_event((char)('a' + (char)subject), ++sent[subject], EVENT_JOB_STATUS);
+			total++;
+			if (what < 2)
+				continue; /* several in one commit */
+			uv_run(&world.loop, UV_RUN_NOWAIT);
+		} else if (what == 4) {
+			world_settle();
+		} else if (world.n_calls > 0) {
+			world_answer(VERDICT_DELIVERED);
+		}
+	}
+	world_settle();
+	world_answer_all(VERDICT_DELIVERED);
+	cr_expect_eq(check_order(world.sent), total);
+	cr_expect_eq(outlet_waiting(world.outlet), 0U);
+	cr_expect_leq(world.most_pending, 4U);
+}
+
+Test(window, a_restart_goes_on_where_it_was)
+{
+	for (unsigned i = 1; i <= 6; i++) {
+		world_event('a', i, EVENT_JOB_STATUS);
+		world_event('b', i, EVENT_JOB_STATUS);
+	}
+	world_settle();
+	world_answer(VERDICT_DELIVERED); /* a1 */
+	world_restart();
+	cr_expect_eq(outlet_waiting(world.outlet), 11U);
+	/* The window after a restart is filled from the store, not beside it. */
+	world_event('a', 7, EVENT_JOB_STATUS);
+	world_settle();
+	cr_expect_eq(outlet_waiting(world.outlet), 12U);
+	world_answer_all(VERDICT_DELIVERED);
+	cr_expect_eq(check_order(world.sent), 12U, "%s", world.sent);
+	cr_expect_str_eq(world_query(PENDING), "0");
+}
+
+Test(window, reads_nothing_for_who_is_not_there)
+{
+	for (unsigned i = 1; i <= 6; i++)
+		world_event('a', i, EVENT_JOB_STATUS);
+	world_settle();
+	world.outlet->off = true;
+	world_restart(); /* on again: what waited goes out */
+	world_answer_all(VERDICT_DELIVERED);
+	cr_expect_eq(check_order(world.sent), 6U);
+	world.outlet->off = true;
+	for (unsigned i = 7; i <= 16; i++)
+		world_event('a', i, EVENT_JOB_STATUS);
+	world_settle();
+	cr_expect_eq(world.n_calls, 0U);
+	cr_expect_eq(world.outlet->lanes.pending, 4U);
+	cr_expect_not(world.outlet->reading);
+	cr_expect_eq(window_due_ms(world.outlet), UINT64_MAX);
+}
+
+/* A store that cannot be read for now is read later; what came meanwhile waits in its order. */
+Test(window, reads_again_later)
+{
+	for (unsigned i = 1; i <= 8; i++)
+		world_event('a', i, EVENT_JOB_STATUS);
+	world_settle();
+	world_query("ALTER TABLE delivery RENAME COLUMN replaced TO hidden");
+	world.now_ms = clock_boot_now_ms() + 1000;
+	world_answer_all(VERDICT_DELIVERED);
+	cr_expect_str_eq(world.sent, "a1 a2 a3 a4 ", "%s", world.sent);
+	cr_expect(world.outlet->read_failed);
+	cr_expect_gt(window_due_ms(world.outlet), world.now_ms);
+	cr_expect_lt(window_due_ms(world.outlet), world.now_ms + 10000);
+	world_event('a', 9, EVENT_JOB_STATUS);
+	world_settle();
+	world_query("ALTER TABLE delivery RENAME COLUMN hidden TO replaced");
+	world.now_ms = window_due_ms(world.outlet);
+	world.owner.changed(&world.owner);
+	world_settle();
+	world_answer_all(VERDICT_DELIVERED);
+	cr_expect_str_eq(world.sent, "a1 a2 a3 a4 a5 a6 a7 a8 a9 ", "%s", world.sent);
+	cr_expect_not(world.outlet->read_failed);
+}
+
+#define REPLACED                                                                                   \
+	"SELECT event.id || '+' || replaced || ':' || state FROM delivery JOIN event ON number = event"
+
+Test(window, newer_progress_replaces_what_waits_in_memory)
+{
+	world_event('a', 1, EVENT_JOB_STATUS);
+	world_event('a', 2, EVENT_JOB_PROGRESS);
+	world_event('a', 3, EVENT_JOB_PROGRESS);
+	world_event('a', 4, EVENT_JOB_SUCCEEDED);
+	world_event('a', 5, EVENT_JOB_PROGRESS);
+	world_event('b', 1, EVENT_JOB_PROGRESS);
+	world_settle();
+	cr_expect_eq(world.outlet->replaced, 2U);
+	cr_expect_eq(outlet_waiting(world.outlet), 4U);
+	world_answer_all(VERDICT_DELIVERED);
+	cr_expect_not_null(strstr(world.sent, "a1 "));
+	cr_expect_not_null(strstr(world.sent, "a4 a5+2 "), "%s", world.sent);
+	cr_expect_str_eq(world_query(REPLACED),
+			 "evt_a1+0:delivered evt_a2+0:skipped evt_a3+1:skipped evt_a4+0:delivered "
+			 "evt_a5+2:delivered evt_b1+0:delivered");
+}
+
+Test(window, progress_under_way_is_not_replaced_but_after_it_failed)
+{
+	world_event('a', 1, EVENT_JOB_PROGRESS);
+	world_settle();
+	world_event('a', 2, EVENT_JOB_PROGRESS);
+	world_settle();
+	cr_expect_eq(world.outlet->replaced, 0U);
+	world.now_ms = clock_boot_now_ms() + 1000;
+	world_answer(VERDICT_RETRY);
+	cr_expect_eq(world.outlet->replaced, 1U);
+	cr_expect_eq(world.n_calls, 0U, "the newer one waits as long as the receiver wants");
+	world.now_ms += 60000;
+	world.owner.changed(&world.owner);
+	world_settle();
+	world_answer_all(VERDICT_DELIVERED);
+	cr_expect_str_eq(world.sent, "a1 a2+1 ", "%s", world.sent);
+}
+
+Test(window, newer_progress_replaces_what_waits_in_the_store)
+{
+	world_event('x', 1, EVENT_JOB_STATUS);
+	world_event('a', 1, EVENT_JOB_STATUS);
+	world_event('a', 2, EVENT_JOB_PROGRESS); /* the last but one with a place in memory */
+	world_event('x', 2, EVENT_JOB_STATUS);
+	world_settle();
+	for (unsigned i = 3; i <= 7; i++) {
+		world_event('a', i, EVENT_JOB_PROGRESS);
+		world_event('b', i, EVENT_JOB_PROGRESS);
+	}
+	world_event('a', 8, EVENT_JOB_SUCCEEDED);
+	world_settle();
+	cr_expect_eq(outlet_waiting(world.outlet), 6U);
+	cr_expect_eq(world.outlet->replaced, 9U);
+	world_answer_all(VERDICT_DELIVERED);
+	cr_expect_not_null(strstr(world.sent, "a7+5 "), "%s", world.sent);
+	cr_expect_not_null(strstr(world.sent, "b7+4 "), "%s", world.sent);
+	cr_expect_lt(strstr(world.sent, "a7"), strstr(world.sent, "a8"));
+	cr_expect_eq(world.outlet->delivered, 6U);
+	cr_expect_str_eq(world_query(PENDING), "0");
+}
+
+Test(window, progress_is_replaced_when_it_is_read)
+{
+	world.outlet->off = true;
+	world.owner.window = 0; /* all of it stays in the store, and nobody knows what is there */
+	for (unsigned i = 1; i <= 3; i++)
+		world_event('a', i, EVENT_JOB_PROGRESS);
+	world_event('a', 4, EVENT_JOB_SUCCEEDED);
+	world_event('a', 5, EVENT_JOB_SUCCEEDED);
+	world_settle();
+	world_query("UPDATE delivery SET state = 'pending', replaced = 0");
+	world.owner.window = 4;
+	world_restart();
+	world_answer_all(VERDICT_DELIVERED);
+	cr_expect_str_eq(world.sent, "a3+2 a4 a5 ", "%s", world.sent);
+	cr_expect_eq(outlet_waiting(world.outlet), 0U);
+}
+
+Test(window, counts_what_is_on_its_way)
+{
+	world.config.max_waiting = 3;
+	outlet_expect(world.outlet);
+	outlet_expect(world.outlet);
+	cr_expect_eq(outlet_admit(world.outlet, EVENT_JOB_PAUSED), OUTBOX_TAKE);
+	outlet_expect(world.outlet);
+	cr_expect_eq(outlet_admit(world.outlet, EVENT_JOB_PAUSED), OUTBOX_SKIP);
+	cr_expect_eq(outlet_admit(world.outlet, EVENT_JOB_FAILED), OUTBOX_TAKE);
+	outlet_withdraw(world.outlet);
+	cr_expect_eq(outlet_admit(world.outlet, EVENT_JOB_PAUSED), OUTBOX_TAKE);
+	outlet_withdraw(world.outlet);
+	outlet_withdraw(world.outlet);
+	cr_expect_eq(outlet_waiting(world.outlet), 0U);
+}
+
+Test(window, tells_once_that_it_is_crowded)
+{
+	world.config.max_waiting = 8;
+	for (unsigned i = 0; i < 8; i++)
+		outlet_expect(world.outlet);
+	outlet_refuse(world.outlet, OUTBOX_SKIP);
+	outlet_refuse(world.outlet, OUTBOX_DEAD);
+	outlet_refuse(world.outlet, OUTBOX_OFF);
+	cr_expect_eq(world.outlet->skipped, 2U);
+	cr_expect_eq(world.outlet->dead, 1U);
+	cr_expect(world.outlet->crowded);
+	outlet_withdraw(world.outlet);
+	outlet_ease(world.outlet);
+	cr_expect(world.outlet->crowded, "one place is not enough");
+	outlet_withdraw(world.outlet);
+	outlet_ease(world.outlet);
+	cr_expect_not(world.outlet->crowded);
+	cr_expect_eq(world.outlet->skipped, 2U, "counts go on");
+	world.outlet->coming = 0;
+}

@@ -1,0 +1,240 @@
+/* A real store, a real committer, one outlet and a scripted notifier. */
+#include "world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+#include <sqlite3.h>
+
+#include "base/clock.h"
+#include "daemon/sender.h"
+#include "daemon/window.h"
+#include "tests/support/tempdir.h"
+
+#define NAME "n"
+
+static char dir[TEMPDIR_MAX];
+static bool inside; /* a call that must not call back */
+struct world world;
+
+/* --- the notifier --- */
+
+static int deliver(struct notifier *n, const struct notifier_delivery *d, size_t n_d, verdict_fn fn,
+		   void *user, struct notifier_call **ret)
+{
+	char *at = world.sent + strlen(world.sent);
+	const char *end = world.sent + sizeof(world.sent);
+
+	cr_assert_lt(world.n_calls, (size_t)WORLD_ANSWERS);
+	if (world.deliver_result < 0)
+		return world.deliver_result;
+	for (size_t i = 0; i < n_d; i++) {
+		const struct event_record *event = d[i].event;
+
+		at += snprintf(at, (size_t)(end - at), "%s%s%u", i ? "," : "", event->subject,
+			       (unsigned)event->sequence);
+		if (d[i].number > 1)
+			at += snprintf(at, (size_t)(end - at), "/%u", d[i].number);
+		if (d[i].replaced > 0)
+			at += snprintf(at, (size_t)(end - at), "+%u", d[i].replaced);
+	}
+	snprintf(at, (size_t)(end - at), " ");
+	world.most_pending = MAX(world.most_pending, world.outlet->lanes.pending);
+	world.calls[world.n_calls++] = (struct world_call){fn, user};
+	*ret = (struct notifier_call *)user;
+	if (world.on_deliver)
+		world.on_deliver();
+	return 0;
+}
+
+static void cancel(struct notifier *n, struct notifier_call *call)
+{
+	cr_assert_fail("nothing is cancelled here");
+}
+
+static void free_notifier(struct notifier *n)
+{
+	free(n);
+}
+
+static unsigned max_parallel(const struct notifier *n)
+{
+	return world.max_parallel;
+}
+
+static struct instance *new_instance(void)
+{
+	struct instance *i = calloc(1, sizeof(*i));
+
+	cr_assert_not_null(i);
+	i->notifier = calloc(1, sizeof(*i->notifier));
+	cr_assert_not_null(i->notifier);
+	*i->notifier = (struct notifier){.info = &world.info, .config = &world.config};
+	return i;
+}
+
+/* --- the world --- */
+
+static void on_changed(struct outlet_owner *owner)
+{
+	cr_expect_not(inside);
+	if (owner->stopping)
+		return;
+	sender_pump(world.outlet, world.now_ms);
+	window_fill(world.outlet, world.now_ms);
+}
+
+static int on_notifier(void *user, const struct store_notifier *notifier, uint64_t pending)
+{
+	if (strcmp(notifier->name, NAME) == 0)
+		window_restore(world.outlet, pending);
+	return 0;
+}
+
+static void come_up(void)
+{
+	static const struct store_loader loader = {.notifier = on_notifier};
+	struct error e = ERROR_NONE;
+
+	cr_assert_eq(store_open(dir, &world.store, &e), 0, "%s", e.text);
+	cr_assert_eq(uv_loop_init(&world.loop), 0);
+	cr_assert_eq(committer_new(&world.loop, world.store, NULL, NULL, &world.committer), 0);
+	world.owner.committer = world.committer;
+	cr_assert_eq(outlet_new(&world.owner, NAME, &world.outlet), 0);
+	world.outlet->instance = new_instance();
+	world.outlet->since_us = 1;
+	cr_assert_eq(store_load(world.store, &loader, NULL, &e), 0, "%s", e.text);
+	on_changed(&world.owner);
+}
+
+static void come_down(void)
+{
+	/* What is under way ends as it does when the daemon stops. */
+	world.owner.stopping = true;
+	while (world.n_calls > 0)
+		world_answer(VERDICT_CANCELLED);
+	committer_close(world.committer, NULL, NULL);
+	uv_run(&world.loop, UV_RUN_DEFAULT);
+	outlet_free(world.outlet);
+	cr_expect_eq(uv_loop_close(&world.loop), 0);
+	store_close(world.store);
+	world.owner.stopping = false;
+}
+
+void world_begin(size_t window)
+{
+	tempdir_make(dir);
+	world = (struct world){
+		.owner = {.window = window, .changed = on_changed, .started = true},
+		.config = {.name = (char *)NAME, .max_waiting = SIZE_MAX},
+		.info = {.name = "scripted",
+			 .deliver = deliver,
+			 .cancel = cancel,
+			 .free = free_notifier,
+			 .max_parallel = max_parallel},
+		.max_parallel = 4,
+		.now_ms = UINT64_MAX - 1,
+	};
+	come_up();
+}
+
+void world_restart(void)
+{
+	come_down();
+	world.sent[0] = '\0';
+	come_up();
+	world_settle();
+}
+
+void world_end(void)
+{
+	come_down();
+	tempdir_remove(dir);
+}
+
+void world_settle(void)
+{
+	uv_run(&world.loop, UV_RUN_DEFAULT);
+}
+
+static void on_durable(void *user, int r)
+{
+	struct event_record *event = user;
+
+	cr_assert_eq(r, 0);
+	window_take(world.outlet, event);
+	event_record_unref(event);
+	on_changed(&world.owner);
+}
+
+void world_old_event(char letter, unsigned number, enum event_type type, int64_t created_us)
+{
+	const char subject[] = {letter, '\0'};
+	struct event event = {.type = type, .sequence = number, .time_us = created_us};
+	struct event_record *record;
+	struct commit *commit;
+	struct store_op op = {.type = STORE_EVENT};
+
+	snprintf(event.id, sizeof(event.id), "evt_%c%u", letter, number);
+	cr_assert_eq(event_record_new(&event, subject, "{}", 2, &record), 0);
+	cr_assert_eq(commit_new(world.committer, &commit), 0);
+	op.event = record;
+	cr_assert_eq(commit_add(commit, &op), 0);
+	op = (struct store_op){.type = STORE_DELIVERY,
+			       .delivery = {.event_id = event.id,
+					    .notifier = NAME,
+					    .created_us = created_us}};
+	op.delivery.error = "";
+	cr_assert_eq(commit_add(commit, &op), 0);
+	outlet_expect(world.outlet);
+	inside = true;
+	commit_submit(commit, on_durable, record);
+	inside = false;
+}
+
+void world_event(char letter, unsigned number, enum event_type type)
+{
+	world_old_event(letter, number, type, clock_real_now_us());
+}
+
+void world_answer(enum verdict verdict)
+{
+	const struct verdict_result result = {.verdict = verdict, .text = "as scripted"};
+	struct world_call call = world.calls[0];
+
+	cr_assert_gt(world.n_calls, 0U, "no call is under way; sent: %s", world.sent);
+	world.n_calls--;
+	memmove(world.calls, world.calls + 1, world.n_calls * sizeof(call));
+	call.fn(call.user, &result);
+	if (verdict != VERDICT_CANCELLED)
+		world_settle();
+}
+
+void world_answer_all(enum verdict verdict)
+{
+	while (world.n_calls > 0)
+		world_answer(verdict);
+}
+
+const char *world_query(const char *sql)
+{
+	static char found[4096];
+	char path[TEMPDIR_MAX + 16];
+	sqlite3_stmt *stmt;
+	sqlite3 *db;
+	size_t len = 0;
+
+	snprintf(path, sizeof(path), "%s/state.db", dir);
+	cr_assert_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+	cr_assert_eq(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK, "%s",
+		     sqlite3_errmsg(db));
+	found[0] = '\0';
+	while (sqlite3_step(stmt) == SQLITE_ROW)
+		len += (size_t)snprintf(found + len, sizeof(found) - len, "%s%s", len ? " " : "",
+					(const char *)sqlite3_column_text(stmt, 0));
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+	return found;
+}
