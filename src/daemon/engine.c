@@ -16,6 +16,7 @@
 #include "daemon/job.h"
 #include "daemon/observer.h"
 #include "daemon/poller.h"
+#include "daemon/pruner.h"
 #include "io/committer.h"
 #include "io/loop_watch.h"
 #include "io/service.h"
@@ -39,6 +40,7 @@ struct engine {
 	struct dispatcher *dispatcher;
 	struct observer *observer;
 	struct poller *poller;
+	struct pruner *pruner;
 	struct api *api;
 	uv_signal_t signals[3];
 	uv_timer_t tick;
@@ -243,6 +245,7 @@ static int load_again(struct engine *e, struct faults *faults)
 	warn_if_changed("control-socket", e->first->control_socket, config->control_socket);
 	poller_configure(e->poller, config);
 	observer_configure(e->observer, config);
+	pruner_configure(e->pruner, config);
 	poller_start(e->poller);
 	config_unref(e->config);
 	e->config = TAKE_PTR(config);
@@ -297,6 +300,7 @@ static void on_committer_closed(void *user)
 	struct engine *e = user;
 
 	e->committer = NULL;
+	e->pruner = pruner_free(e->pruner);
 	if (e->api)
 		api_close(e->api, on_api_closed, e);
 	else
@@ -325,6 +329,8 @@ static void stop(struct engine *e)
 	e->stopping = true;
 	uv_timer_stop(&e->tick);
 	service_stopping();
+	if (e->pruner)
+		pruner_stop(e->pruner);
 	if (e->poller)
 		poller_close(e->poller, on_poller_closed, e);
 	else
@@ -403,6 +409,8 @@ static int start(struct engine *e, enum engine_exit *ret_exit, struct error *err
 	*ret_exit = ENGINE_FAILED;
 	r = observer_new(&e->accounts, e->committer, e->dispatcher, &e->observer);
 	if (r == 0)
+		r = pruner_new(&e->loop, e->committer, &e->pruner);
+	if (r == 0)
 		r = poller_new(&e->loop, &e->accounts, e->observer, on_changed, e, &e->poller,
 			       error);
 	if (r < 0)
@@ -410,6 +418,7 @@ static int start(struct engine *e, enum engine_exit *ret_exit, struct error *err
 	warn_of_unserved(e->config);
 	poller_configure(e->poller, e->config);
 	observer_configure(e->observer, e->config);
+	pruner_configure(e->pruner, e->config);
 	*ret_exit = ENGINE_SOCKET;
 	return start_api(e, error);
 }
@@ -467,6 +476,7 @@ enum engine_exit engine_run(const char *path, const struct config_env *env, stru
 		exit_code = ENGINE_OK;
 		dispatcher_start(e.dispatcher);
 		poller_start(e.poller);
+		pruner_start(e.pruner);
 		log_notice("tunewatchd " PACKAGE_VERSION " watches %zu account%s, state in %s",
 			   config->n_accounts, config->n_accounts == 1 ? "" : "s",
 			   config->state_dir);
