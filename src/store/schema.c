@@ -193,13 +193,19 @@ static bool migrate(sqlite3 *db, const char *const *migrations, unsigned version
 	return exec(db, mark);
 }
 
+/*
+ * A new database can give back to the disk what is pruned. That has to be said before it has a page,
+ * but in the same transaction: a file that says nothing else would not be ours at the next start.
+ */
+#define BEGIN_NEW "BEGIN; PRAGMA auto_vacuum = INCREMENTAL"
+
 int schema_migrate(sqlite3 *db, const char *const *migrations, unsigned version, unsigned n,
 		   struct error *ret_e)
 {
 	int r;
 
-	if (exec(db, "BEGIN IMMEDIATE") && migrate(db, migrations, version, n) &&
-	    exec(db, "COMMIT"))
+	if (exec(db, version == 0 ? BEGIN_NEW : "BEGIN IMMEDIATE") &&
+	    migrate(db, migrations, version, n) && exec(db, "COMMIT"))
 		return 0;
 	r = sqlite_fail(db, ret_e);
 	/* SQLite has rolled back by itself after some failures. */

@@ -337,14 +337,6 @@ static int open_database(struct store *s, struct error *ret_e)
 	if (r < 0)
 		return r;
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-	/* What is pruned can be given back to the disk. Without effect once there is a table. */
-	if (version == 0) {
-		char answer[32];
-
-		r = query(s, "PRAGMA auto_vacuum = INCREMENTAL", answer, sizeof(answer), ret_e);
-		if (r < 0)
-			return r;
-	}
 	/* Before WAL, so that the header always says whose database it is, see check_file(). */
 	if (version < schema_version) {
 		r = schema_migrate(s->db, schema_migrations, version, schema_version, ret_e);
