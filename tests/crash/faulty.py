@@ -116,7 +116,7 @@ DESTINATIONS = {"web": "webhook", "run": "hook"}
 class Stage:
     """Jobs, a webhook, a hook, and a daemon that is not started yet. `jobs` are (kind, id)."""
 
-    def __init__(self, t, jobs, web=None, sink=None, more=(), env=None):
+    def __init__(self, t, jobs, web=None, sink=None, more=(), kinds=None, env=None):
         self.t = t
         self.jobs = list(jobs)
         self.places = dict.fromkeys(self.jobs, 0)
@@ -126,7 +126,7 @@ class Stage:
         self.web = web or Webhook(t)
         self.sink = sink or Sink(t)
         config = Config(t, poll_interval=POLL).account(self.sim)
-        config.watch(poll_interval=POLL, first_sight="announce")
+        config.watch(poll_interval=POLL, first_sight="announce", kinds=kinds)
         config.webhook(self.web).exec(self.sink)
         self.daemon = Daemon(t, config, env={**HASTE, **(env or {})}, start=False)
 
