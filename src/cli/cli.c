@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "cli/table.h"
 #include "codec/text.h"
 
 #define WIDTH_DEFAULT 80
@@ -48,4 +49,22 @@ size_t cli_width(void)
 		return size.ws_col;
 	n = columns ? strtoul(columns, NULL, 10) : 0;
 	return n > 0 && n <= WIDTH_MAX ? n : WIDTH_DEFAULT;
+}
+
+int cli_fail_unreadable(const struct cli *cli)
+{
+	return cli_fail(EX_UNAVAILABLE,
+			"the answer at %s cannot be read: is tunewatchd of another version?",
+			cli->socket);
+}
+
+int cli_print_table(const struct cli *cli, struct table *table)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT(CLI_ANSWER_MAX);
+	int r = table_format(table, cli_width(), cli->colour, &text);
+
+	if (r < 0)
+		return cli_fail(EX_OSERR, "cannot make the table: %s", strerror(-r));
+	fputs(buf_str(&text), stdout);
+	return 0;
 }

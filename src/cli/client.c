@@ -8,6 +8,7 @@
 
 #include <curl/curl.h>
 
+#include "cli/cli.h"
 #include "codec/status_json.h"
 
 /* The daemon answers from memory. */
@@ -54,6 +55,35 @@ static int describe(CURL *curl, CURLcode code, const char *socket, struct error 
 			 socket, curl_easy_strerror(code));
 }
 
+static const struct {
+	long status;
+	int r;
+} refusals[] = {{404, -ENOENT}, {409, -EALREADY}, {503, -EAGAIN}};
+
+static int errno_of(long status)
+{
+	for (size_t i = 0; i < ARRAY_LEN(refusals); i++)
+		if (refusals[i].status == status)
+			return refusals[i].r;
+	return -EPROTO;
+}
+
+int client_exit_status(int r)
+{
+	switch (r) {
+	case -EACCES:
+		return EX_NOPERM;
+	case -ENOMEM:
+		return EX_OSERR;
+	case -EAGAIN:
+		return EX_TEMPFAIL;
+	case -ENOENT:
+	case -EALREADY:
+		return CLI_EXIT_REFUSED;
+	}
+	return EX_UNAVAILABLE;
+}
+
 static int judge(CURL *curl, const struct buf *body, const char *socket, struct error *ret_e)
 {
 	char message[ERROR_TEXT_MAX / 2];
@@ -64,7 +94,7 @@ static int judge(CURL *curl, const struct buf *body, const char *socket, struct 
 		return 0;
 	status_json_parse_error(buf_str(body), body->len, message, sizeof(message));
 	if (message[0])
-		return error_set(ret_e, -EPROTO, "tunewatchd says: %s", message);
+		return error_set(ret_e, errno_of(status), "tunewatchd says: %s", message);
 	return error_set(ret_e, -EPROTO, "HTTP status %ld from %s: is it tunewatchd's socket?",
 			 status, socket);
 }
@@ -96,10 +126,11 @@ static CURLcode set_up(CURL *curl, const char *socket, const char *url, struct b
 	return code;
 }
 
-int client_get(const char *socket, const char *path, struct buf *body, struct error *ret_e)
+static int perform(const char *socket, bool post, const char *path, struct buf *body,
+		   struct error *ret_e)
 {
 	_cleanup_curl_ CURL *curl = NULL;
-	char url[256];
+	char url[512];
 	CURLcode code;
 
 	if (strlen(socket) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
@@ -113,8 +144,20 @@ int client_get(const char *socket, const char *path, struct buf *body, struct er
 		return error_set(ret_e, -ENOMEM, "out of memory");
 	snprintf(url, sizeof(url), "http://localhost%s", path);
 	code = set_up(curl, socket, url, body);
+	if (code == CURLE_OK && post)
+		code = curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, "");
 	if (code == CURLE_OK)
 		code = curl_easy_perform(curl);
 	return code == CURLE_OK ? judge(curl, body, socket, ret_e)
 				: describe(curl, code, socket, ret_e);
+}
+
+int client_get(const char *socket, const char *path, struct buf *body, struct error *ret_e)
+{
+	return perform(socket, false, path, body, ret_e);
+}
+
+int client_post(const char *socket, const char *path, struct buf *body, struct error *ret_e)
+{
+	return perform(socket, true, path, body, ret_e);
 }

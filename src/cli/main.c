@@ -17,6 +17,9 @@ static const struct {
 	const char *name, *arguments, *summary;
 	cli_command_fn run;
 } commands[] = {
+	{"deliveries", " [--state S]", "show what waits for notifiers, and what was given up",
+	 command_deliveries},
+	{"retry", " ID... | --dead", "send deliveries once more", command_retry},
 	{"status", " [JOB...]", "show what is known of all watched jobs, or of these",
 	 command_status},
 	{"version", "", "print the version", command_version},
@@ -26,6 +29,8 @@ enum option_id {
 	OPTION_SOCKET,
 	OPTION_JSON,
 	OPTION_NO_COLOR,
+	OPTION_STATE,
+	OPTION_DEAD,
 	OPTION_VERSION,
 	OPTION_HELP,
 	OPTION_COUNT_,
@@ -33,12 +38,16 @@ enum option_id {
 
 static const struct {
 	const char *name, *argument, *summary;
+	const char *command; /* that alone takes it; NULL: all do */
 } options[OPTION_COUNT_] = {
-	[OPTION_SOCKET] = {"socket", "PATH", "the daemon's control socket"},
-	[OPTION_JSON] = {"json", NULL, "print a JSON document instead of a table"},
-	[OPTION_NO_COLOR] = {"no-color", NULL, "no colour, also on a terminal"},
-	[OPTION_VERSION] = {"version", NULL, "print the version and exit"},
-	[OPTION_HELP] = {"help", NULL, "print this help and exit"},
+	[OPTION_SOCKET] = {"socket", "PATH", "the daemon's control socket", NULL},
+	[OPTION_JSON] = {"json", NULL, "print a JSON document instead of a table", NULL},
+	[OPTION_NO_COLOR] = {"no-color", NULL, "no colour, also on a terminal", NULL},
+	[OPTION_STATE] = {"state", "S", "deliveries: pending, delivered, dead or skipped",
+			  "deliveries"},
+	[OPTION_DEAD] = {"dead", NULL, "retry: all that were given up", "retry"},
+	[OPTION_VERSION] = {"version", NULL, "print the version and exit", NULL},
+	[OPTION_HELP] = {"help", NULL, "print this help and exit", NULL},
 };
 
 static void print_help(FILE *out)
@@ -47,14 +56,14 @@ static void print_help(FILE *out)
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
 		int n = fprintf(out, "  %s%s", commands[i].name, commands[i].arguments);
 
-		fprintf(out, "%*s%s\n", MAX(22 - n, 2), "", commands[i].summary);
+		fprintf(out, "%*s%s\n", MAX(28 - n, 2), "", commands[i].summary);
 	}
 	fputs("\nOptions:\n", out);
 	for (size_t i = 0; i < OPTION_COUNT_; i++) {
 		int n = fprintf(out, "  --%s%s%s", options[i].name, options[i].argument ? " " : "",
 				options[i].argument ? options[i].argument : "");
 
-		fprintf(out, "%*s%s\n", MAX(22 - n, 2), "", options[i].summary);
+		fprintf(out, "%*s%s\n", MAX(28 - n, 2), "", options[i].summary);
 	}
 	fputs("\nA JOB is sft/abc, acme/sft/abc or accounts/acme/supervisedFineTuningJobs/abc.\n"
 	      "The manual is tunewatch(1).\n",
@@ -69,13 +78,27 @@ int command_version(const struct cli *cli, int argc, char *const argv[])
 	return cli_finish_output();
 }
 
-static int run_command(const struct cli *cli, int argc, char *const argv[])
+/* The first of the given options (bit per option_id) that the command does not take, or -1. */
+static int misplaced(unsigned given, const char *command)
+{
+	for (int i = 0; i < OPTION_COUNT_; i++)
+		if (given & 1U << i && options[i].command &&
+		    strcmp(options[i].command, command) != 0)
+			return i;
+	return -1;
+}
+
+static int run_command(const struct cli *cli, unsigned given, int argc, char *const argv[])
 {
 	const char *names[ARRAY_LEN(commands)], *near;
+	int wrong = misplaced(given, argv[0]);
 
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
 		if (strcmp(commands[i].name, argv[0]) == 0)
-			return commands[i].run(cli, argc - 1, argv + 1);
+			return wrong < 0 ? commands[i].run(cli, argc - 1, argv + 1)
+					 : cli_fail(EX_USAGE,
+						    "%s takes no --%s. Try: tunewatch --help",
+						    argv[0], options[wrong].name);
 		names[i] = commands[i].name;
 	}
 	near = nearest_name(argv[0], names, ARRAY_LEN(names));
@@ -122,6 +145,7 @@ int main(int argc, char *argv[])
 {
 	struct cli cli = {.socket = NULL, .colour = wants_colour()};
 	struct option table[OPTION_COUNT_ + 1];
+	unsigned given = 0; /* bit per option_id */
 	char path[4096];
 	int id;
 
@@ -129,7 +153,15 @@ int main(int argc, char *argv[])
 	getopt_table(table);
 	opterr = 0; /* one sentence, in our own words */
 	while ((id = getopt_long(argc, argv, ":", table, NULL)) != -1) {
+		if (id < OPTION_COUNT_)
+			given |= 1U << id;
 		switch (id) {
+		case OPTION_STATE:
+			cli.state = optarg;
+			continue;
+		case OPTION_DEAD:
+			cli.dead = true;
+			continue;
 		case OPTION_SOCKET:
 			cli.socket = optarg;
 			continue;
@@ -157,5 +189,5 @@ int main(int argc, char *argv[])
 	}
 	if (!cli.socket)
 		cli.socket = default_socket(path, sizeof(path));
-	return run_command(&cli, argc - optind, argv + optind);
+	return run_command(&cli, given, argc - optind, argv + optind);
 }

@@ -36,31 +36,6 @@ static int take_job(void *user, const struct job_view *v)
 	return table_add(out->table, row.colour, cells);
 }
 
-/* The exit status for a negative return of client_get() or of the reader. */
-static int exit_status(int r)
-{
-	switch (r) {
-	case -EACCES:
-		return EX_NOPERM;
-	case -ENOMEM:
-		return EX_OSERR;
-	}
-	return EX_UNAVAILABLE;
-}
-
-static int print_table(struct table *table, const struct cli *cli)
-{
-	_cleanup_buf_ struct buf text = BUF_INIT(STATUS_JSON_MAX);
-	int r;
-
-	table_sort(table);
-	r = table_format(table, cli_width(), cli->colour, &text);
-	if (r < 0)
-		return cli_fail(exit_status(r), "cannot make the table: %s", strerror(-r));
-	fputs(buf_str(&text), stdout);
-	return 0;
-}
-
 /* Whether every JOB argument is there; says which are not. */
 static int missing_jobs(const struct job_filter *filter)
 {
@@ -115,10 +90,10 @@ int command_status(const struct cli *cli, int argc, char *const argv[])
 	if (r == 0 && !cli->json)
 		r = table_new(job_columns, JOB_CELL_COUNT_, &table);
 	if (r < 0)
-		return cli_fail(exit_status(r), "%s", strerror(-r));
+		return cli_fail(client_exit_status(r), "%s", strerror(-r));
 	r = client_get(cli->socket, "/v1/jobs", &body, &e);
 	if (r < 0)
-		return cli_fail(exit_status(r), "%s", error_text(&e, r));
+		return cli_fail(client_exit_status(r), "%s", error_text(&e, r));
 	out.filter = filter;
 	out.table = table;
 	out.now_us = clock_real_now_us();
@@ -129,18 +104,16 @@ int command_status(const struct cli *cli, int argc, char *const argv[])
 	if (r == 0)
 		r = status_json_jobs_end(&json);
 	if (r == -EBADMSG)
-		return cli_fail(
-			EX_UNAVAILABLE,
-			"the answer at %s cannot be read: is tunewatchd of another version?",
-			cli->socket);
+		return cli_fail_unreadable(cli);
 	if (r < 0)
-		return cli_fail(exit_status(r), "%s", strerror(-r));
+		return cli_fail(client_exit_status(r), "%s", strerror(-r));
 	/* Unfiltered JSON goes out as the daemon sent it. */
 	if (cli->json)
 		puts(buf_str(argc > 0 ? &json : &body));
-	else if (table_rows(table) > 0)
-		r = print_table(table, cli);
-	else if (argc == 0)
+	else if (table_rows(table) > 0) {
+		table_sort(table);
+		r = cli_print_table(cli, table);
+	} else if (argc == 0)
 		fputs("tunewatch: no job is known yet; a budget of 10 requests a minute takes half "
 		      "a minute to see all kinds\n",
 		      stderr);

@@ -1,4 +1,4 @@
-/* The control socket's calls, answered from the daemon's memory. */
+/* The control socket's calls: which there are, and those that are answered from memory. */
 #include "daemon/api.h"
 
 #include <errno.h>
@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "codec/status_json.h"
+#include "daemon/api_deliveries.h"
 #include "daemon/poller.h"
 
 #define API_REASON_MAX 400
@@ -68,7 +69,8 @@ static bool is_watched(const struct job *job)
 	return job->account->config && job->watches;
 }
 
-static int get_status(struct api *api, struct server_response *response)
+static int get_status(struct api *api, const struct server_request *request, const char *rest,
+		      struct server_response *response)
 {
 	const struct account *accounts[ROUTE_MAX];
 	struct account_view account_views[ROUTE_MAX];
@@ -154,7 +156,8 @@ static int account_jobs(const struct account *account, struct buf *body)
 	return r;
 }
 
-static int get_jobs(struct api *api, struct server_response *response)
+static int get_jobs(struct api *api, const struct server_request *request, const char *rest,
+		    struct server_response *response)
 {
 	const struct account *accounts[ROUTE_MAX];
 	size_t n = configured(api, accounts);
@@ -185,9 +188,10 @@ static const struct job *find_job(const struct api *api, const char *path)
 	return NULL;
 }
 
-static int get_job(struct api *api, const char *path, struct server_response *response)
+static int get_job(struct api *api, const struct server_request *request, const char *rest,
+		   struct server_response *response)
 {
-	const struct job *job = find_job(api, path);
+	const struct job *job = find_job(api, rest);
 	struct job_name name;
 	struct job_view v;
 
@@ -202,7 +206,8 @@ static int get_job(struct api *api, const char *path, struct server_response *re
 	return status_json_job(&v, &response->body);
 }
 
-static int get_health(struct api *api, struct server_response *response)
+static int get_health(struct api *api, const struct server_request *request, const char *rest,
+		      struct server_response *response)
 {
 	const struct account *accounts[ROUTE_MAX];
 	char reasons[ROUTE_MAX + 1][API_REASON_MAX];
@@ -222,47 +227,78 @@ static int get_health(struct api *api, struct server_response *response)
 	return status_json_health(list, n, &response->body);
 }
 
+static int get_deliveries(struct api *api, const struct server_request *request, const char *rest,
+			  struct server_response *response)
+{
+	return api_get_deliveries(api->sources.committer, request, response);
+}
+
+static int retry_delivery(struct api *api, const struct server_request *request, const char *rest,
+			  struct server_response *response)
+{
+	return api_retry_delivery(api->sources.committer, api->sources.dispatcher, rest, response);
+}
+
+/* A path that ends with a slash stands for all that begin with it; `rest` is what follows. */
 static const struct {
 	const char *path;
-	int (*get)(struct api *api, struct server_response *response);
+	bool writes; /* by POST; else GET and HEAD */
+	int (*fn)(struct api *api, const struct server_request *request, const char *rest,
+		  struct server_response *response);
 } calls[] = {
-	{"/v1/status", get_status},
-	{"/v1/jobs", get_jobs},
-	{"/healthz", get_health},
+	{"/v1/status", false, get_status},
+	{"/v1/jobs", false, get_jobs},
+	{"/v1/jobs/", false, get_job},
+	{"/v1/deliveries", false, get_deliveries},
+	{"/v1/deliveries/", true, retry_delivery},
+	{"/healthz", false, get_health},
 };
 
-#define API_JOB_PREFIX "/v1/jobs/"
-
-static int answer(struct api *api, const char *path, bool reads, struct server_response *response)
+/* What follows the path of a call, or NULL when it is another. */
+static const char *match(const char *path, const char *call)
 {
-	static const char get_only[] = "this call takes GET only";
+	size_t len = strlen(call);
 
+	if (strncmp(path, call, len) != 0 || (call[len - 1] != '/' && path[len]))
+		return NULL;
+	return path + len;
+}
+
+static bool may(const char *method, bool writes)
+{
+	if (writes)
+		return strcmp(method, "POST") == 0;
+	return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
+static int answer(struct api *api, const struct server_request *request,
+		  struct server_response *response)
+{
 	for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
-		if (strcmp(path, calls[i].path) != 0)
+		const char *rest = match(request->path, calls[i].path);
+
+		if (!rest)
 			continue;
-		if (reads)
-			return calls[i].get(api, response);
+		if (may(request->method, calls[i].writes))
+			return calls[i].fn(api, request, rest, response);
 		response->status = 405;
-		return status_json_error("method_not_allowed", get_only, &response->body);
-	}
-	if (strncmp(path, API_JOB_PREFIX, strlen(API_JOB_PREFIX)) == 0) {
-		if (reads)
-			return get_job(api, path + strlen(API_JOB_PREFIX), response);
-		response->status = 405;
-		return status_json_error("method_not_allowed", get_only, &response->body);
+		response->allow = calls[i].writes ? "POST" : "GET, HEAD";
+		return status_json_error("method_not_allowed",
+					 calls[i].writes ? "this call takes POST only"
+							 : "this call takes GET only",
+					 &response->body);
 	}
 	response->status = 404;
 	return status_json_error("not_found",
-				 "there is no such call; see /v1/status, /v1/jobs, /healthz",
+				 "there is no such call; see /v1/status, /v1/jobs, /v1/deliveries, "
+				 "/healthz",
 				 &response->body);
 }
 
 static int on_request(void *user, const struct server_request *request,
 		      struct server_response *response)
 {
-	bool reads = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
-
-	int r = answer(user, request->path, reads, response);
+	int r = answer(user, request, response);
 
 	if (r < 0) {
 		buf_clear(&response->body);

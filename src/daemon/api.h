@@ -1,5 +1,6 @@
 /*
- * The control socket's calls, answered from the daemon's memory. Reads only.
+ * The control socket's calls, answered from the daemon's memory, or from the store where they look
+ * back (api_deliveries.h).
  */
 #pragma once
 

@@ -135,6 +135,24 @@ void dispatcher_add(struct dispatcher *d, struct outlet *o, struct event_record 
 	pump(d);
 }
 
+bool dispatcher_knows(const struct dispatcher *d, const char *name)
+{
+	const struct outlet *o = map_get(&d->outlets, name);
+
+	return o && o->instance;
+}
+
+void dispatcher_add_again(struct dispatcher *d, const char *notifier,
+			  const struct store_delivery *delivery)
+{
+	struct outlet *o = map_get(&d->outlets, notifier);
+
+	if (!o)
+		return;
+	window_take_again(o, delivery);
+	pump(d);
+}
+
 /* --- the configuration --- */
 
 /* Whether a notifier comes or goes with the next configuration, and what is then known of it. */

@@ -46,6 +46,16 @@ struct outlet *dispatcher_outlet(struct dispatcher *d, size_t i);
  */
 void dispatcher_add(struct dispatcher *d, struct outlet *o, struct event_record *event);
 
+/* Whether a notifier of that name is in the configuration. */
+bool dispatcher_knows(const struct dispatcher *d, const char *name);
+
+/*
+ * A delivery that was over is pending again, and durable as such (store_resend). It goes to the end
+ * of its lane.
+ */
+void dispatcher_add_again(struct dispatcher *d, const char *notifier,
+			  const struct store_delivery *delivery);
+
 /* Starts what is due. Nothing is sent before the first call. */
 void dispatcher_start(struct dispatcher *d);
 

@@ -195,6 +195,16 @@ void window_take(struct outlet *o, struct event_record *event)
 	note_unread(o, event);
 }
 
+void window_take_again(struct outlet *o, const struct store_delivery *delivery)
+{
+	/* It is among those that are read later anyhow. */
+	if (o->spilled && delivery->event->number > o->last_number)
+		o->behind++;
+	else if (push(o, delivery) < 0)
+		log_err("out of memory: %s goes to \"%s\" again after a restart",
+			delivery->event->id, o->name);
+}
+
 /* --- what is read --- */
 
 struct reading {

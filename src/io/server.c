@@ -29,6 +29,7 @@ struct server {
 /* A request, from its headers to the end of its answer. */
 struct call {
 	struct server_response response;
+	struct server *server;
 	struct MHD_Connection *connection;
 	bool asked; /* fn was called */
 };
@@ -71,6 +72,8 @@ static enum MHD_Result queue_response(struct call *call)
 	}
 	MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, response->content_type);
 	MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	if (response->allow)
+		MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, response->allow);
 	result = MHD_queue_response(call->connection, response->status, r);
 	MHD_destroy_response(r);
 	return result;
@@ -94,6 +97,7 @@ static enum MHD_Result begin_call(struct server *s, struct MHD_Connection *conne
 	*call = (struct call){.response = {.status = MHD_HTTP_OK,
 					   .content_type = "application/json",
 					   .body = BUF_INIT(s->max_body)},
+			      .server = s,
 			      .connection = connection};
 	*con_cls = call;
 	return MHD_YES;
@@ -134,8 +138,9 @@ void server_answer(struct server_response *response, int r)
 	struct call *call = container_of(response, struct call, response);
 
 	judge(response, r);
-	/* Wakes the loop through libmicrohttpd's own descriptor. */
 	MHD_resume_connection(call->connection);
+	/* It is taken up when libmicrohttpd runs next, never in here. */
+	uv_timer_start(&call->server->timer, on_timer, 0, 0);
 }
 
 const char *server_argument(const struct server_request *request, const char *name)

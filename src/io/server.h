@@ -20,6 +20,7 @@ struct server_request {
 struct server_response {
 	unsigned status;          /* preset to 200 */
 	const char *content_type; /* preset to application/json */
+	const char *allow;        /* methods, with status 405; else NULL */
 	struct buf body;          /* empty, with the greatest size set */
 };
 

@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+"""The outbox for people: what waits and what was given up is listed, and sent again on request, by
+the control socket's calls and by the commands."""
+
+import json
+import re
+
+from harness import CLIENT, Reply, Webhook, name_of, run_program, settle, setup, tap
+
+A = name_of("sft", "a")
+
+
+def with_dead(t, *ids, **options):
+    """A daemon whose webhook "dead" has refused the end of each job: (sim, hook, daemon)."""
+    sim, _, daemon = setup(t, {"jobs": [
+        {"kind": "sft", "id": id_, "state": "RUNNING"} for id_ in ids]},
+        {"kinds": ["sft"]}, webhook=False, start=False)
+    hook = Webhook(t)
+    hook.script("/dead", *[Reply(400) for _ in ids])
+    daemon.config.webhook(hook, "dead", "/dead", **options)
+    daemon.start()
+    for id_ in ids:
+        sim.wait_seen("sft", id_)
+    settle(sim)
+    for id_ in ids:
+        sim.set("sft", id_, state="COMPLETED")
+    t.wait(lambda: len(listed(daemon, "dead")) == len(ids), 15, "the deliveries to be dead")
+    return sim, hook, daemon
+
+
+def listed(daemon, state=None, more=""):
+    path = "/v1/deliveries" + (f"?state={state}{more}" if state else "")
+    return daemon.get(path)["deliveries"]
+
+
+@tap.test()
+def what_is_dead_is_listed(t):
+    _, hook, daemon = with_dead(t, "a", "b")
+    event = hook.events("/dead", A)[0]
+    entry = next(d for d in listed(daemon) if d["subject"] == A)
+    t.equal(entry["id"], f"{event['id']}.dead")
+    t.equal({key: entry[key] for key in ("event", "type", "sequence", "notifier", "state", "tries",
+                                         "replaced", "nextTry")},
+            {"event": event["id"], "type": "job.succeeded", "notifier": "dead", "state": "dead",
+             "sequence": event["data"]["sequence"], "tries": 1, "replaced": 0, "nextTry": None})
+    t.equal(entry["createTime"], event["time"])
+    t.check("400" in entry["lastError"], entry["lastError"])
+    t.equal(listed(daemon, "pending"), [])
+    t.equal(listed(daemon, "delivered"), [])
+    one = daemon.get("/v1/deliveries?state=dead&limit=1")
+    t.equal((len(one["deliveries"]), one["more"]), (1, True))
+    t.equal(daemon.get("/v1/deliveries?state=dead&limit=2")["more"], False)
+
+
+@tap.test()
+def what_waits_is_listed(t):
+    sim, _, daemon = setup(t, {"jobs": [{"kind": "sft", "id": "a", "state": "RUNNING"}]},
+                           {"kinds": ["sft"]}, webhook=False, start=False)
+    hook = Webhook(t)
+    hook.script("/", Reply(429, {"Retry-After": "600"}))
+    daemon.config.webhook(hook, "web")
+    daemon.start()
+    sim.wait_seen("sft", "a")
+    settle(sim)
+    sim.set("sft", "a", state="COMPLETED")
+    entry = t.wait(lambda: next((d for d in listed(daemon) if d["tries"] == 1), None), 15,
+                   "a try that failed")
+    t.equal((entry["state"], entry["subject"]), ("pending", A))
+    t.check(entry["nextTry"] > entry["createTime"], f"{entry}")
+    result = daemon.client("deliveries")
+    t.equal(result.code, 0, result.err)
+    t.check(re.search(r"evt_\w+\.web +job\.succeeded +acme/sft/a +pending +1 ", result.out),
+            result.out)
+
+
+@tap.test()
+def a_dead_one_is_sent_again(t):
+    sim, hook, daemon = with_dead(t, "a")
+    first = hook.got("/dead")[0]
+    id_ = listed(daemon, "dead")[0]["id"]
+    result = daemon.client("retry", id_)
+    t.equal((result.code, result.err), (0, ""))
+    again = hook.wait_requests(2, "/dead")[1]
+    t.equal(again.body, first.body, "other bytes")
+    t.wait(lambda: len(listed(daemon, "delivered")) == 1, 10, "the verdict")
+    t.equal(listed(daemon), [])
+    t.equal(listed(daemon, "delivered")[0]["tries"], 2)
+    # And once more, though it was delivered: on request.
+    t.equal(daemon.client("retry", id_).code, 0)
+    hook.wait_requests(3, "/dead")
+    settle(sim)
+    daemon.restart()
+    settle(sim)
+    t.equal(len(hook.got("/dead")), 3)
+
+
+@tap.test()
+def all_that_are_dead_are_sent_again(t):
+    _, hook, daemon = with_dead(t, "a", "b", "c")
+    result = daemon.client("retry", "--dead")
+    t.equal((result.code, result.out), (0, "3 sent again\n"), result.err)
+    hook.wait_requests(6, "/dead")
+    t.wait(lambda: len(listed(daemon, "delivered")) == 3, 10, "the verdicts")
+    result = daemon.client("retry", "--dead")
+    t.equal((result.code, result.out), (0, "0 sent again\n"), result.err)
+    result = daemon.client("deliveries")
+    t.equal((result.code, result.out), (0, ""))
+    t.check("nothing is waiting or dead" in result.err, result.err)
+
+
+@tap.test()
+def one_that_is_asked_for_survives_a_crash(t):
+    sim, hook, daemon = with_dead(t, "a")
+    hook.script("/dead", Reply(200, delay=3))
+    t.equal(daemon.client("retry", listed(daemon, "dead")[0]["id"]).code, 0)
+    hook.wait_requests(2, "/dead")
+    daemon.kill()
+    daemon.start()
+    got = hook.wait_requests(3, "/dead")
+    t.equal(len({d.body for d in got}), 1)
+    settle(sim)
+
+
+@tap.test()
+def what_cannot_be_sent_again(t):
+    _, hook, daemon = with_dead(t, "a")
+    id_ = listed(daemon, "dead")[0]["id"]
+    event = id_.split(".")[0]
+    for wrong, status in ((f"{event}.other", 409), ("evt_none.dead", 404), ("nonsense", 404)):
+        code, _, body = daemon.request(f"/v1/deliveries/{wrong}/retry", "POST")
+        t.equal((code, json.loads(body)["error"].keys()), (status, {"code", "message"}), wrong)
+        result = daemon.client("retry", wrong)
+        t.equal(result.code, 1, wrong)
+        t.check(wrong in result.err and result.err.count("\n") == 1, result.err)
+    hook.script("/dead", Reply(429, {"Retry-After": "600"}))
+    t.equal(daemon.client("retry", id_).code, 0)
+    t.wait(lambda: listed(daemon, "pending") and listed(daemon, "pending")[0]["tries"] == 2, 10,
+           "a second try")
+    t.equal(daemon.request(f"/v1/deliveries/{id_}/retry", "POST")[0], 409, "it waits already")
+    # Without its notifier there is nowhere to send it to.
+    del daemon.config.sections["notifier", "dead"]
+    daemon.config.webhook(hook, "another", "/another").write()
+    daemon.reload()
+    result = daemon.client("retry", id_)
+    t.equal(result.code, 1)
+    t.check("in the configuration" in result.err, result.err)
+
+
+@tap.test()
+def calls_and_commands_used_wrongly(t):
+    _, _, daemon = with_dead(t, "a")
+    for path, method, status in (
+            ("/v1/deliveries?state=lost", "GET", 400), ("/v1/deliveries?limit=0", "GET", 400),
+            ("/v1/deliveries?limit=1001", "GET", 400), ("/v1/deliveries?limit=x", "GET", 400),
+            ("/v1/deliveries/x", "POST", 404), ("/v1/deliveries/", "POST", 404)):
+        code, _, body = daemon.request(path, method)
+        t.equal((code, json.loads(body)["error"].keys()), (status, {"code", "message"}), path)
+    for path, method, allowed in (("/v1/deliveries", "POST", "GET, HEAD"),
+                                  ("/v1/deliveries/x/retry", "GET", "POST")):
+        code, headers, _ = daemon.request(path, method)
+        t.equal((code, headers["Allow"]), (405, allowed), path)
+    for args in (("deliveries", "x"), ("deliveries", "--state", "LOST"), ("retry",),
+                 ("retry", "--dead", "x"), ("deliveries", "--dead"), ("status", "--state", "dead"),
+                 ("retry", "x" * 600)):
+        result = daemon.client(*args)
+        t.equal(result.code, 64, f"{args}: {result.err}")
+        t.equal((result.out, result.err.count("\n")), ("", 1), f"{args}")
+    result = daemon.client("deliveries", "--state", "lost")
+    t.check(result.code == 69 and "pending, delivered, dead or skipped" in result.err, result.err)
+    gone = run_program(t, [*CLIENT, "--socket", t.path("none"), "retry", "--dead"])
+    t.equal(gone.code, 69, gone.err)
+    document = json.loads(daemon.client("--json", "deliveries").out)
+    t.equal(len(document["deliveries"]), 1)
+
+
+if __name__ == "__main__":
+    tap.main()
