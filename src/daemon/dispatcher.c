@@ -204,9 +204,11 @@ static void switch_over(struct outlet *o, int64_t now_us)
 		o->removed_us = known.removed_us;
 		o->told_past = false;
 		if (!o->next && outlet_waiting(o) > 0)
-			log_warning("notifier \"%s\" is no longer in the configuration: %zu "
-				    "deliveries wait until it is again",
-				    o->name, outlet_waiting(o));
+			log_warning(
+				"notifier \"%s\" is no longer in the configuration: %zu %s until "
+				"it is again",
+				o->name, outlet_waiting(o),
+				outlet_waiting(o) == 1 ? "delivery waits" : "deliveries wait");
 	}
 	outlet_reopen(o);
 	instance_retire(o->instance);

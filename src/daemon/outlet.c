@@ -105,7 +105,7 @@ void outlet_ease(struct outlet *o)
 	if (!o->crowded || !o->instance)
 		return;
 	max = config_of(o)->max_waiting;
-	if (waiting > max - max / 4) /* not at each single place that becomes free */
+	if (waiting > max - (max + 3) / 4) /* not at each single place that becomes free */
 		return;
 	log_notice("notifier \"%s\": %zu deliveries wait, everything is taken again; meanwhile "
 		   "%" PRIu64 " were skipped and %" PRIu64 " given up",
@@ -118,8 +118,9 @@ void outlet_reopen(struct outlet *o)
 {
 	o->off = false;
 	if (o->off_skipped > 0)
-		log_notice("notifier \"%s\": %" PRIu64 " deliveries were skipped while it was off",
-			   o->name, o->off_skipped);
+		log_notice("notifier \"%s\": %" PRIu64 " %s skipped while it was off", o->name,
+			   o->off_skipped,
+			   o->off_skipped == 1 ? "delivery was" : "deliveries were");
 	o->off_skipped = 0;
 }
 

@@ -128,7 +128,7 @@ void world_begin(size_t window)
 	tempdir_make(dir);
 	world = (struct world){
 		.owner = {.window = window, .changed = on_changed, .started = true},
-		.config = {.name = (char *)NAME, .max_waiting = SIZE_MAX},
+		.config = {.name = (char *)NAME, .max_waiting = UINT32_MAX},
 		.info = {.name = "scripted",
 			 .deliver = deliver,
 			 .cancel = cancel,
