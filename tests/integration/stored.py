@@ -1,4 +1,4 @@
-"""What the daemon's database holds, read beside the running daemon."""
+"""What the daemon's database holds, read beside the running daemon, or changed between two."""
 
 import contextlib
 import os
@@ -25,3 +25,12 @@ def read_deliveries(folder):
         db.row_factory = sqlite3.Row
         return db.execute("SELECT event.id, delivery.* FROM delivery"
                           " JOIN event ON event.number = event").fetchall()
+
+
+def query(folder, sql, *values):
+    """The rows of a question to the database; or a change, of a daemon that does not run."""
+    path = os.path.join(folder, "state.db")
+    with contextlib.closing(sqlite3.connect(path, timeout=10)) as db:
+        found = db.execute(sql, values).fetchall()
+        db.commit()
+        return found
