@@ -292,7 +292,7 @@ def odd_hooks(t):
 @tap.test()
 def a_hook_outlives_a_daemon_that_is_killed(t):
     """Nobody is left to end it, where no service manager does: what the manual warns of. The event
-    comes again beside it, with the same id, by which both can know."""
+    comes again beside it, with the same id, by which both can know, and as a further try."""
     sim, daemon = running(t)
     gate = t.path("gate")
     hook = Hook(t, body="if not number:\n" + until(gate))
@@ -307,6 +307,7 @@ def a_hook_outlives_a_daemon_that_is_killed(t):
     t.check(lives(first["pid"]), "it was ended")
     t.equal(second["stdin"], first["stdin"], "other bytes")
     t.equal(second["env"]["TUNEWATCH_EVENT_ID"], first["env"]["TUNEWATCH_EVENT_ID"])
+    t.equal([run["env"]["TUNEWATCH_DELIVERY_TRY"] for run in (first, second)], ["1", "2"])
     with open(gate, "w", encoding="utf-8"):
         pass
     hook.wait_ends(2)
@@ -359,6 +360,31 @@ def max_parallel_hooks(t):
             peak = max(peak, now)
         t.equal(peak, most, os.path.basename(hook.program))
         t.equal({e["subject"] for e in hook.events()}, {name_of("sft", i) for i in ids})
+
+
+@tap.test(limit=90)
+def a_hook_is_told_what_was_replaced(t):
+    """While one runs, the job's progress moves on; what comes then stands for all of it."""
+    sim, daemon = running(t)
+    gate = t.path("gate")
+    hook = Hook(t, body='if env["TUNEWATCH_EVENT"] == "job.paused":\n' + until(gate))
+    daemon.config.exec(hook)
+    begin(sim, daemon)
+    sim.set("sft", "a", state="PAUSED")
+    hook.wait_runs(1)
+    sim.set("sft", "a", state="RUNNING")
+    sim.wait_seen("sft", "a")
+    for percent in (10, 20):
+        sim.set("sft", "a", progress={"percent": percent})
+        sim.wait_seen("sft", "a")
+    settle(sim)
+    with open(gate, "w", encoding="utf-8"):
+        pass
+    told = [(r["env"]["TUNEWATCH_EVENT"], r["env"].get("TUNEWATCH_REPLACED"),
+             r["env"]["TUNEWATCH_PERCENT"]) for r in hook.wait_runs(3)]
+    t.equal([entry[:2] for entry in told],
+            [("job.paused", None), ("job.running", None), ("job.progress", "1")])
+    t.equal(told[2][2], "20")
 
 
 @tap.test(limit=120)
