@@ -73,14 +73,17 @@ def check_config(t):
 
 
 @tap.test()
-def what_this_version_cannot_do_is_a_fault(t):
+def a_secret_for_a_chat_is_a_fault(t):
+    """It is found at the check and at the start, not at the first delivery."""
     config = minimal(t)
+    secrets = t.path("secrets")
+    config.write_key(secrets, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     config.write(config.text() + 'notifier "x" {\n  type = "webhook"\n  format = "slack"\n'
-                 '  url = "http://127.0.0.1:9/"\n}\n')
+                 f'  url = "http://127.0.0.1:9/"\n  secret-file = "{secrets}"\n}}\n')
     for action in (["--check-config"], []):
         said = run_daemon(t, "--config", config.path, *action)
         t.equal(said.code, 78, str(action))
-        t.check('notifier "x"' in said.err and "json" in said.err, said.err)
+        t.check('notifier "x"' in said.err and "secret-file" in said.err, said.err)
 
 
 @tap.test()
