@@ -218,7 +218,8 @@ def answers_that_are_not_fit_to_be_shown(t):
         t.check(len(said.encode()) < 300, f"{name}: {len(said)} characters")
         t.check(said.isprintable(), f"{name}: {said!r}")
         t.equal(entry["dead"], 0 if name == "endless" else 1, name)
-        t.equal(len(hook.got(f"/{name}/{TOKEN}?key=quite_secret_query")), 1, name)
+        if name != "endless":  # which is tried again
+            t.equal(len(hook.got(f"/{name}/{TOKEN}?key=quite_secret_query")), 1, name)
     t.check("huge huge" in daemon.notifier("huge")["lastError"], "what it says is of use")
     t.equal([d.path for d in hook.deliveries if "followed" in d.path], [], "followed")
     daemon.wait_log('"gone" is off until the next reload')
