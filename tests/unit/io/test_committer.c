@@ -226,7 +226,7 @@ Test(committer, owns_what_it_is_given)
 		{.type = STORE_JOB,
 		 .job = {.endpoint = endpoint, .name = name, .snapshot = snapshot}},
 		{.type = STORE_EVENT, .event = record},
-		{.type = STORE_DELIVERY, .delivery = {id, notifier, 5}},
+		{.type = STORE_DELIVERY, .delivery = {id, notifier, 5, DELIVERY_PENDING, ""}},
 		{.type = STORE_DELIVERY, .delivery = {id, "off", 5, DELIVERY_SKIPPED, cause}},
 		{.type = STORE_ATTEMPT, .attempt = {id, notifier, 1}},
 		{.type = STORE_REPLACE, .replace = {id, by, notifier}},
