@@ -229,6 +229,10 @@ class Stage:
             if self.t.check(id_ in stored, f"{what}: {id_} is not in the store"):
                 self.t.check(stored[id_]["body"].encode() == body, f"{what}: {id_}: other bytes")
 
+    def again(self):
+        """How much came more than once."""
+        return sum(len(bodies) - len(set(bodies)) for bodies in self.bodies().values())
+
     def figures(self):
         """How much came, and how much of it more than once."""
         return ", ".join(f"{what}: {len(self.logs[what].ids)} events, "

@@ -34,8 +34,9 @@ def killed_at(t, point):
         stage.move(job)
     stage.come_to_rest()
     stage.check()
+    if point == "before-ack":
+        t.check(stage.again() >= POINTS[point], f"{stage.again()} came again")
     t.note(stage.figures())
-    return stage
 
 
 def register(point):
