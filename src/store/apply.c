@@ -271,8 +271,29 @@ void store_roll_back(struct store *s)
 		run(s, STMT_ROLLBACK, NULL, NULL, NULL);
 }
 
+/*
+ * A database whose name is gone works on, to the last reader of nothing: what is committed to it is
+ * lost at the next start.
+ */
+static int check_place(struct store *s, struct error *ret_e)
+{
+	int moved = 0;
+
+	if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK ||
+	    !moved)
+		return 0;
+	return error_set(ret_e, -ENOENT,
+			 "%s has been removed or replaced while it was in use: put it back, or "
+			 "restart tunewatchd, which begins with what is there then",
+			 s->path);
+}
+
 int store_begin(struct store *s, struct error *ret_e)
 {
+	int r = check_place(s, ret_e);
+
+	if (r < 0)
+		return r;
 	store_roll_back(s);
 	return run(s, STMT_BEGIN, NULL, NULL, ret_e);
 }

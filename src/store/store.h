@@ -137,6 +137,7 @@ struct store_op {
  * A delivery of an event that is not in the store, and was not made before it in the same call, is
  * refused. Attempts, verdicts and replacements of deliveries that are not there, or not pending any
  * more (but a verdict may bring one back), change nothing; making them again changes nothing.
+ * -ENOENT: its file is not there any more, or another one is in its place.
  * -EUCLEAN: the database is damaged. It does not get well by waiting.
  */
 int store_apply(struct store *s, const struct store_op *ops, size_t n, struct error *ret_e);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <criterion/criterion.h>
@@ -506,5 +507,27 @@ Test(apply, says_that_the_database_is_damaged)
 	fixture_apply(s, (struct store_op){.type = STORE_BASELINE,
 					   .baseline = {"e", "a", "w", KIND_FT}});
 	event_record_unref(event);
+	store_close(s);
+}
+
+/* SQLite would go on with a file that nobody will find again. */
+Test(apply, notices_that_its_file_is_gone)
+{
+	const struct store_op op = {.type = STORE_BASELINE, .baseline = {"e", "a", "w", KIND_SFT}};
+	struct store *s = fixture_open();
+	struct error e = ERROR_NONE;
+	char aside[TEMPDIR_MAX + 64];
+
+	snprintf(aside, sizeof(aside), "%s/aside", fixture_dir);
+	cr_assert_eq(rename(fixture_state, aside), 0);
+	cr_expect_eq(store_apply(s, &op, 1, &e), -ENOENT);
+	cr_expect_not_null(strstr(e.text, "restart tunewatchd"), "%s", e.text);
+	cr_assert_eq(mkdir(fixture_state, 0700), 0);
+	tempdir_write(fixture_path("state.db"), "another", 7);
+	cr_expect_eq(store_apply(s, &op, 1, &e), -ENOENT);
+	cr_assert_eq(remove(fixture_path("state.db")), 0);
+	cr_assert_eq(rmdir(fixture_state), 0);
+	cr_assert_eq(rename(aside, fixture_state), 0);
+	fixture_apply(s, op);
 	store_close(s);
 }
