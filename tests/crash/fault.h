@@ -5,6 +5,7 @@
  *
  *   TW_FAULT_POINT=NAME:K  SIGKILL to itself when it comes to that point for the K-th time
  *   TW_FAULT_ALLOC=FILE    allocations fail as the file says, see fault_alloc.c
+ *   TW_FAULT_DISK=FILE     a disk that loses power, fails or lies, see fault_power.c
  *   TW_FAULT_HASTE=N       waits are N times shorter, see fault_schedule.c
  */
 #pragma once

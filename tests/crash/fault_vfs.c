@@ -38,8 +38,10 @@ static bool fails(enum fault_call call)
 {
 	if (fault.hooks.on_call)
 		fault.hooks.on_call(fault.hooks.user);
+	if (!fault.errors[call])
+		return false;
 	errno = fault.errors[call];
-	return fault.errors[call] != 0;
+	return true;
 }
 
 static int file_close(sqlite3_file *file)
