@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""What watching costs: CPU and memory of the real daemon, beside other programs at the same work.
+"""What watching and telling cost: the real daemon beside other programs at the same work.
 
 usage: bench.py BUILD-DIRECTORY
 
 Serves jobs from a local nginx (one worker, TLS, HTTP/2) and measures, in turns and several rounds,
 with medians in the end: the daemon, from the bytes to the compared snapshot; h2load, which asks for
-the same and looks at nothing; and a Python watcher on aiohttp that parses and compares. Prints a
-table and keeps everything in BUILD-DIRECTORY/bench.json. BENCH_QUICK=1 takes half a minute and is
-good for a first look only. BENCH_WHOLE=1 measures against a server that refuses readMask, so that all
-ask for whole jobs. The exit status says whether it could measure, not what.
+the same and looks at nothing; and a Python watcher on aiohttp that parses and compares. Then how soon
+and how fast a change gets out: see delivery.py. Prints tables and keeps everything in
+BUILD-DIRECTORY/bench.json. BENCH_QUICK=1 takes two minutes instead of ten and is good for a first look
+only. BENCH_WHOLE=1 measures against a server that refuses readMask, so that all ask for whole jobs.
+BENCH_ONLY=watching or delivery leaves the other out. The exit status says whether it could measure,
+not what.
 """
 
 import contextlib
@@ -21,6 +23,7 @@ import tempfile
 from types import SimpleNamespace
 
 import corpus
+import delivery
 import rivals
 import webserver
 from daemon import Daemon
@@ -30,9 +33,11 @@ from daemon import Daemon
 STREAMS = {"jobs": 40, "pages": 1}
 JOBS_PER_REQUEST = {"jobs": 1, "pages": corpus.PAGE_SIZE}
 FULL = SimpleNamespace(rounds=3, jobs=20000, listed=10000, window_s=4, settle_s=3,
-                       h2load={"jobs": 150000, "pages": 1500})
+                       h2load={"jobs": 150000, "pages": 1500},
+                       seconds={1: 20, 100: 6, 1000: 6}, backlog=5000)
 QUICK = SimpleNamespace(rounds=1, jobs=4000, listed=4000, window_s=2, settle_s=1,
-                        h2load={"jobs": 50000, "pages": 500})
+                        h2load={"jobs": 50000, "pages": 500},
+                        seconds={1: 5, 100: 3, 1000: 3}, backlog=2000)
 SKIP = 77
 
 
@@ -42,6 +47,12 @@ def flag(name):
 
 def say(text):
     print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def judged(rows):
+    return [{"what": what, "value": value, "at_most": limit,
+             "reached": None if value is None else value <= limit}
+            for what, value, limit in rows]
 
 
 class Bench:
@@ -145,16 +156,13 @@ class Bench:
             ("KiB a job, named", memory["named"]["VmRSS"] / 1024, 1.0),
             ("KiB a job, discovered", memory["pages"]["VmRSS"] / 1024, 1.0),
         )
-        return [{"what": what, "value": value, "at_most": limit,
-                 "reached": None if value is None else value <= limit}
-                for what, value, limit in rows]
+        return judged(rows)
 
     def result(self):
         medians = self.medians()
         jobs = medians["jobs"]["tunewatchd"]
         busy = jobs["cpu_us_per_request"] * jobs["requests_per_second"] / 1e6
         return {
-            "quick": self.size is QUICK,
             "read_mask": self.files.masks, "job_bytes": self.files.mean_bytes,
             "named_jobs": self.size.jobs, "listed_jobs": self.size.listed,
             "streams": STREAMS, "connections": self.connections,
@@ -190,8 +198,11 @@ def print_table(result):
           + ("the daemon was always busy" if result["saturated"] else
              "the daemon had time left: its requests/s are those of its schedule")
           + "; the pages are asked for again each second")
+
+
+def print_targets(targets):
     print("targets")
-    for target in result["targets"]:
+    for target in targets:
         value, limit = target["value"], target["at_most"]
         if value is None:
             verdict = "not measured"
@@ -202,8 +213,7 @@ def print_table(result):
         print(f"  {target['what']:40} at most {limit:.3g}   {verdict}")
 
 
-def run(build, directory):
-    size = QUICK if flag("BENCH_QUICK") else FULL
+def run_watching(build, directory, size):
     with contextlib.ExitStack() as stack:
         bench = Bench(os.path.join(build, "tunewatchd"), directory, size)
         stack.callback(bench.server.stop)
@@ -212,6 +222,30 @@ def run(build, directory):
             bench.round(number)
         result = bench.result()
     print_table(result)
+    return result
+
+
+def run_delivery(build, directory, size):
+    measured = delivery.Delivery(build, directory, size)
+    for number in range(size.rounds):
+        say(f"deliveries, round {number + 1} of {size.rounds}")
+        measured.round()
+    result = measured.result()
+    result["targets"] = judged(measured.targets())
+    delivery.print_table(result)
+    return result
+
+
+def run(build, directory):
+    size = QUICK if flag("BENCH_QUICK") else FULL
+    only = os.environ.get("BENCH_ONLY")
+    result = {"quick": size is QUICK, "targets": []}
+    if only != "delivery":
+        result.update(run_watching(build, directory, size))
+    if only != "watching":
+        result["delivery"] = run_delivery(build, directory, size)
+        result["targets"] += result["delivery"].pop("targets")
+    print_targets(result["targets"])
     path = os.path.join(build, "bench.json")
     with open(path, "w", encoding="utf-8") as f:
         json.dump(result, f, indent=1)

@@ -55,6 +55,11 @@ def _text(job, index):
     return text.replace(bodies.SIGNATURE, f"{index:064x}")
 
 
+def masked_job():
+    """One job as readMask leaves it."""
+    return json.loads(_masked(_text(_job(0), 0)))
+
+
 def _write(path, text):
     with open(path, "w", encoding="utf-8") as f:
         f.write(text)

@@ -22,17 +22,19 @@ control-socket = "{dir}/control.sock"
 account "{account}" {{
     api-url = "{url}"
     api-key-file = "{dir}/key"
-    ca-file = "{ca_file}"
-    requests-per-minute = 60000000
+{tls}    requests-per-minute = 60000000
 }}
 watch "bench" {{
     kinds = {{"{kind}"}}
     jobs = {{{jobs}}}
 }}
-notifier "journal" {{
+"""
+
+JOURNAL = """
+notifier "journal" {
     type = "syslog"
-    events = {{"watcher.*"}}
-}}
+    events = {"watcher.*"}
+}
 """
 
 
@@ -48,18 +50,21 @@ def _get(path, target):
 class Daemon:
     """A configured daemon. Its state directory outlives its runs, so that later ones start warm.
 
-    It watches the jobs of `ids`, by name; without them, all of a kind.
+    It watches the jobs of `ids`, by name; without them, all of a kind. `server` has a `url`, and a
+    `ca_file` or None.
     """
 
-    def __init__(self, program, directory, server, state, ids=(), kind="sft"):
+    def __init__(self, program, directory, server, state, ids=(), kind="sft",
+                 notifier=JOURNAL):
         self._program = program
         self._directory = directory
         self._process = None
         os.makedirs(directory)
         self._write("key", KEY + "\n")
         self._write("tunewatch.conf", CONFIG.format(
-            dir=directory, state=state, account=corpus.ACCOUNT, url=server.url, ca_file=server.ca_file,
-            kind=kind, jobs=", ".join(f'"sft/{job_id}"' for job_id in ids)))
+            dir=directory, state=state, account=corpus.ACCOUNT, url=server.url,
+            tls=f'    ca-file = "{server.ca_file}"\n' if server.ca_file else "",
+            kind=kind, jobs=", ".join(f'"sft/{job_id}"' for job_id in ids)) + notifier)
 
     def _write(self, name, text):
         path = os.path.join(self._directory, name)
@@ -67,15 +72,15 @@ class Daemon:
             f.write(text)
 
     @contextlib.contextmanager
-    def running(self, n_jobs, n_requests):
-        """Up, with every job seen and every snapshot on the disk, after this many requests."""
+    def running(self, n_jobs, n_requests, settled=True):
+        """Up, with every job seen after this many requests and, when `settled`, on the disk."""
         log = open(os.path.join(self._directory, "log"), "ab")
         self._process = subprocess.Popen(
             [self._program, "--config", os.path.join(self._directory, "tunewatch.conf")],
             stdout=log, stderr=log)
         log.close()
         try:
-            self._wait_for(n_jobs, n_requests)
+            self._wait_for(n_jobs, n_requests, settled)
             yield self
         finally:
             self._process.send_signal(signal.SIGTERM)
@@ -85,7 +90,7 @@ class Daemon:
                 self._process.kill()
                 self._process.wait()
 
-    def _wait_for(self, n_jobs, n_requests):
+    def _wait_for(self, n_jobs, n_requests, settled):
         deadline = time.monotonic() + START_LIMIT_S
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
@@ -94,7 +99,7 @@ class Daemon:
                 status = self.status()
                 account = status["accounts"][0]
                 if (status["jobs"]["total"] == n_jobs and account["requests"] >= n_requests
-                        and status["store"]["waiting"] == 0):
+                        and (not settled or status["store"]["waiting"] == 0)):
                     return
             time.sleep(0.2)
         raise RuntimeError(f"the daemon does not get going, see {self._directory}/log")
