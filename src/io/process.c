@@ -2,21 +2,26 @@
 #include "io/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
 
 #include "base/macro.h"
 #include "io/lines.h"
 
 struct process {
-	uv_process_t child;
+	uv_poll_t child; /* of pidfd, which becomes readable when it has exited */
+	int pidfd;
 	uv_timer_t timer;
 	uv_pipe_t in, out; /* our ends */
 	uv_write_t write;
 	unsigned open; /* handles that the loop still knows */
-	bool spawned;  /* `child` is a handle */
+	bool watched;  /* `child` is a handle */
 	bool running;  /* the child was started and has not been waited for */
 	bool ending;   /* it was sent SIGTERM or SIGKILL */
 	pid_t group;   /* also the child's id */
@@ -36,6 +41,8 @@ static void on_closed(uv_handle_t *handle)
 
 	if (--p->open > 0)
 		return;
+	if (p->pidfd >= 0)
+		close(p->pidfd);
 	p->fn(p->user, &p->result);
 	free(p);
 }
@@ -52,7 +59,7 @@ static void finish(struct process *p)
 	close_handle((uv_handle_t *)&p->timer);
 	close_handle((uv_handle_t *)&p->in);
 	close_handle((uv_handle_t *)&p->out);
-	if (p->spawned)
+	if (p->watched)
 		close_handle((uv_handle_t *)&p->child);
 }
 
@@ -110,15 +117,22 @@ static void drain(struct process *p)
 	}
 }
 
-static void on_child_exit(uv_process_t *child, int64_t status, int signal)
+static void on_child_exit(uv_poll_t *child, int status, int events)
 {
 	struct process *p = child->data;
+	siginfo_t info = {0};
 
-	p->running = false;
-	p->result.exit_status = signal ? 0 : (int)status;
-	p->result.signal = signal;
-	/* First of all: once the group is empty, its number may be given to another. */
+	if (waitid(P_PIDFD, (id_t)p->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+	    info.si_pid == 0)
+		return;
+	/* Before it is waited for: then its number, which is the group's, is nobody else's yet. */
 	signal_group(p, SIGKILL);
+	waitid(P_PIDFD, (id_t)p->pidfd, &info, WEXITED | WNOHANG);
+	p->running = false;
+	if (info.si_code == CLD_EXITED)
+		p->result.exit_status = info.si_status;
+	else
+		p->result.signal = info.si_status;
 	drain(p);
 	lines_end(&p->lines);
 	finish(p);
@@ -178,16 +192,83 @@ static int make_pipe(uv_pipe_t *ours, bool we_write, int *ret_theirs)
 	if (r < 0)
 		return r;
 	(void)TAKE_FD(our_fd);
-	*ret_theirs = TAKE_FD(their_fd);
-	return 0;
+	/* Never 0, 1 or 2, which the child gets copies as: one must not overwrite the other. */
+	*ret_theirs = fcntl(their_fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	return *ret_theirs < 0 ? -errno : 0;
+}
+
+static int child_descriptors(posix_spawn_file_actions_t *actions, int in, int out)
+{
+	int r = posix_spawn_file_actions_adddup2(actions, in, STDIN_FILENO);
+
+	if (r == 0)
+		r = posix_spawn_file_actions_adddup2(actions, out, STDOUT_FILENO);
+	if (r == 0)
+		r = posix_spawn_file_actions_adddup2(actions, out, STDERR_FILENO);
+	/* Libraries open descriptors that a child would inherit: libcurl its sockets, for one. */
+	if (r == 0)
+		r = posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
+	return -r;
+}
+
+static int child_attributes(posix_spawnattr_t *attributes)
+{
+	sigset_t none, all;
+	int r;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	r = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF |
+							 POSIX_SPAWN_SETSIGMASK);
+	if (r == 0)
+		r = posix_spawnattr_setsigdefault(attributes, &all);
+	if (r == 0)
+		r = posix_spawnattr_setsigmask(attributes, &none);
+	return -r;
+}
+
+/*
+ * posix_spawn() and not uv_spawn(), which forks: that copies the daemon's page tables, and makes each
+ * page that the daemon writes to afterwards a fault. With 20 MB in use it took milliseconds, in which
+ * the loop stood still.
+ */
+static int start_child(struct process *p, const struct process_options *options, int in, int out)
+{
+	static char *no_env[] = {NULL};
+	_cleanup_(posix_spawn_file_actions_destroy) posix_spawn_file_actions_t actions;
+	_cleanup_(posix_spawnattr_destroy) posix_spawnattr_t attributes;
+	int r;
+
+	posix_spawn_file_actions_init(&actions); /* these two do not fail, nor need memory */
+	posix_spawnattr_init(&attributes);
+	r = child_descriptors(&actions, in, out);
+	if (r == 0)
+		r = child_attributes(&attributes);
+	if (r < 0)
+		return r;
+	return -posix_spawn(&p->group, options->argv[0], &actions, &attributes, options->argv,
+			    options->env ? options->env : no_env);
+}
+
+static int watch_child(struct process *p)
+{
+	int r;
+
+	p->pidfd = pidfd_open(p->group, 0);
+	if (p->pidfd < 0)
+		return -errno;
+	r = uv_poll_init(p->timer.loop, &p->child, p->pidfd);
+	if (r < 0)
+		return r;
+	p->child.data = p;
+	p->watched = true;
+	p->open++;
+	return uv_poll_start(&p->child, UV_READABLE, on_child_exit);
 }
 
 static int spawn(struct process *p, const struct process_options *options)
 {
-	static char *no_env[] = {NULL};
 	_cleanup_close_ int in = -1, out = -1;
-	uv_stdio_container_t stdio[3];
-	uv_process_options_t o;
 	int r;
 
 	r = make_pipe(&p->in, true, &in);
@@ -196,25 +277,14 @@ static int spawn(struct process *p, const struct process_options *options)
 	r = make_pipe(&p->out, false, &out);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < ARRAY_LEN(stdio); i++)
-		stdio[i] = (uv_stdio_container_t){.flags = UV_INHERIT_FD,
-						  .data.fd = i == 0 ? in : out};
-	o = (uv_process_options_t){
-		.file = options->argv[0],
-		.args = (char **)options->argv,
-		.env = options->env ? (char **)options->env : no_env,
-		.flags = UV_PROCESS_DETACHED,
-		.stdio_count = ARRAY_LEN(stdio),
-		.stdio = stdio,
-		.exit_cb = on_child_exit,
-	};
-	/* A handle from here on, also when it fails. It returns after the child's exec. */
-	p->spawned = true;
-	p->open++;
-	/* Libraries open descriptors that a child would inherit: libcurl its sockets, for one. */
-	close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
-	r = uv_spawn(p->timer.loop, &p->child, &o);
-	p->child.data = p;
+	r = start_child(p, options, in, out);
+	if (r < 0)
+		return r;
+	r = watch_child(p);
+	if (r < 0) { /* out of descriptors: it would run on without anybody to wait for it */
+		signal_group(p, SIGKILL);
+		waitpid(p->group, NULL, 0);
+	}
 	return r;
 }
 
@@ -227,6 +297,7 @@ int process_start(uv_loop_t *loop, const struct process_options *options, proces
 	p = calloc(1, sizeof(*p) + options->input_len);
 	if (!p)
 		return -ENOMEM;
+	p->pidfd = -1;
 	p->fn = fn;
 	p->user = user;
 	p->grace_ms = options->grace_ms > 0 ? options->grace_ms : PROCESS_TERM_GRACE_MS;
@@ -246,7 +317,6 @@ int process_start(uv_loop_t *loop, const struct process_options *options, proces
 		finish(p);
 	} else {
 		p->running = true;
-		p->group = p->child.pid;
 		uv_read_start((uv_stream_t *)&p->out, on_alloc, on_read);
 		send_input(p, options->input_len);
 		if (options->timeout_ms != UINT64_MAX)
