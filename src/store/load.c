@@ -12,13 +12,7 @@
 struct loading {
 	const struct store_loader *loader;
 	void *user;
-	struct event_record *record; /* of the last delivery */
 };
-
-static void loading_done(struct loading *l)
-{
-	event_record_unref(l->record);
-}
 
 static int load_job(struct reader *rd, void *user)
 {
@@ -140,42 +134,6 @@ static int load_notifier(struct reader *rd, void *user)
 	return l->loader->notifier(l->user, &notifier, (uint64_t)reader_number(rd, 3));
 }
 
-enum {
-	PENDING_NOTIFIER = READER_EVENT_COUNT_,
-	PENDING_TRIES,
-	PENDING_CREATED_US,
-	PENDING_DUE_US,
-	PENDING_ERROR,
-};
-
-/* The index of pending ones, so that history is not read. */
-static const char select_pending[] =
-	"SELECT " READER_EVENT ", d.notifier, d.tries, d.created_us, d.due_us, d.error"
-	" FROM delivery d INDEXED BY delivery_waiting CROSS JOIN event e ON e.number = d.event"
-	" WHERE d.state = 'pending' ORDER BY d.event, d.notifier";
-
-static int load_delivery(struct reader *rd, void *user)
-{
-	struct loading *l = user;
-	const char *notifier = reader_text(rd, PENDING_NOTIFIER);
-	const char *error = reader_text(rd, PENDING_ERROR);
-
-	if (rd->failed)
-		return -ENOMEM;
-	if (!l->record || (uint64_t)reader_number(rd, READER_EVENT_NUMBER) != l->record->number) {
-		int r;
-
-		l->record = event_record_unref(l->record);
-		r = reader_event(rd, &l->record);
-		if (r < 0)
-			return r;
-	}
-	return l->loader->delivery(l->user, l->record, notifier,
-				   (unsigned)reader_number(rd, PENDING_TRIES),
-				   reader_number(rd, PENDING_CREATED_US),
-				   reader_number(rd, PENDING_DUE_US), error);
-}
-
 static int load_table(struct store *s, const char *sql, reader_fn fn, struct loading *l,
 		      struct error *ret_e)
 {
@@ -187,7 +145,7 @@ static int load_table(struct store *s, const char *sql, reader_fn fn, struct loa
 
 int store_load(struct store *s, const struct store_loader *loader, void *user, struct error *ret_e)
 {
-	_cleanup_(loading_done) struct loading l = {.loader = loader, .user = user};
+	struct loading l = {.loader = loader, .user = user};
 	_cleanup_free_ char *select_jobs = NULL;
 	int r;
 
@@ -203,7 +161,6 @@ int store_load(struct store *s, const struct store_loader *loader, void *user, s
 		{select_baselines, load_baseline, loader->baseline != NULL},
 		{select_jobs, load_job, loader->job != NULL},
 		{select_notifiers, load_notifier, loader->notifier != NULL},
-		{select_pending, load_delivery, loader->delivery != NULL},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
 		if (!tables[i].wanted)
@@ -215,34 +172,4 @@ int store_load(struct store *s, const struct store_loader *loader, void *user, s
 	/* The pages that were read are not needed again soon; the daemon is meant to stay small. */
 	sqlite3_db_release_memory(s->db);
 	return 0;
-}
-
-struct counting {
-	store_count_fn fn;
-	void *user;
-};
-
-static int count_deliveries(struct reader *rd, void *user)
-{
-	const struct counting *c = user;
-	const char *notifier = reader_text(rd, 0), *name = reader_text(rd, 1);
-	enum delivery_state state = 0;
-
-	if (rd->failed)
-		return -ENOMEM;
-	while (state < DELIVERY_STATE_COUNT_ && strcmp(delivery_state_name(state), name) != 0)
-		state++;
-	if (state == DELIVERY_STATE_COUNT_)
-		return reader_unknown(rd, "delivery state", name);
-	return c->fn(c->user, notifier, state, (uint64_t)reader_number(rd, 2));
-}
-
-int store_count_deliveries(struct store *s, store_count_fn fn, void *user, struct error *ret_e)
-{
-	struct counting c = {.fn = fn, .user = user};
-	_cleanup_reader_ struct reader rd = {.s = s, .ret_e = ret_e};
-	int r = reader_prepare(&rd, "SELECT notifier, state, count(*) FROM delivery"
-				    " GROUP BY notifier, state");
-
-	return r < 0 ? r : reader_rows(&rd, count_deliveries, &c);
 }

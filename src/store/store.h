@@ -150,9 +150,6 @@ struct store_loader {
 		       const struct outage *outage);
 	int (*baseline)(void *user, const char *endpoint, const char *account, const char *watch,
 			enum kind kind);
-	/* Pending ones, oldest event first; the record is shared by deliveries of one event. */
-	int (*delivery)(void *user, struct event_record *event, const char *notifier,
-			unsigned tries, int64_t created_us, int64_t due_us, const char *error);
 	/*
 	 * Each notifier that is known or has deliveries, and how many of these are pending. One
 	 * that STORE_NOTIFIER never named is known since its first delivery, and since 0 where that
@@ -161,11 +158,6 @@ struct store_loader {
 	int (*notifier)(void *user, const struct store_notifier *notifier, uint64_t pending);
 };
 int store_load(struct store *s, const struct store_loader *loader, void *user, struct error *ret_e);
-
-/* How many deliveries are in each state, per notifier; for status. */
-typedef int (*store_count_fn)(void *user, const char *notifier, enum delivery_state state,
-			      uint64_t n);
-int store_count_deliveries(struct store *s, store_count_fn fn, void *user, struct error *ret_e);
 
 /* A delivery as it is in the store. */
 struct store_delivery {

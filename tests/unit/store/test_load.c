@@ -1,4 +1,4 @@
-/* Loading: order, sharing, and who may stop it. */
+/* Loading: who may stop it, what it does not know, what it leaves behind. */
 #include "tests/unit/store/fixture.h"
 
 #include <errno.h>
@@ -10,32 +10,7 @@
 
 TestSuite(load, .init = fixture_setup, .fini = fixture_teardown);
 
-struct seen {
-	char text[1024];
-	size_t len;
-	struct event_record *events[16];
-	unsigned n, stop_at;
-};
-
-static int see(void *user, struct event_record *event, const char *notifier, unsigned tries,
-	       int64_t created_us, int64_t due_us, const char *error)
-{
-	struct seen *seen = user;
-
-	seen->len += (size_t)snprintf(seen->text + seen->len, sizeof(seen->text) - seen->len,
-				      "%s%" PRIu64 " ", notifier, event->sequence);
-	seen->events[seen->n++] = event_record_ref(event);
-	return seen->n == seen->stop_at ? -ECANCELED : 0;
-}
-
-static void forget(struct seen *seen)
-{
-	for (unsigned i = 0; i < seen->n; i++)
-		event_record_unref(seen->events[i]);
-	*seen = (struct seen){0};
-}
-
-/* Event ids are hashes: their order says nothing of the order of the events. */
+/* Two notifiers, and five events with a delivery to the second one, of which one is dead. */
 static struct store *with_deliveries(void)
 {
 	struct store *s = fixture_open();
@@ -52,69 +27,37 @@ static struct store *with_deliveries(void)
 								       .state = DELIVERY_DEAD}});
 		event_record_unref(event);
 	}
-	for (uint64_t sequence = 5; sequence >= 1; sequence -= 2) {
-		struct event_record *event = fixture_event("accounts/a/dpoJobs/j", sequence);
-
-		fixture_apply(s, fixture_delivery(event->id, "a"));
-		event_record_unref(event);
-		if (sequence == 1)
-			break;
-	}
+	fixture_apply(s, (struct store_op){.type = STORE_NOTIFIER, .notifier = {"a", 7, 8}});
 	return s;
 }
 
-Test(load, gives_pending_deliveries_in_the_order_of_their_events)
-{
-	const struct store_loader loader = {.delivery = see};
-	struct store *s = with_deliveries();
-	struct seen seen = {0};
+struct seen {
+	char text[256];
+	unsigned n, stop_at;
+};
 
-	cr_assert_eq(store_load(s, &loader, &seen, NULL), 0);
-	cr_expect_str_eq(seen.text, "a1 b1 b2 a3 b4 a5 b5 ", "%s", seen.text);
-	cr_expect_eq(seen.events[0], seen.events[1], "deliveries of one event share it");
-	cr_expect_neq(seen.events[1], seen.events[2]);
-	for (unsigned i = 0; i < seen.n; i++)
-		cr_expect_eq(seen.events[i]->number, seen.events[i]->sequence);
-	forget(&seen);
-	store_close(s);
+static int see(void *user, const struct store_notifier *notifier, uint64_t pending)
+{
+	struct seen *seen = user;
+	size_t len = strlen(seen->text);
+
+	snprintf(seen->text + len, sizeof(seen->text) - len,
+		 "%s %" PRId64 " %" PRId64 " %" PRIu64 "\n", notifier->name, notifier->since_us,
+		 notifier->removed_us, pending);
+	return ++seen->n == seen->stop_at ? -ECANCELED : 0;
 }
 
 Test(load, stops_when_told)
 {
-	const struct store_loader loader = {.delivery = see};
+	const struct store_loader loader = {.notifier = see};
 	struct store *s = with_deliveries();
-	struct seen seen = {.stop_at = 3};
+	struct seen seen = {.stop_at = 1};
 
 	cr_expect_eq(store_load(s, &loader, &seen, NULL), -ECANCELED);
-	cr_expect_eq(seen.n, 3);
-	for (unsigned i = 0; i < seen.n; i++)
-		cr_expect_eq(seen.events[i]->refs, i == 2 ? 1 : 2, "%u", i);
-	forget(&seen);
+	cr_expect_str_eq(seen.text, "a 7 8 0\n", "%s", seen.text);
+	seen = (struct seen){0};
 	cr_expect_eq(store_load(s, &loader, &seen, NULL), 0, "it can be done again");
-	cr_expect_eq(seen.n, 7);
-	forget(&seen);
-	store_close(s);
-}
-
-static int count(void *user, const char *notifier, enum delivery_state state, uint64_t n)
-{
-	struct seen *seen = user;
-
-	seen->len +=
-		(size_t)snprintf(seen->text + seen->len, sizeof(seen->text) - seen->len,
-				 "%s %s %" PRIu64 "\n", notifier, delivery_state_name(state), n);
-	return seen->stop_at ? -ECANCELED : 0;
-}
-
-Test(load, counts_deliveries)
-{
-	struct store *s = with_deliveries();
-	struct seen seen = {0};
-
-	cr_assert_eq(store_count_deliveries(s, count, &seen, NULL), 0);
-	cr_expect_str_eq(seen.text, "a pending 3\nb dead 1\nb pending 4\n", "%s", seen.text);
-	seen = (struct seen){.stop_at = 1};
-	cr_expect_eq(store_count_deliveries(s, count, &seen, NULL), -ECANCELED);
+	cr_expect_str_eq(seen.text, "a 7 8 0\nb 5 0 4\n", "%s", seen.text);
 	store_close(s);
 }
 
@@ -130,12 +73,6 @@ static int accept_baseline(void *user, const char *endpoint, const char *account
 	return 0;
 }
 
-static int accept_delivery(void *user, struct event_record *event, const char *notifier,
-			   unsigned tries, int64_t created_us, int64_t due_us, const char *error)
-{
-	return 0;
-}
-
 /* Names that only a newer version can have written, without a new schema. */
 Test(load, says_what_it_does_not_know)
 {
@@ -147,14 +84,8 @@ Test(load, says_what_it_does_not_know)
 		{"INSERT INTO baseline VALUES ('e', 'a', 'w', 'rlor')", "kind \"rlor\"", -EPROTO},
 		{"INSERT INTO account VALUES ('e', 'a', 1, 'gremlins', 1, 1, '', '')",
 		 "trouble \"gremlins\"", -EPROTO},
-		{"UPDATE event SET type = 'job.divided' WHERE number = 1",
-		 "event type \"job.divided\"", -EPROTO},
-		{"UPDATE event SET subject = hex(zeroblob(200)) WHERE number = 1", "is damaged",
-		 -EUCLEAN},
 	};
-	const struct store_loader loader = {.account = accept_account,
-					    .baseline = accept_baseline,
-					    .delivery = accept_delivery};
+	const struct store_loader loader = {.account = accept_account, .baseline = accept_baseline};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct error e = ERROR_NONE;
@@ -170,6 +101,19 @@ Test(load, says_what_it_does_not_know)
 		cr_expect_not_null(strstr(e.text, rows[i].words), "%s", e.text);
 		store_close(s);
 	}
+}
+
+Test(load, finds_names_that_cannot_be)
+{
+	struct store *s = with_deliveries();
+	struct store_delivery found[1];
+	struct error e = ERROR_NONE;
+	size_t n;
+
+	free(fixture_query("UPDATE event SET subject = hex(zeroblob(200)) WHERE number = 1"));
+	cr_expect_eq(store_load_deliveries(s, "b", 0, 1, found, &n, &e), -EUCLEAN);
+	cr_expect_not_null(strstr(e.text, "is damaged"), "%s", e.text);
+	store_close(s);
 }
 
 static int count_job(void *user, const char *endpoint, const char *name, struct snapshot *snapshot,
