@@ -1,7 +1,7 @@
 /*
  * What the test build of the daemon has that the product has not: tunewatchd-faulty is the same
- * objects, but some calls between them go through a __wrap_ function of this directory (ld's --wrap),
- * which breaks something when an environment variable asks for it. Without one it is the daemon.
+ * objects, but some calls between them go through a __wrap_ function of this directory (--wrap of
+ * ld), which breaks something when an environment variable asks for it. Without one it is the daemon.
  *
  *   TW_FAULT_POINT=NAME:K  SIGKILL to itself when it comes to that point for the K-th time
  *   TW_FAULT_ALLOC=FILE    allocations fail as the file says, see fault_alloc.c

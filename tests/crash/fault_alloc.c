@@ -3,8 +3,8 @@
  * linked with --wrap (json-c crashes on one of its own that fails).
  *
  * TW_FAULT_ALLOC names a file of at least sizeof(struct plan) zero bytes, through which a test that
- * maps it, too, speaks to the running daemon. The functions wrapped are defined in no file that calls
- * them: the linker redirects calls between files only.
+ * maps it, too, speaks to the running daemon. Nothing else is in this file: the linker redirects
+ * calls between files only.
  */
 #include "fault.h"
 

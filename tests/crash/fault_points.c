@@ -43,8 +43,8 @@ void fault_point(const char *name)
 }
 
 /*
- * "change": before each statement of a transaction, so from a new transaction to one in which all is
- * done but the COMMIT; "before-commit": the latter alone.
+ * "change": before each statement of a transaction, so from a new transaction to one in which all
+ * is done but the COMMIT; "before-commit": the latter alone.
  */
 WRAP(int, sqlite3_step, sqlite3_stmt *stmt)
 {
@@ -101,8 +101,8 @@ static int on_statement(unsigned what, void *user, void *stmt, void *text)
 }
 
 /*
- * "migration": before each statement of a migration. Scripts go to sqlite3_exec() whole, so SQLite is
- * asked to tell when it begins a statement; nobody else uses sqlite3_exec().
+ * "migration": before each statement of a migration. Scripts go to sqlite3_exec() whole, so SQLite
+ * is asked to tell when it begins a statement. What else the opening runs that way counts, too.
  */
 WRAP(int, sqlite3_exec, sqlite3 *db, const char *sql,
      int (*fn)(void *user, int n, char **values, char **names), void *user, char **ret_text)

@@ -182,8 +182,8 @@ class Stage:
         self.t.wait(written, timeout, "every delivery to be over")
 
     def check(self):
-        """What must hold once it has come to rest. Ends the daemon. Returns the events in the store,
-        by subject."""
+        """What must hold once it has come to rest. Ends the daemon. Returns the events in the
+        store, by subject."""
         t = self.t
         self.daemon.stop()
         self.daemon.expect_running = False

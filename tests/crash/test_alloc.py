@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Each allocation between the answer to a poll and the last acknowledgement fails in turn, once.
 
-The daemon runs on, and what it could not do then it does at the next poll or try; where it cannot, it
-says so and does it after a restart. Nothing is lost, nothing leaks (with sanitizers), nothing hangs.
+The daemon runs on, and what it could not do then it does at the next poll or try, which may be a
+minute later; a restart is quicker. Nothing is lost, nothing leaks (with sanitizers), nothing hangs.
 """
 
 import collections

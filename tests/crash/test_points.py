@@ -79,8 +79,8 @@ def look_inside(t, stage):
 
 
 def killed_in_migration(t, stage, version):
-    """Kills it before the first statement, before the second …, until it gets through. Returns how
-    often."""
+    """Kills it before the first statement, before the second …, until it gets through. Returns
+    how often."""
     deaths = 0
     ready = stage.daemon.notify.having
     while True:
