@@ -212,6 +212,9 @@ class Stage:
                 came = self.logs[what].ids
                 same(t, f"{what}: {name}", [e["id"] for e in self.logs[what].history[name]],
                      [e["id"] for e in log if e["id"] in came or e["id"] not in skipped[what]])
+        tries = collections.Counter((json.loads(body)["id"], n) for n, body in self.sink.runs)
+        for (id_, n), times in tries.items():
+            t.check(times == 1, f"hook: {id_} ran {times} times as try {n}")
         for job in self.jobs:
             name = name_of(*job)
             visible = [shown for _, shown in self.sim.server.api.world.jobs[name].visible]

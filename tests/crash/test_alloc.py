@@ -17,9 +17,9 @@ from faulty import LONG, Reply, Stage, Webhook, read_deliveries, tap
 JOB = ("sft", "a")
 SAMPLE = 1 << 30 if LONG else 12
 SPARE = 4  # beyond the allocations that were counted, since rounds differ a little
-# What is later takes a restart. Longer than the committer's first wait; on a slow machine a restart
-# that was not needed does no harm.
-LATE_S = 4 if LONG else 2
+# What is later is had by a restart. Longer than the committer's first wait, and at length also than
+# that before a try is noted again; on a slow machine a restart that was not needed does no harm.
+LATE_S = 8 if LONG else 2
 PLAN = struct.Struct("=qQQ")  # struct plan of fault_alloc.c
 NEVER = 1 << 40
 
@@ -68,10 +68,13 @@ class Rounds:
             self.fail_at = None
         return self.answer(request)
 
+    def is_told(self):
+        """Both destinations know the job's state."""
+        return self.fail_at is None and self.stage.caught_up()
+
     def is_over(self):
-        """Both destinations know the job's state, and that they do is written down. Asks the daemon
-        nothing: that would count."""
-        return (self.fail_at is None and self.stage.caught_up()
+        """It is written down, too. Asks the daemon nothing: that would count."""
+        return (self.is_told()
                 and all(row["state"] == "delivered" for row in
                         read_deliveries(self.stage.daemon.config.state_dir)))
 
@@ -87,7 +90,7 @@ class Rounds:
             self.fail_at = None
 
     def run_or_restart(self, n):
-        """False when it took a restart."""
+        """None, or what took a restart."""
         failed = self.plan.failed
         try:
             self.run(n)
@@ -97,10 +100,11 @@ class Rounds:
                 self.t.fail(f"allocation {n}: the daemon ended with {code}: {self.site()}")
             if self.plan.failed == failed:
                 raise
+            late = "the acknowledgement" if self.is_told() else "the event"
             self.stage.daemon.restart()
             self.t.wait(self.is_over, 30, f"the event, after a restart: {n}, {self.site()}")
-            return False
-        return True
+            return f"{late} after a restart: {self.site()}"
+        return None
 
     def site(self):
         """Where the last one failed, as far as it can be told."""
@@ -124,16 +128,17 @@ def every_allocation(t, web=None):
     step = -(-most // SAMPLE)
     restarts = collections.Counter()
     for n in range(t.random.randrange(step) + 1, most + 1, step):
-        if not rounds.run_or_restart(n):
-            restarts[rounds.site()] += 1
+        late = rounds.run_or_restart(n)
+        if late:
+            restarts[late] += 1
     rounds.stage.come_to_rest()
     failed = rounds.plan.failed
     t.check(failed > 0, "nothing failed")
     rounds.stage.check()
-    t.note(f"{failed} of {most} allocations failed, {restarts.total()} took a restart; "
+    t.note(f"{failed} of {most} allocations failed, {restarts.total()} restarts; "
            f"{rounds.stage.figures()}")
-    for site, n in restarts.items():
-        t.note(f"{n} took a restart: {site}")
+    for late, n in restarts.items():
+        t.note(f"{n} times {late}")
 
 
 class Reluctant(Webhook):
