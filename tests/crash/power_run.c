@@ -5,17 +5,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "store/schema.h"
 #include "store/store_internal.h"
 #include "tests/support/rand.h"
 
-#define ENDPOINT  "https://api.test"
-#define JOBS      6
-#define STEPS_MAX (4 * RUN_TRANSITIONS)
-#define OPS_MAX   64
-#define BODY_MAX  2048
-#define BATCH_MAX 3  /* transitions that one commit makes durable */
-#define LIFE      40 /* steps between two restarts */
+#define ENDPOINT     "https://api.test"
+#define JOBS         6
+#define STEPS_MAX    (4 * RUN_TRANSITIONS)
+#define OPS_MAX      64
+#define BODY_MAX     2048
+#define BATCH_MAX    3 /* transitions that one commit makes durable */
+#define TIME_MAX     (1 << 30)
+#define PRUNE_EVERY  5
+#define PRUNE_EVENTS 16
+#define LIFE         40 /* steps between two restarts */
 
 static const char *const names[JOBS] = {
 	"accounts/a/supervisedFineTuningJobs/one",
@@ -30,6 +35,7 @@ static const char *const notifiers[] = {"journal", "web"};
 struct step {
 	struct store_op ops[OPS_MAX];
 	size_t n;
+	int64_t prunes; /* what is older; 0: nothing is pruned */
 	bool reopens;
 };
 
@@ -81,7 +87,7 @@ static struct event_record *make_event(struct rnd *rnd, const char *job, uint64_
 {
 	struct event event = {.type = EVENT_JOB_RUNNING,
 			      .sequence = sequence,
-			      .time_us = (int64_t)rnd_below(rnd, 1 << 30)};
+			      .time_us = (int64_t)rnd_below(rnd, TIME_MAX)};
 	struct event_record *record = NULL;
 	char body[BODY_MAX];
 	size_t len = 200 + rnd_below(rnd, BODY_MAX - 200);
@@ -118,6 +124,19 @@ static void add_transition(struct run *run, struct step *step, struct rnd *rnd)
 							 .error = ""}});
 }
 
+/* The try begins, or the delivery is left to the next event, as with progress. */
+static void add_attempts(struct run *run, struct step *step, struct rnd *rnd)
+{
+	const struct event_record *event = run->events[run->n_done];
+
+	add(step,
+	    (struct store_op){.type = STORE_ATTEMPT, .attempt = {event->id, notifiers[0], 1}});
+	if (run->n_done + 1 < run->n_events && rnd_below(rnd, 3) == 0)
+		add(step, (struct store_op){.type = STORE_REPLACE,
+					    .replace = {event->id, run->events[run->n_done + 1]->id,
+							notifiers[1]}});
+}
+
 static void add_verdicts(struct run *run, struct step *step, struct rnd *rnd)
 {
 	const struct event_record *event = run->events[run->n_done++];
@@ -141,6 +160,9 @@ static void add_beginning(struct step *step)
 			      .account = {.endpoint = ENDPOINT, .account = "a", .sequence = 1}});
 	add(step, (struct store_op){.type = STORE_BASELINE,
 				    .baseline = {ENDPOINT, "a", "all", KIND_SFT}});
+	for (size_t i = 0; i < ARRAY_LEN(notifiers); i++)
+		add(step, (struct store_op){.type = STORE_NOTIFIER,
+					    .notifier = {.name = notifiers[i], .since_us = 1}});
 }
 
 struct run *run_new(uint64_t seed)
@@ -158,8 +180,12 @@ struct run *run_new(uint64_t seed)
 		if (run->n_events == RUN_TRANSITIONS || rnd_below(&rnd, 3) > 0)
 			step = &run->steps[run->n++];
 		/* The last transitions stay without verdicts for a while, as after a 503. */
-		for (size_t i = 0; i < more && run->n_done < run->n_events; i++)
+		for (size_t i = 0; i < more && run->n_done < run->n_events; i++) {
+			add_attempts(run, step, &rnd);
 			add_verdicts(run, step, &rnd);
+		}
+		if (rnd_below(&rnd, PRUNE_EVERY) == 0)
+			run->steps[run->n++].prunes = (int64_t)rnd_below(&rnd, TIME_MAX);
 		step->reopens = run->n % LIFE < 2;
 	}
 	add(&run->steps[run->n++],
@@ -188,12 +214,38 @@ size_t run_steps(const struct run *run)
 
 int run_apply(const struct run *run, size_t step, struct store *s, struct error *ret_e)
 {
-	return store_apply(s, run->steps[step].ops, run->steps[step].n, ret_e);
+	const struct step *st = &run->steps[step];
+	const struct store_retention retention = {.before_us = st->prunes, .max_bytes = UINT64_MAX};
+	uint64_t cursor = STORE_PRUNE_START;
+	struct store_pruned pruned;
+
+	if (st->prunes)
+		return store_prune(s, &retention, PRUNE_EVENTS, &cursor, &pruned, ret_e);
+	return store_apply(s, st->ops, st->n, ret_e);
 }
 
 bool run_reopens(const struct run *run, size_t step)
 {
 	return run->steps[step].reopens;
+}
+
+static const char old_rows[] =
+	"PRAGMA application_id = 0x74756e77; PRAGMA user_version = 1;"
+	"INSERT INTO event VALUES (7, 'evt_old', 'accounts/a/dpoJobs/old', 1, 'job.running', 5, '{}');"
+	"INSERT INTO delivery VALUES (7, 'web', 'pending', 2, 5, 6, 'HTTP 503');"
+	"PRAGMA journal_mode = WAL";
+
+void run_make_old(const char *dir)
+{
+	char path[512];
+	sqlite3 *db = NULL;
+
+	snprintf(path, sizeof(path), "%s/state.db", dir);
+	if (mkdir(dir, 0700) < 0 || sqlite3_open(path, &db) != SQLITE_OK ||
+	    sqlite3_exec(db, schema_migrations[0], NULL, NULL, NULL) != SQLITE_OK ||
+	    sqlite3_exec(db, old_rows, NULL, NULL, NULL) != SQLITE_OK)
+		abort();
+	sqlite3_close(db);
 }
 
 /* FNV-1a */

@@ -1,7 +1,7 @@
 /*
- * The run that the power-cut tests cut: some 50 transitions of six jobs, with deliveries, verdicts,
- * an account, a baseline, a job that is dropped and restarts, as batches for store_apply(), and what
- * the database holds after each of them.
+ * The run that the power-cut tests cut: some 50 transitions of six jobs, with deliveries, attempts,
+ * replacements, verdicts, an account, a baseline, notifiers, a job that is dropped, pruning and
+ * restarts, and what the database holds after each step.
  */
 #pragma once
 
@@ -20,11 +20,14 @@ void run_free(struct run *run); /* takes NULL */
 
 size_t run_steps(const struct run *run);
 
-/* Makes the changes of a step (from 0). As store_apply(). */
+/* Makes the changes of a step (from 0). As store_apply(), or store_prune(). */
 int run_apply(const struct run *run, size_t step, struct store *s, struct error *ret_e);
 
 /* Whether the store is closed and opened again after that step. */
 bool run_reopens(const struct run *run, size_t step);
+
+/* Makes a database of schema 1, with a pending delivery, in the directory, which is not there. */
+void run_make_old(const char *dir);
 
 /* A hash over every row of every table. */
 uint64_t run_picture(struct store *s);

@@ -13,7 +13,7 @@ import re
 import shutil
 import sqlite3
 
-from faulty import Config, Daemon, Sim, Webhook, events, name_of, tap
+from faulty import POLL, Config, Daemon, Sim, Webhook, events, name_of, tap
 from harness import check_log, run_daemon, settle
 from power import Disk
 from stored import read_store
@@ -29,7 +29,8 @@ class Stage:
         self.sim = Sim(t, {"jobs": [
             {"kind": "sft", "id": id_, "state": "RUNNING"} for id_ in "ab"]})
         self.hook = Webhook(t)
-        self.config = Config(t, poll_interval="5s").account(self.sim).watch(kinds=["sft"], poll_interval="5s").webhook(self.hook)
+        self.config = Config(t, poll_interval=POLL).account(self.sim)
+        self.config.watch(kinds=["sft"], poll_interval=POLL).webhook(self.hook)
         self.disk = Disk(t, self.config.state_dir)
         self.daemon = Daemon(t, self.config, env={
             "TW_FAULT_DISK": self.disk.path, "TW_FAULT_HASTE": "20"})

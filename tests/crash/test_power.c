@@ -32,6 +32,7 @@ static struct {
 	uint64_t pictures[STEPS_MAX + 1]; /* after so many steps, by a disk that works */
 	char dir[TEMPDIR_MAX];
 	char state[TEMPDIR_MAX + 8], image[TEMPDIR_MAX + 8];
+	bool old;           /* the run begins with a database of the first schema */
 	const char *pragma; /* how to be less careful, or NULL */
 	struct store *store;
 	size_t acknowledged; /* steps */
@@ -147,6 +148,9 @@ static void new_disk(const struct fault_hooks *hooks)
 {
 	tempdir_remove(t.state);
 	fault_vfs_reset();
+	cr_assert_eq(fault_vfs_register(t.state, NULL), SQLITE_OK);
+	if (t.old)
+		run_make_old(t.state);
 	cr_assert_eq(fault_vfs_register(t.state, hooks), SQLITE_OK);
 	t.acknowledged = 0;
 	t.in_flight = false;
@@ -214,6 +218,17 @@ Test(power, loses_nothing_that_was_acknowledged)
 	make_run(&hooks);
 	report("cut at every sync");
 	cr_assert_gt(fault_vfs_syncs(), RUN_TRANSITIONS);
+	cr_assert_eq(t.lost + t.damaged, 0, "%s", t.first);
+}
+
+Test(power, loses_nothing_that_an_older_version_left)
+{
+	const struct fault_hooks hooks = {.on_sync = cut_in_all_ways};
+
+	t.old = true;
+	make_run(NULL);
+	make_run(&hooks);
+	report("cut at every sync, from schema 1 on");
 	cr_assert_eq(t.lost + t.damaged, 0, "%s", t.first);
 }
 
