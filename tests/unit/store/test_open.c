@@ -363,6 +363,69 @@ Test(open, refuses_a_large_database_that_cannot_be_used)
 	cr_expect_eq(store_open(fixture_state, &(struct store *){NULL}, NULL), -EUCLEAN);
 }
 
+/* Some bytes in the middle of a page, and a header that is nearly right. */
+Test(open, refuses_a_database_with_garbage_in_a_page)
+{
+	static const struct {
+		size_t at, len;
+		const char *words;
+	} cases[] = {
+		{0, 16, "is not a database"},
+		{8, 1, "is not a database"},
+		{16, 2, "is damaged"}, /* the size of a page */
+		{68, 4, "not tunewatch's"},
+		{100, 1, "is damaged"}, /* the kind of the first page */
+		{4096 + 3, 2, "is damaged"},
+		{4096 + 8, 200, "is damaged"},
+	};
+	_cleanup_free_ char *data = NULL;
+	size_t len;
+
+	store_close(fixture_open());
+	data = tempdir_read(fixture_path("state.db"), &len);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char old[256];
+
+		memcpy(old, data + cases[i].at, cases[i].len);
+		memset(data + cases[i].at, 0x55, cases[i].len);
+		tempdir_write(fixture_path("state.db"), data, len);
+		expect_refused(-EUCLEAN, cases[i].words);
+		memcpy(data + cases[i].at, old, cases[i].len);
+	}
+	tempdir_write(fixture_path("state.db"), data, len);
+	store_close(fixture_open());
+}
+
+/*
+ * A -wal file ends where its checksums do not fit any more, as after a power cut: what comes before
+ * is there. With a database that is not one it mends nothing, and is kept.
+ */
+Test(open, reads_a_wal_file_up_to_the_garbage_in_it)
+{
+	_cleanup_free_ char *wal = NULL, *dump = NULL;
+	char noise[4096];
+	struct store *s;
+	size_t len, after;
+
+	memset(noise, 0x55, sizeof(noise));
+	store_close(fixture_open());
+	crash_with("INSERT INTO baseline VALUES ('e', 'a', 'first', 'sft');"
+		   "INSERT INTO baseline VALUES ('e', 'a', 'second', 'sft')");
+	wal = tempdir_read(fixture_path("state.db-wal"), &len);
+	memset(wal + len - 100, 0x55, 50);
+	tempdir_write(fixture_path("state.db-wal"), wal, len);
+	s = fixture_open();
+	dump = fixture_dump(s);
+	cr_expect_str_eq(dump, "baseline e a first sft\n");
+	store_close(s);
+
+	tempdir_write(fixture_path("state.db"), noise, sizeof(noise));
+	tempdir_write(fixture_path("state.db-wal"), wal, len);
+	cr_expect_eq(store_open(fixture_state, &(struct store *){NULL}, NULL), -EUCLEAN);
+	free(tempdir_read(fixture_path("state.db-wal"), &after));
+	cr_expect_eq(after, len);
+}
+
 /* What a power cut while the first database was being made can leave. */
 Test(open, makes_an_empty_file_into_a_database)
 {
