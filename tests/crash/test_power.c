@@ -2,7 +2,7 @@
  * Power cuts under the store: at every sync of a run the disk is asked what it could hold, in every
  * way, and a daemon that starts on that must find whole steps, and all that were acknowledged.
  *
- * TUNEWATCH_POWER_SEEDS: in how many ways a disk is torn at each sync (3).
+ * TUNEWATCH_POWER_SEEDS: in how many ways a disk is torn at each sync (2).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@
 #include "tests/support/rand.h"
 #include "tests/support/tempdir.h"
 
-#define SEEDS      3
+#define SEEDS      2
 #define STEPS_MAX  256
 #define CHECKPOINT "PRAGMA wal_autocheckpoint = 60" /* pages: so that a short run has several */
 
@@ -342,7 +342,7 @@ static uint64_t failing;
 static void cut_after_failure(void *user, uint64_t n, bool after)
 {
 	/* Just then and for a while, then now and again. */
-	if (n < failing || (n > failing + 3 && rnd_below(&t.rnd, 16) != 0))
+	if (n < failing || (n > failing + 3 && rnd_below(&t.rnd, 32) != 0))
 		return;
 	cut(n, after, FAULT_DROP, 0);
 	cut(n, after, FAULT_TORN, rnd_next(&t.rnd));
