@@ -118,6 +118,7 @@ int dispatcher_restore(struct dispatcher *d, const struct store_notifier *notifi
 
 	if (r < 0)
 		return r;
+	o->known = true;
 	o->since_us = notifier->since_us;
 	o->removed_us = notifier->removed_us;
 	window_restore(o, pending);
@@ -158,14 +159,12 @@ void dispatcher_add_again(struct dispatcher *d, const char *notifier,
 /* Whether a notifier comes or goes with the next configuration, and what is then known of it. */
 static bool is_changing(const struct outlet *o, int64_t now_us, struct store_notifier *ret)
 {
-	if (o->next) {
-		*ret = (struct store_notifier){.name = o->name, .since_us = now_us};
-		return o->since_us == 0 || o->removed_us != 0;
-	}
+	bool there = o->known && o->removed_us == 0;
+
 	*ret = (struct store_notifier){.name = o->name,
-				       .since_us = o->since_us,
-				       .removed_us = now_us};
-	return o->removed_us == 0 && (o->since_us != 0 || outlet_waiting(o) > 0);
+				       .since_us = o->next ? now_us : o->since_us,
+				       .removed_us = o->next ? 0 : now_us};
+	return o->next ? !there : there;
 }
 
 static int note_changes(struct dispatcher *d, int64_t now_us, struct commit *commit)
@@ -200,6 +199,7 @@ static void switch_over(struct outlet *o, int64_t now_us)
 	struct store_notifier known;
 
 	if (is_changing(o, now_us, &known)) {
+		o->known = true;
 		o->since_us = known.since_us;
 		o->removed_us = known.removed_us;
 		o->told_past = false;

@@ -33,8 +33,8 @@ struct outlet {
 	struct instance *next;     /* of the configuration that is being taken in */
 	bool off;                  /* by a 410, until the next reload */
 	unsigned running;          /* calls under way, and tries that are being written down */
-	int64_t since_us;          /* as in struct store_notifier */
-	int64_t removed_us;
+	bool known;                /* the store has its times, as in struct store_notifier */
+	int64_t since_us, removed_us;
 
 	struct lanes lanes;
 	size_t coming;

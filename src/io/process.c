@@ -8,15 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 
 #include "base/macro.h"
 #include "io/lines.h"
 
 struct process {
-	uv_poll_t child; /* of pidfd, which becomes readable when it has exited */
-	int pidfd;
+	uv_signal_t child; /* SIGCHLD */
 	uv_timer_t timer;
 	uv_pipe_t in, out; /* our ends */
 	uv_write_t write;
@@ -41,8 +39,6 @@ static void on_closed(uv_handle_t *handle)
 
 	if (--p->open > 0)
 		return;
-	if (p->pidfd >= 0)
-		close(p->pidfd);
 	p->fn(p->user, &p->result);
 	free(p);
 }
@@ -117,17 +113,17 @@ static void drain(struct process *p)
 	}
 }
 
-static void on_child_exit(uv_poll_t *child, int status, int events)
+static void on_sigchld(uv_signal_t *child, int signum)
 {
 	struct process *p = child->data;
 	siginfo_t info = {0};
 
-	if (waitid(P_PIDFD, (id_t)p->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+	if (!p->running || waitid(P_PID, (id_t)p->group, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
 	    info.si_pid == 0)
-		return;
+		return; /* somebody else's */
 	/* Before it is waited for: then its number, which is the group's, is nobody else's yet. */
 	signal_group(p, SIGKILL);
-	waitid(P_PIDFD, (id_t)p->pidfd, &info, WEXITED | WNOHANG);
+	waitid(P_PID, (id_t)p->group, &info, WEXITED | WNOHANG);
 	p->running = false;
 	if (info.si_code == CLD_EXITED)
 		p->result.exit_status = info.si_status;
@@ -250,20 +246,16 @@ static int start_child(struct process *p, const struct process_options *options,
 			    options->env ? options->env : no_env);
 }
 
-static int watch_child(struct process *p)
+static int watch_children(struct process *p)
 {
-	int r;
+	int r = uv_signal_init(p->timer.loop, &p->child);
 
-	p->pidfd = pidfd_open(p->group, 0);
-	if (p->pidfd < 0)
-		return -errno;
-	r = uv_poll_init(p->timer.loop, &p->child, p->pidfd);
 	if (r < 0)
 		return r;
 	p->child.data = p;
 	p->watched = true;
 	p->open++;
-	return uv_poll_start(&p->child, UV_READABLE, on_child_exit);
+	return uv_signal_start(&p->child, on_sigchld, SIGCHLD);
 }
 
 static int spawn(struct process *p, const struct process_options *options)
@@ -277,15 +269,8 @@ static int spawn(struct process *p, const struct process_options *options)
 	r = make_pipe(&p->out, false, &out);
 	if (r < 0)
 		return r;
-	r = start_child(p, options, in, out);
-	if (r < 0)
-		return r;
-	r = watch_child(p);
-	if (r < 0) { /* out of descriptors: it would run on without anybody to wait for it */
-		signal_group(p, SIGKILL);
-		waitpid(p->group, NULL, 0);
-	}
-	return r;
+	r = watch_children(p);
+	return r < 0 ? r : start_child(p, options, in, out);
 }
 
 int process_start(uv_loop_t *loop, const struct process_options *options, process_fn fn, void *user,
@@ -297,7 +282,6 @@ int process_start(uv_loop_t *loop, const struct process_options *options, proces
 	p = calloc(1, sizeof(*p) + options->input_len);
 	if (!p)
 		return -ENOMEM;
-	p->pidfd = -1;
 	p->fn = fn;
 	p->user = user;
 	p->grace_ms = options->grace_ms > 0 ? options->grace_ms : PROCESS_TERM_GRACE_MS;
