@@ -348,7 +348,22 @@ static void cut_after_failure(void *user, uint64_t n, bool after)
 	cut(n, after, FAULT_TORN, rnd_next(&t.rnd));
 }
 
-/* The daemon that was told so tries again on the same connection, or is started again. */
+/* It goes on from what it finds. */
+static int open_and_look(struct error *ret_e)
+{
+	int r = open_store(t.state, &t.store, ret_e);
+	long found;
+
+	if (r < 0)
+		return r;
+	found = steps_in(t.store);
+	cr_assert_geq(found, 0, "sync %" PRIu64 ": the store has something else", failing);
+	t.acknowledged = (size_t)found;
+	t.in_flight = false;
+	return 0;
+}
+
+/* The daemon that was told so tries again on the same connection, or is killed and starts again. */
 static void go_on_after_failure(bool restarts)
 {
 	struct error e = ERROR_NONE;
@@ -356,9 +371,13 @@ static void go_on_after_failure(bool restarts)
 	int r = 0;
 
 	while (!t.store || t.acknowledged < run_steps(t.run)) {
-		if (t.store && r < 0 && restarts)
+		if (t.store && r < 0 && restarts) {
+			/* It is killed: nothing is tidied up. */
+			fault_vfs_fail_all(EIO);
 			t.store = store_close(t.store);
-		r = t.store ? make_step(&e) : open_store(t.state, &t.store, &e);
+			fault_vfs_fail_all(0);
+		}
+		r = t.store ? make_step(&e) : open_and_look(&e);
 		if (r == 1)
 			t.store = store_close(t.store);
 		/* One failed sync spoils a commit or a start, and what is tried again works. */
@@ -393,6 +412,6 @@ Test(power, survives_a_failed_sync_whose_pages_are_gone)
 Test(power, survives_a_restart_after_a_failed_sync)
 {
 	fail_every_sync(true);
-	report("failed syncs, started again, then cut");
+	report("failed syncs, killed, started again, then cut");
 	cr_assert_eq(t.lost + t.damaged, 0, "%s", t.first);
 }
