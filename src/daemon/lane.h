@@ -23,7 +23,7 @@ struct delivery {
 	struct event_record *event;  /* a reference */
 	unsigned tries;              /* begun so far */
 	unsigned replaced;           /* older progress events that it stands for */
-	int64_t created_us;          /* CLOCK_REALTIME */
+	int64_t created_us, due_us;  /* CLOCK_REALTIME, as the store has them */
 	uint64_t due_ms;             /* CLOCK_BOOTTIME */
 	enum delivery_state verdict; /* while that is being committed */
 };

@@ -44,6 +44,8 @@ struct outlet {
 	bool read_failed;     /* the last time */
 	uint64_t read_at_ms;  /* not before that */
 	uint64_t last_number; /* of the last event that came into the window */
+	uint64_t passed;      /* the first before it that is in the store only; 0: none */
+	bool read_out;        /* all after the last number: what was passed is next */
 	struct map unread;    /* the last progress of a subject that is in the store only */
 
 	uint64_t delivered, retried, dead, skipped, replaced; /* since the start */

@@ -68,6 +68,7 @@ static void on_acknowledged(void *user, int r)
 			/* One more, for the part of a millisecond that `now` leaves out: never too
 			 * early. */
 			v->due_ms = clock_boot_now_ms() + l->retry_in_ms + 1;
+			v->due_us = clock_real_now_us() + (int64_t)l->retry_in_ms * US_PER_MS;
 			left++;
 		} else {
 			lane_remove(l, v);
@@ -327,13 +328,19 @@ static void give_up_past(struct lane *l)
 	acknowledge(l, 0, "given up: too old when the notifier came back");
 }
 
+/* What waited while the notifier was away; not what somebody asked for after its return. */
+static bool is_past(const struct outlet *o, const struct delivery *v)
+{
+	return outbox_is_past(v->created_us, o->since_us) && v->due_us < o->since_us;
+}
+
 static void try_head(struct lane *l)
 {
 	struct outlet *o = outlet_of(l);
 
 	lane_stop_waiting(l);
 	l->n_busy = 1;
-	if (outbox_is_past(lane_head(l)->created_us, o->since_us)) {
+	if (is_past(o, lane_head(l))) {
 		give_up_past(l);
 		return;
 	}

@@ -157,6 +157,7 @@ static int push(struct outlet *o, const struct store_delivery *found)
 		.tries = found->tries,
 		.replaced = found->replaced,
 		.created_us = found->created_us,
+		.due_us = found->due_us,
 		.due_ms = due_ms(o, found),
 	};
 	struct delivery *v, *old;
@@ -181,7 +182,9 @@ static int push(struct outlet *o, const struct store_delivery *found)
 
 void window_take(struct outlet *o, struct event_record *event)
 {
-	const struct store_delivery new = {.event = event, .created_us = event->time_us};
+	const struct store_delivery new = {.event = event,
+					   .created_us = event->time_us,
+					   .due_us = event->time_us};
 
 	o->coming--;
 	if (!o->spilled && o->lanes.pending < o->owner->window && push(o, &new) == 0)
@@ -197,12 +200,15 @@ void window_take(struct outlet *o, struct event_record *event)
 
 void window_take_again(struct outlet *o, const struct store_delivery *delivery)
 {
-	/* It is among those that are read later anyhow. */
-	if (o->spilled && delivery->event->number > o->last_number)
-		o->behind++;
-	else if (push(o, delivery) < 0)
-		log_err("out of memory: %s goes to \"%s\" again after a restart",
-			delivery->event->id, o->name);
+	uint64_t number = delivery->event->number;
+	bool ahead = o->spilled && number > o->last_number; /* it will be read anyhow */
+
+	if (!ahead && !o->reading && o->lanes.pending < o->owner->window && push(o, delivery) == 0)
+		return;
+	o->spilled = true;
+	o->behind++;
+	if (number <= o->last_number)
+		o->passed = o->passed ? MIN(o->passed, number) : number;
 }
 
 /* --- what is read --- */
@@ -233,11 +239,15 @@ static int take_in(struct outlet *o, const struct reading *rd)
 		if (o->behind > 0)
 			o->behind--;
 	}
-	if (rd->n < rd->max) { /* that was all, whatever had been counted */
-		o->spilled = false;
-		o->behind = 0;
-		forget_unread(o);
+	if (rd->n == rd->max)
+		return 0;
+	if (o->passed) {
+		o->read_out = true;
+		return 0;
 	}
+	o->spilled = false; /* that was all, whatever had been counted */
+	o->behind = 0;
+	forget_unread(o);
 	return 0;
 }
 
@@ -274,8 +284,10 @@ static void on_read(void *user, int r, const char *text)
 
 static bool wants_more(const struct outlet *o)
 {
-	return o->spilled && !o->reading && outlet_is_open(o) &&
-	       o->lanes.pending <= o->owner->window / 2;
+	/* Reading from further back is only safe when nothing of what comes then is in memory. */
+	size_t most = o->read_out ? 0 : o->owner->window / 2;
+
+	return o->spilled && !o->reading && outlet_is_open(o) && o->lanes.pending <= most;
 }
 
 void window_fill(struct outlet *o, uint64_t now_ms)
@@ -291,6 +303,11 @@ void window_fill(struct outlet *o, uint64_t now_ms)
 	if (!rd) {
 		read_later(o, -ENOMEM, "");
 		return;
+	}
+	if (o->read_out) {
+		o->last_number = o->passed - 1;
+		o->passed = 0;
+		o->read_out = false;
 	}
 	rd->outlet = o;
 	rd->after = o->last_number;

@@ -22,10 +22,7 @@ void window_restore(struct outlet *o, uint64_t pending);
 /* A delivery that was expected (outlet_expect) is durable. Cannot fail. */
 void window_take(struct outlet *o, struct event_record *event);
 
-/*
- * A delivery that was over is pending in the store again. Without memory it waits there for a
- * restart, and the log says so.
- */
+/* A delivery that was over is pending in the store again. Cannot fail either. */
 void window_take_again(struct outlet *o, const struct store_delivery *delivery);
 
 /* Reads more if the outlet is open, there is more, there is room for it and it is time. */

@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 
 #include "base/clock.h"
+#include "daemon/window.h"
 #include "model/schedule.h"
 #include "world.h"
 
@@ -154,6 +155,27 @@ Test(sender, gives_up_what_is_past_for_who_came_back)
 	cr_expect_eq(world.outlet->dead, 2U);
 	cr_expect_str_eq(world_query("SELECT DISTINCT error FROM delivery WHERE state = 'dead'"),
 			 "given up: too old when the notifier came back");
+}
+
+Test(sender, sends_what_is_past_when_it_is_asked_for)
+{
+	struct store_delivery d;
+
+	world.now_ms = 0;
+	world_old_event('a', 1, EVENT_JOB_FAILED, hours_ago(200));
+	world.outlet->since_us = clock_real_now_us();
+	world_settle();
+	world.now_ms = clock_boot_now_ms() + 1000;
+	world.owner.changed(&world.owner);
+	world_settle();
+	cr_expect_str_eq(world_query(ROWS), "evt_a1:dead:0");
+	cr_assert_eq(store_resend(world.store, "evt_a1", "n", clock_real_now_us(), &d, NULL), 0);
+	window_take_again(world.outlet, &d);
+	store_deliveries_done(&d, 1);
+	world.owner.changed(&world.owner);
+	world_settle();
+	cr_expect_str_eq(world.sent, "a1 ");
+	world_answer(VERDICT_DELIVERED);
 }
 
 /* --- digests --- */

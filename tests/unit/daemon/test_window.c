@@ -266,3 +266,49 @@ Test(window, tells_once_that_it_is_crowded)
 	cr_expect_eq(world.outlet->skipped, 2U, "counts go on");
 	world.outlet->coming = 0;
 }
+
+/* A delivery that is over is made pending again, and taken. */
+static void again(const char *id)
+{
+	struct store_delivery d;
+	struct error e = ERROR_NONE;
+
+	cr_assert_eq(store_resend(world.store, id, "n", clock_real_now_us(), &d, &e), 0, "%s",
+		     e.text);
+	window_take_again(world.outlet, &d);
+	store_deliveries_done(&d, 1);
+}
+
+Test(window, what_is_sent_again_has_no_more_room_than_others)
+{
+	for (const char *letter = "abcdefghij"; *letter; letter++)
+		world_event(*letter, 1, EVENT_JOB_STATUS);
+	world_settle();
+	world_answer_all(VERDICT_DELIVERED);
+	world.sent[0] = '\0';
+	world.max_parallel = 2;
+	for (const char *letter = "wxyz"; *letter; letter++)
+		world_event(*letter, 1, EVENT_JOB_STATUS);
+	world_settle();
+	cr_expect_str_eq(world.sent, "w1 x1 ", "%s", world.sent);
+	for (char id[] = "evt_j1"; id[4] >= 'a'; id[4]--)
+		again(id);
+	world_event('w', 2, EVENT_JOB_STATUS);
+	world_settle();
+	cr_expect_eq(outlet_waiting(world.outlet), 15U);
+	cr_expect_leq(world.outlet->lanes.pending, 4U);
+	world_answer_all(VERDICT_DELIVERED);
+	for (char word[] = "a1/2 "; word[0] <= 'j'; word[0]++)
+		cr_expect_not_null(strstr(world.sent, word), "%s in %s", word, world.sent);
+	cr_expect_eq(world.outlet->delivered, 10U + 15U);
+	cr_expect_leq(world.most_pending, 4U);
+	cr_expect_not(world.outlet->spilled);
+	cr_expect_eq(outlet_waiting(world.outlet), 0U);
+	cr_expect_str_eq(world_query(PENDING), "0");
+	/* With room it goes at once. */
+	again("evt_a1");
+	world.owner.changed(&world.owner);
+	world_settle();
+	cr_expect_eq(world.n_calls, 1U);
+	world_answer(VERDICT_DELIVERED);
+}
