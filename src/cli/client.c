@@ -55,6 +55,7 @@ static int describe(CURL *curl, CURLcode code, const char *socket, struct error 
 			 socket, curl_easy_strerror(code));
 }
 
+/* What the daemon says no to; 503 from a call that looks into the store is a matter of time. */
 static const struct {
 	long status;
 	int r;

@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
-#include <uv.h>
 
 #include "base/error.h"
 #include "io/committer.h"
@@ -83,12 +83,13 @@ WRAP(int, http_start, struct http *h, const struct http_request *request, http_f
 }
 
 /* "before-hook", and "in-hook": it runs. */
-WRAP(int, uv_spawn, uv_loop_t *loop, uv_process_t *handle, const uv_process_options_t *options)
+WRAP(int, posix_spawn, pid_t *ret_pid, const char *path, const posix_spawn_file_actions_t *actions,
+     const posix_spawnattr_t *attributes, char *const argv[], char *const env[])
 {
 	int r;
 
 	fault_point("before-hook");
-	r = REAL(uv_spawn)(loop, handle, options);
+	r = REAL(posix_spawn)(ret_pid, path, actions, attributes, argv, env);
 	if (r == 0)
 		fault_point("in-hook");
 	return r;

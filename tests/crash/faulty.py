@@ -177,7 +177,21 @@ class Stage:
             return (status["store"]["waiting"] == 0
                     and all(n["pending"] == 0 for n in status["notifiers"]))
 
-        self.t.wait(lambda: len(self.caught_up()) == len(self.jobs), timeout, "all to be told")
+        def missing():
+            """What each destination does not know yet."""
+            self.caught_up()
+            return [f"{what}: {name_of(*job)} is {self.state(job)}, told {log.state(name_of(*job))}"
+                    for what, log in self.logs.items() for job in self.jobs
+                    if log.state(name_of(*job)) != self.state(job)]
+
+        try:
+            self.t.wait(lambda: not missing(), timeout, "all to be told")
+        except tap.Failed:
+            self.t.check(False, "; ".join(missing()))
+            self.t.check(False, str(self.daemon.get("/v1/status")["notifiers"]))
+            for delivery in self.daemon.get("/v1/deliveries")["deliveries"]:
+                self.t.check(False, str(delivery))
+            raise
         self.sim.wait_requests(2 * len(events.COLLECTIONS))  # two looks at all that is listed
         self.t.wait(written, timeout, "every delivery to be over")
 

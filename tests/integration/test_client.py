@@ -120,14 +120,14 @@ def no_jobs(t):
 
 @tap.test()
 def answers_that_are_none(t):
-    for number, (body, status, word) in enumerate([
-            ("<html>", "200 OK", "another version"),
-            ('{"jobs":[{}]}', "200 OK", "another version"),
-            ('{"error":{"code":"x","message":"out of \x1b[31mpaint"}}', "503 No", "503"),
-            ('{"error":{"code":"x","message":"out of paint"}}', "503 No", "out of paint")]):
+    for number, (body, status, code, word) in enumerate([
+            ("<html>", "200 OK", 69, "another version"),
+            ('{"jobs":[{}]}', "200 OK", 69, "another version"),
+            ('{"error":{"code":"x","message":"out of \x1b[31mpaint"}}', "503 No", 69, "503"),
+            ('{"error":{"code":"x","message":"out of paint"}}', "503 No", 75, "out of paint")]):
         path = serve(t, body, status, f"{number}.sock")
         result = client(t, path, "status")
-        t.equal((result.code, result.out), (69, ""), body)
+        t.equal((result.code, result.out), (code, ""), body)
         t.check(word in result.err and "\x1b" not in result.err, result.err)
 
 

@@ -1,5 +1,7 @@
 /* The client against a socket that answers with whatever bytes a case wants. */
 #include <criterion/criterion.h>
+
+#include "cli/cli.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -91,15 +93,33 @@ Test(client, answers, .timeout = 20)
 
 Test(client, passes_on_what_the_daemon_says, .timeout = 20)
 {
-	struct daemon d =
-		daemon_start("HTTP/1.1 404 No\r\n\r\n"
-			     "{\"error\":{\"code\":\"x\",\"message\":\"no such thing\"}}");
-	_cleanup_buf_ struct buf body = BUF_INIT(1000);
-	struct error e = ERROR_NONE;
+	static const struct {
+		int status, r, exit_status;
+	} cases[] = {
+		{404, -ENOENT, CLI_EXIT_REFUSED}, {409, -EALREADY, CLI_EXIT_REFUSED},
+		{503, -EAGAIN, EX_TEMPFAIL},      {400, -EPROTO, EX_UNAVAILABLE},
+		{500, -EPROTO, EX_UNAVAILABLE},
+	};
 
-	cr_assert_eq(client_get(d.path, "/v1/jobs", &body, &e), -EPROTO);
-	cr_assert_str_eq(e.text, "tunewatchd says: no such thing");
-	daemon_stop(&d);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		_cleanup_buf_ struct buf body = BUF_INIT(1000);
+		struct error e = ERROR_NONE;
+		char answer[200];
+		struct daemon d;
+		int r;
+
+		snprintf(answer, sizeof(answer),
+			 "HTTP/1.1 %d No\r\n\r\n"
+			 "{\"error\":{\"code\":\"x\",\"message\":\"no such thing\"}}",
+			 cases[i].status);
+		d = daemon_start(answer);
+		r = i % 2 ? client_post(d.path, "/v1/jobs", &body, &e)
+			  : client_get(d.path, "/v1/jobs", &body, &e);
+		cr_assert_eq(r, cases[i].r, "%d: %d", cases[i].status, r);
+		cr_assert_str_eq(e.text, "tunewatchd says: no such thing");
+		cr_assert_eq(client_exit_status(r), cases[i].exit_status);
+		daemon_stop(&d);
+	}
 }
 
 Test(client, nobody_there)
