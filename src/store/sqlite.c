@@ -266,50 +266,6 @@ static int apply_settings(struct store *s, struct error *ret_e)
 	return 0;
 }
 
-/* Reads and writes the -wal file as it is, and syncs it. */
-static int rewrite_wal(sqlite3_file *wal)
-{
-	const sqlite3_io_methods *io = wal->pMethods;
-	char page[1 << 14];
-	sqlite3_int64 size;
-	int code = io->xFileSize(wal, &size);
-
-	for (sqlite3_int64 at = 0; code == SQLITE_OK && at < size;
-	     at += (sqlite3_int64)sizeof(page)) {
-		int len = (int)MIN(size - at, (sqlite3_int64)sizeof(page));
-
-		code = io->xRead(wal, page, len, at);
-		if (code == SQLITE_OK)
-			code = io->xWrite(wal, page, len, at);
-	}
-	return code == SQLITE_OK ? io->xSync(wal, SQLITE_SYNC_FULL) : code;
-}
-
-/*
- * What was found in a -wal file is not durable for sure: its writer may have died before the sync,
- * or after one that failed, and then the system takes the pages for written, so that no later sync
- * writes them. As events are sent that follow from it, it is written once more first. Nobody else
- * writes meanwhile.
- */
-static int settle_wal(struct store *s, struct error *ret_e)
-{
-	sqlite3_file *wal = NULL;
-	char answer[8];
-	int code, r;
-
-	r = query(s, "BEGIN IMMEDIATE", answer, sizeof(answer), ret_e);
-	if (r < 0)
-		return r;
-	code = sqlite3_file_control(s->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
-	if (code == SQLITE_OK && wal && wal->pMethods)
-		code = rewrite_wal(wal);
-	if (code != SQLITE_OK)
-		r = error_set(ret_e, -EIO, "cannot make the -wal file of %s durable: %s", s->path,
-			      sqlite3_errstr(code));
-	sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL); /* of nothing */
-	return r;
-}
-
 static int open_database(struct store *s, struct error *ret_e)
 {
 	_cleanup_free_ char *wal = NULL;
@@ -325,6 +281,9 @@ static int open_database(struct store *s, struct error *ret_e)
 	if (r < 0)
 		return r;
 	kept = file_bytes(wal) > 0;
+	r = wal_settle(s->path, ret_e);
+	if (r < 0)
+		return r;
 	if (sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
 	    SQLITE_OK)
 		return s->db ? store_fail(s, ret_e) : -ENOMEM;
@@ -344,8 +303,6 @@ static int open_database(struct store *s, struct error *ret_e)
 			return error_prefix(ret_e, r, "%s", s->path);
 	}
 	r = apply_settings(s, ret_e);
-	if (r >= 0 && kept)
-		r = settle_wal(s, ret_e);
 	if (r < 0)
 		return r;
 	return apply_prepare(s, ret_e);

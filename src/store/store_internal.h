@@ -50,6 +50,9 @@ int lock_make_dir(const char *dir, struct error *ret_e);
 /* Takes the lock of `dir` until the descriptor is closed. -EBUSY names the holder's pid. */
 int lock_take(const char *dir, int *ret_fd, struct error *ret_e);
 
+/* Makes what a -wal file of the database holds durable, before SQLite opens it. */
+int wal_settle(const char *path, struct error *ret_e);
+
 int apply_prepare(struct store *s, struct error *ret_e);
 
 /* A transaction that writes. After a failure inside it, or of its commit, it is rolled back. */

@@ -23,6 +23,7 @@ struct change {
 struct fault_inode {
 	struct fault_inode *next;
 	uint64_t number;
+	ino_t real; /* the number of the real file */
 	uint8_t *durable;
 	size_t size; /* of the durable content */
 	struct change *changes;
@@ -112,11 +113,24 @@ static void read_content(struct fault_inode *f, const char *path)
 struct fault_inode *fault_disk_open(const char *path, bool created)
 {
 	struct name *name = find_name(path);
-	struct fault_inode *f;
+	struct fault_inode *f = name ? name->versions[name->n - 1] : NULL;
+	struct stat st;
 
-	if (name && name->versions[name->n - 1])
-		return name->versions[name->n - 1];
+	if (stat(path, &st) < 0)
+		abort();
+	if (f && f->real == st.st_ino)
+		return f;
+	if (f) {
+		/* Somebody made a file beside it, synced it, gave it the name, and synced that. */
+		f = add_inode();
+		f->real = st.st_ino;
+		read_content(f, path);
+		push_version(name, f);
+		fault_disk_sync_names();
+		return f;
+	}
 	f = add_inode();
+	f->real = st.st_ino;
 	if (!created)
 		read_content(f, path);
 	if (!name)

@@ -277,6 +277,9 @@ static void die(void *user, uint64_t n, bool after)
 {
 	if (n == death.at && after == death.after)
 		fault_vfs_fail_all(EIO);
+	/* At the start that follows, what was there is still there at every moment. */
+	else if (death.at == 0)
+		cut(n, after, FAULT_GARBAGE, rnd_next(&t.rnd));
 }
 
 /* Until nothing works any more, as for a process that is killed; the files stay as they are. */
