@@ -162,7 +162,8 @@ def a_notifier_that_leaves_and_comes_back(t):
     hook.wait(1, "/gone", subject=B)
     wait_states(t, daemon, "gone", "delivered", "pending")
     daemon.stop()
-    query(daemon.config.state_dir, "UPDATE delivery SET created_us = created_us - ?", 4 * DAY_US)
+    query(daemon.config.state_dir, "UPDATE delivery SET created_us = created_us - ?1,"
+          " due_us = due_us - ?1", 4 * DAY_US)
     query(daemon.config.state_dir, "UPDATE notifier SET removed_us = 1 WHERE name = 'gone'")
     tries = len(hook.got("/gone"))
     daemon.start()
