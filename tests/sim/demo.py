@@ -3,9 +3,13 @@
 
 usage: demo.py BUILD-DIRECTORY
 
-Prints each transition as the journal, a webhook and a hook get it, then the table of `tunewatch
-status`, and ends by itself. Everything lives in a temporary directory and on 127.0.0.1.
+Prints each transition as the journal, a signed webhook, a chat and a hook get it, then the tables of
+`tunewatch status` and `tunewatch deliveries`, and ends by itself. The webhook refuses the first
+failure for a while, and gets it again. Everything lives in a temporary directory and on 127.0.0.1.
 """
+import base64
+import hashlib
+import hmac
 import http.server
 import json
 import os
@@ -22,7 +26,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 KEY = "fw_SIMSECRET_key"
 TIME_LIMIT_S = 55
 ENDS = {"succeeded", "failed", "early_stopped", "expired", "cancelled", "removed"}
-COLOURS = {"journal": "36", "webhook": "35", "hook": "33", "demo": "1"}
+COLOURS = {"journal": "36", "webhook": "35", "chat": "32", "hook": "33", "demo": "1"}
+SECRET = base64.b64encode(b"the demo's secret, known to both").decode()
 
 CONFIG = """
 poll-interval = "1s"
@@ -40,10 +45,18 @@ notifier "journal" {{
     type = "syslog"
     events = {{"job.*", "watcher.*"}}
 }}
+notifier "webhook" {{
+    type = "webhook"
+    url = "http://127.0.0.1:{webhook}/events"
+    secret-file = "{dir}/secret"
+    events = {{"job.*", "watcher.*"}}
+}}
 notifier "chat" {{
     type = "webhook"
-    url = "http://127.0.0.1:{webhook}/"
-    events = {{"job.*", "watcher.*"}}
+    url = "http://127.0.0.1:{webhook}/chat"
+    format = "slack"
+    digest = "5s"
+    events = {{"end", "job.paused", "watcher.*"}}
 }}
 notifier "deploy" {{
     type = "exec"
@@ -70,11 +83,33 @@ def say(source, text):
         print(f"{label} | {text}", flush=True)
 
 
-class Webhook(http.server.BaseHTTPRequestHandler):
+def is_signed(headers, body):
+    """By Standard Webhooks 1.0."""
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    mac = hmac.digest(base64.b64decode(SECRET), signed, hashlib.sha256)
+    wanted = "v1," + base64.b64encode(mac).decode()
+    return any(hmac.compare_digest(wanted, s) for s in headers["webhook-signature"].split())
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    refused = None  # the id of the event that was
 
     def do_POST(self):
-        event = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        body = self.rfile.read(int(self.headers["content-length"]))
+        if self.path == "/chat":
+            say("chat", json.loads(body)["text"])
+            status = 200
+        elif not is_signed(self.headers, body):
+            say("webhook", "a request that is not signed as it should be")
+            status = 400
+        else:
+            status = self.take_event(json.loads(body))
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def take_event(self, event):
         data, name = event["data"], event["subject"].rsplit("/", 1)[1]
         text = f"{event['type']} {name}"
         if "to" in data:
@@ -82,9 +117,13 @@ class Webhook(http.server.BaseHTTPRequestHandler):
             text += f" {before} -> {data['to']['state']}"
             if data["to"]["progress"]:
                 text += f" ({data['to']['progress']['percent']} %)"
-        say("webhook", f"POST {self.headers['webhook-id']} {text}")
-        self.send_response(204)
-        self.end_headers()
+        if event["type"] == "job.failed" and not Receiver.refused:
+            Receiver.refused = event["id"]
+            say("webhook", f"503  {event['id']} {text}: not now")
+            return 503
+        again = " again, the same" if event["id"] == Receiver.refused else ""
+        say("webhook", f"POST {event['id']} {text}{again}")
+        return 204
 
     def log_message(self, *_):
         pass
@@ -142,9 +181,10 @@ def run(build, directory, started):
                            stdout=subprocess.PIPE, text=True)
     started.append(sim)
     api = int(sim.stdout.readline())
-    receiver = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Webhook)
+    receiver = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     threading.Thread(target=receiver.serve_forever, daemon=True).start()
     write(f"{directory}/key", KEY + "\n", 0o600)
+    write(f"{directory}/secret", f"whsec_{SECRET}\n", 0o600)
     write(f"{directory}/hook", HOOK, 0o700)
     write(f"{directory}/tunewatch.conf",
           CONFIG.format(dir=directory, api=api, webhook=receiver.server_address[1]), 0o600)
@@ -167,17 +207,21 @@ def run(build, directory, started):
     else:
         say("demo", "the jobs did not come to their ends in time")
         return 1
-    time.sleep(1)  # for the last lines of the hook
-    say("demo", "$ tunewatch status")
-    table = subprocess.run([f"{build}/tunewatch", "--socket", f"{directory}/control.sock", "status"],
-                           stdout=subprocess.PIPE, text=True, check=False)
-    with printing:
-        print(table.stdout, flush=True)
+    time.sleep(6)  # for the last lines of the hook, and the last digest
+    failed = False
+    for command in (["status"], ["deliveries"]):
+        say("demo", f"$ tunewatch {' '.join(command)}")
+        table = subprocess.run(
+            [f"{build}/tunewatch", "--socket", f"{directory}/control.sock", *command],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        failed |= table.returncode != 0
+        with printing:
+            print(table.stdout, flush=True)
     daemon.send_signal(signal.SIGTERM)
     status = daemon.wait(15)
     log.join(5)
     say("demo", f"tunewatchd ended with exit status {status}")
-    return status or table.returncode
+    return status or int(failed)
 
 
 def main():
