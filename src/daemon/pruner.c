@@ -10,10 +10,9 @@
 #include "base/log.h"
 #include "io/alarm.h"
 
-#define FIRST_MS    MS_PER_MIN
-#define ROUND_MS    MS_PER_H
-#define PAUSE_MS    20  /* between two steps */
-#define STEP_EVENTS 200 /* of one step: some milliseconds */
+#define FIRST_MS MS_PER_MIN
+#define ROUND_MS MS_PER_H
+#define PAUSE_MS 20 /* between two steps */
 
 struct pruner {
 	struct committer *committer;
@@ -42,7 +41,7 @@ static int do_step(void *user, struct store *store, struct error *ret_e)
 {
 	struct pruner *p = user;
 
-	return store_prune(store, &p->retention, STEP_EVENTS, &p->cursor, &p->pruned, ret_e);
+	return store_prune(store, &p->retention, STORE_PRUNE_EVENTS, &p->cursor, &p->pruned, ret_e);
 }
 
 static void end_round(struct pruner *p)
