@@ -93,7 +93,7 @@ void window_replace_tried(struct outlet *o, struct lane *l, size_t n)
 		if (v->event->type != EVENT_JOB_PROGRESS)
 			continue;
 		last = lane_last_progress(l, v->event->subject);
-		if (last != v)
+		if (last->event->number > v->event->number)
 			replace(o, l, v, last);
 	}
 }
@@ -173,7 +173,9 @@ static int push(struct outlet *o, const struct store_delivery *found)
 		if (u && strcmp(u->id, event->id) == 0)
 			free(map_remove(&o->unread, event->subject));
 		old = lane_stale_progress(l, event->subject, v);
-		if (old)
+		if (old && old->event->number > event->number) /* this one is sent again */
+			replace(o, l, v, old);
+		else if (old)
 			replace(o, l, old, v);
 	}
 	lane_settle(l);

@@ -312,3 +312,37 @@ Test(window, what_is_sent_again_has_no_more_room_than_others)
 	cr_expect_eq(world.n_calls, 1U);
 	world_answer(VERDICT_DELIVERED);
 }
+
+Test(window, progress_that_is_sent_again_replaces_nothing_newer)
+{
+	world_event('a', 1, EVENT_JOB_PROGRESS);
+	world_settle();
+	world_answer(VERDICT_DEAD);
+	world.max_parallel = 0;
+	world_event('a', 2, EVENT_JOB_PROGRESS);
+	world_settle();
+	again("evt_a1");
+	world_settle();
+	cr_expect_eq(outlet_waiting(world.outlet), 1U);
+	world.max_parallel = 1;
+	world.owner.changed(&world.owner);
+	world_settle();
+	world_answer_all(VERDICT_DELIVERED);
+	cr_expect_str_eq(world.sent, "a1 a2+1 ", "%s", world.sent);
+	cr_expect_str_eq(world_query(REPLACED), "evt_a1+0:skipped evt_a2+1:delivered");
+}
+
+Test(window, progress_that_is_sent_again_replaces_nothing_newer_under_way)
+{
+	world_event('a', 1, EVENT_JOB_PROGRESS);
+	world_settle();
+	world_answer(VERDICT_DEAD);
+	world_event('a', 2, EVENT_JOB_PROGRESS);
+	world_settle();
+	again("evt_a1");
+	world_settle();
+	world_answer(VERDICT_RETRY); /* a2 */
+	world_answer_all(VERDICT_DELIVERED);
+	cr_expect_not_null(strstr(world.sent, "a2/2"), "%s", world.sent);
+	cr_expect_str_eq(world_query(PENDING), "0");
+}
