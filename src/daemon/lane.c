@@ -165,6 +165,14 @@ struct delivery *lane_last_progress(const struct lane *l, const char *subject)
 	return NULL;
 }
 
+bool lane_holds(const struct lane *l, uint64_t number)
+{
+	list_for_each (it, &l->deliveries)
+		if (delivery_at(it)->event->number == number)
+			return true;
+	return false;
+}
+
 void lane_wait(struct lane *l)
 {
 	/* Cannot fail: see lane_new(). */

@@ -78,6 +78,9 @@ struct delivery *lane_stale_progress(const struct lane *l, const char *subject,
 /* The last progress of the subject, or NULL. */
 struct delivery *lane_last_progress(const struct lane *l, const char *subject);
 
+/* Whether the delivery of the event of that number is in it. */
+bool lane_holds(const struct lane *l, uint64_t number);
+
 /* The head may go at its time; moves the lane when it waits already. There is a head. */
 void lane_wait(struct lane *l);
 void lane_stop_waiting(struct lane *l);

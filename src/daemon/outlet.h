@@ -39,14 +39,15 @@ struct outlet {
 	struct lanes lanes;
 	size_t coming;
 	size_t behind;
-	bool spilled;         /* the store may hold deliveries that are not in memory */
-	bool reading;         /* more of them */
-	bool read_failed;     /* the last time */
-	uint64_t read_at_ms;  /* not before that */
-	uint64_t last_number; /* of the last event that came into the window */
-	uint64_t passed;      /* the first before it that is in the store only; 0: none */
-	bool read_out;        /* all after the last number: what was passed is next */
-	struct map unread;    /* the last progress of a subject that is in the store only */
+	bool spilled;        /* the store may hold deliveries that are not in memory */
+	bool reading;        /* more of them */
+	bool read_failed;    /* the last time */
+	uint64_t read_at_ms; /* not before that */
+	uint64_t
+		last_number; /* of the last event that was read, or came in: the next read's start */
+	uint64_t passed;     /* the first before it that is in the store only; 0: none */
+	uint64_t newest;     /* number of all events that ever came in */
+	struct map unread;   /* the last progress of a subject that is in the store only */
 
 	uint64_t delivered, retried, dead, skipped, replaced; /* since the start */
 	/* What was refused since there is no room, or since it is off; told at the end of either. */

@@ -167,6 +167,7 @@ static int push(struct outlet *o, const struct store_delivery *found)
 	if (r < 0)
 		return r;
 	o->last_number = MAX(o->last_number, event->number);
+	o->newest = MAX(o->newest, event->number);
 	if (event->type == EVENT_JOB_PROGRESS) {
 		struct unread *u = map_get(&o->unread, event->subject);
 
@@ -231,11 +232,27 @@ static int do_read(void *user, struct store *store, struct error *ret_e)
 				     ret_e);
 }
 
+/* Where reading began further back, some of what is found is in memory already. */
+static bool has(const struct outlet *o, const struct event_record *event)
+{
+	const struct lane *l;
+
+	if (event->number > o->newest)
+		return false;
+	l = lanes_find(&o->lanes, event->subject);
+	return l && lane_holds(l, event->number);
+}
+
 static int take_in(struct outlet *o, const struct reading *rd)
 {
 	for (size_t i = 0; i < rd->n; i++) {
-		int r = push(o, &rd->found[i]);
+		int r;
 
+		if (has(o, rd->found[i].event)) {
+			o->last_number = rd->found[i].event->number;
+			continue;
+		}
+		r = push(o, &rd->found[i]);
 		if (r < 0)
 			return r;
 		if (o->behind > 0)
@@ -243,8 +260,9 @@ static int take_in(struct outlet *o, const struct reading *rd)
 	}
 	if (rd->n == rd->max)
 		return 0;
-	if (o->passed) {
-		o->read_out = true;
+	if (o->passed) { /* what was passed is next */
+		o->last_number = o->passed - 1;
+		o->passed = 0;
 		return 0;
 	}
 	o->spilled = false; /* that was all, whatever had been counted */
@@ -286,10 +304,8 @@ static void on_read(void *user, int r, const char *text)
 
 static bool wants_more(const struct outlet *o)
 {
-	/* Reading from further back is only safe when nothing of what comes then is in memory. */
-	size_t most = o->read_out ? 0 : o->owner->window / 2;
-
-	return o->spilled && !o->reading && outlet_is_open(o) && o->lanes.pending <= most;
+	return o->spilled && !o->reading && outlet_is_open(o) &&
+	       o->lanes.pending <= o->owner->window / 2;
 }
 
 void window_fill(struct outlet *o, uint64_t now_ms)
@@ -305,11 +321,6 @@ void window_fill(struct outlet *o, uint64_t now_ms)
 	if (!rd) {
 		read_later(o, -ENOMEM, "");
 		return;
-	}
-	if (o->read_out) {
-		o->last_number = o->passed - 1;
-		o->passed = 0;
-		o->read_out = false;
 	}
 	rd->outlet = o;
 	rd->after = o->last_number;

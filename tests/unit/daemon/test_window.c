@@ -313,6 +313,34 @@ Test(window, what_is_sent_again_has_no_more_room_than_others)
 	world_answer(VERDICT_DELIVERED);
 }
 
+/* What waits for its next try for hours must not hold up the rest, see dispatcher.h. */
+Test(window, what_is_sent_again_without_room_does_not_wait_for_a_broken_job)
+{
+	world_event('j', 1, EVENT_JOB_STATUS);
+	world_settle();
+	world_answer(VERDICT_DELIVERED);
+	world.max_parallel = 2;
+	for (const char *letter = "wxyz"; *letter; letter++)
+		world_event(*letter, 1, EVENT_JOB_STATUS);
+	world_settle();
+	again("evt_j1"); /* the window is full */
+	world_event('v', 1, EVENT_JOB_SUCCEEDED);
+	world_settle();
+	world.now_ms = clock_boot_now_ms() + 1000;
+	world_answer(VERDICT_RETRY); /* w1 */
+	world_answer_all(VERDICT_DELIVERED);
+	cr_expect_not_null(strstr(world.sent, "v1 "), "%s", world.sent);
+	cr_expect_not_null(strstr(world.sent, "j1/2 "), "%s", world.sent);
+	cr_expect_eq(outlet_waiting(world.outlet), 1U);
+	cr_expect_eq(world.outlet->lanes.pending, 1U, "nothing is in memory twice");
+	cr_expect_not(world.outlet->spilled);
+	world.now_ms = UINT64_MAX - 1;
+	world.owner.changed(&world.owner);
+	world_answer_all(VERDICT_DELIVERED);
+	cr_expect_not_null(strstr(world.sent, "w1/2 "), "%s", world.sent);
+	cr_expect_str_eq(world_query(PENDING), "0");
+}
+
 Test(window, progress_that_is_sent_again_replaces_nothing_newer)
 {
 	world_event('a', 1, EVENT_JOB_PROGRESS);
