@@ -331,7 +331,10 @@ static void give_up_past(struct lane *l)
 /* What waited while the notifier was away; not what somebody asked for after its return. */
 static bool is_past(const struct outlet *o, const struct delivery *v)
 {
-	return outbox_is_past(v->created_us, o->since_us) && v->due_us < o->since_us;
+	/* A time to come is that of a clock that was set back since. */
+	int64_t since_us = MIN(o->since_us, clock_real_now_us());
+
+	return outbox_is_past(v->created_us, since_us) && v->due_us < since_us;
 }
 
 static void try_head(struct lane *l)

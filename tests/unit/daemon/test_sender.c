@@ -178,6 +178,17 @@ Test(sender, sends_what_is_past_when_it_is_asked_for)
 	world_answer(VERDICT_DELIVERED);
 }
 
+/* Whoever came while the clock was wrong gets what happens once it is right. */
+Test(sender, a_clock_that_was_set_back_makes_nothing_past)
+{
+	world.outlet->since_us = hours_ago(-24 * 365);
+	world_event('a', 1, EVENT_JOB_FAILED);
+	world_settle();
+	cr_expect_str_eq(world.sent, "a1 ", "%s", world.sent);
+	world_answer_all(VERDICT_DELIVERED);
+	cr_expect_str_eq(world_query(ROWS), "evt_a1:delivered:1");
+}
+
 /* --- digests --- */
 
 #define DIGEST_MS 30000
