@@ -2,6 +2,7 @@
 #include "daemon/window.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <criterion/criterion.h>
@@ -373,4 +374,93 @@ Test(window, progress_that_is_sent_again_replaces_nothing_newer_under_way)
 	world_answer_all(VERDICT_DELIVERED);
 	cr_expect_not_null(strstr(world.sent, "a2/2"), "%s", world.sent);
 	cr_expect_str_eq(world_query(PENDING), "0");
+}
+
+/* A delivery is sent again as the daemon does it: between two commits. */
+struct asked {
+	char id[EVENT_ID_MAX];
+	struct store_delivery delivery;
+};
+
+static int do_ask(void *user, struct store *store, struct error *ret_e)
+{
+	struct asked *a = user;
+
+	return store_resend(store, a->id, "n", clock_real_now_us(), &a->delivery, ret_e);
+}
+
+static void on_asked(void *user, int r, const char *text)
+{
+	struct asked *a = user;
+
+	if (r >= 0) {
+		window_take_again(world.outlet, &a->delivery);
+		store_deliveries_done(&a->delivery, 1);
+		world.owner.changed(&world.owner);
+	}
+	free(a);
+}
+
+static void ask(char letter, unsigned number)
+{
+	struct asked *a = calloc(1, sizeof(*a));
+
+	cr_assert_not_null(a);
+	snprintf(a->id, sizeof(a->id), "evt_%c%u", letter, number);
+	cr_assert_eq(committer_run(world.committer, do_ask, on_asked, a), 0);
+}
+
+static void answer_somehow(struct rnd *rnd)
+{
+	static const enum verdict verdicts[] = {VERDICT_DELIVERED, VERDICT_DELIVERED, VERDICT_RETRY,
+						VERDICT_DEAD};
+
+	world.sent[0] = '\0';
+	if (world.n_calls > 0)
+		world_answer(verdicts[rnd_below(rnd, ARRAY_LEN(verdicts))]);
+}
+
+Test(window, nothing_is_left_whatever_happens)
+{
+	struct rnd rnd = rnd_open("window");
+	unsigned n[3] = {0};
+
+	world.max_parallel = 2;
+	for (int i = 0; i < 1000; i++) {
+		unsigned s = (unsigned)rnd_below(&rnd, 3);
+
+		switch (rnd_below(&rnd, 9)) {
+		case 0:
+		case 1:
+			world_event((char)('a' + s), ++n[s], EVENT_JOB_STATUS);
+			break;
+		case 2:
+			world_event((char)('a' + s), ++n[s], EVENT_JOB_PROGRESS);
+			break;
+		case 3:
+			if (n[s] > 0)
+				ask((char)('a' + s), 1 + (unsigned)rnd_below(&rnd, n[s]));
+			break;
+		case 4:
+			uv_run(&world.loop, UV_RUN_NOWAIT);
+			break;
+		case 5:
+			world.outlet->off = rnd_below(&rnd, 4) == 0;
+			world.owner.changed(&world.owner);
+			break;
+		default:
+			answer_somehow(&rnd);
+		}
+		cr_assert_leq(world.outlet->lanes.pending, 4U);
+	}
+	world.outlet->off = false;
+	world.owner.changed(&world.owner);
+	world_settle();
+	for (int i = 0; i < 10000 && world.n_calls > 0; i++) {
+		world.sent[0] = '\0';
+		world_answer(VERDICT_DELIVERED);
+	}
+	cr_expect_str_eq(world_query(PENDING), "0");
+	cr_expect_eq(outlet_waiting(world.outlet), 0U, "%zu", outlet_waiting(world.outlet));
+	cr_expect_not(world.outlet->spilled);
 }
