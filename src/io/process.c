@@ -10,16 +10,27 @@
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 
+#include "base/list.h"
 #include "base/macro.h"
 #include "io/lines.h"
 
+/*
+ * The children of a loop. One handle for all of them: each handle is told of each SIGCHLD through a
+ * pipe of the loop, and with one a child, a hundred that end before the loop turns would fill it;
+ * what finds no room is lost.
+ */
+struct children {
+	uv_signal_t signal;  /* SIGCHLD */
+	struct list running; /* struct process; closed when there is none */
+};
+
 struct process {
-	uv_signal_t child; /* SIGCHLD */
+	struct children *children; /* NULL: not one of them */
+	struct list in_children;
 	uv_timer_t timer;
 	uv_pipe_t in, out; /* our ends */
 	uv_write_t write;
 	unsigned open; /* handles that the loop still knows */
-	bool watched;  /* `child` is a handle */
 	bool running;  /* the child was started and has not been waited for */
 	bool ending;   /* it was sent SIGTERM or SIGKILL */
 	pid_t group;   /* also the child's id */
@@ -49,14 +60,29 @@ static void close_handle(uv_handle_t *handle)
 		uv_close(handle, on_closed);
 }
 
+static void on_children_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+static void leave_children(struct process *p)
+{
+	struct children *c = TAKE_PTR(p->children);
+
+	if (!c)
+		return;
+	list_remove(&p->in_children);
+	if (list_empty(&c->running))
+		uv_close((uv_handle_t *)&c->signal, on_children_closed);
+}
+
 /* Nothing more happens but the callback, when the loop has let go of the last handle. */
 static void finish(struct process *p)
 {
+	leave_children(p);
 	close_handle((uv_handle_t *)&p->timer);
 	close_handle((uv_handle_t *)&p->in);
 	close_handle((uv_handle_t *)&p->out);
-	if (p->watched)
-		close_handle((uv_handle_t *)&p->child);
 }
 
 /*
@@ -113,14 +139,13 @@ static void drain(struct process *p)
 	}
 }
 
-static void on_sigchld(uv_signal_t *child, int signum)
+static void look_after(struct process *p)
 {
-	struct process *p = child->data;
 	siginfo_t info = {0};
 
 	if (!p->running || waitid(P_PID, (id_t)p->group, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
 	    info.si_pid == 0)
-		return; /* somebody else's */
+		return; /* it was another one */
 	/* Before it is waited for: then its number, which is the group's, is nobody else's yet. */
 	signal_group(p, SIGKILL);
 	waitid(P_PID, (id_t)p->group, &info, WEXITED | WNOHANG);
@@ -132,6 +157,14 @@ static void on_sigchld(uv_signal_t *child, int signum)
 	drain(p);
 	lines_end(&p->lines);
 	finish(p);
+}
+
+static void on_sigchld(uv_signal_t *signal, int signum)
+{
+	struct children *c = signal->data;
+
+	list_for_each_safe (it, &c->running)
+		look_after(container_of(it, struct process, in_children));
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
@@ -246,16 +279,50 @@ static int start_child(struct process *p, const struct process_options *options,
 			    options->env ? options->env : no_env);
 }
 
-static int watch_children(struct process *p)
+static void find_children(uv_handle_t *handle, void *ret)
 {
-	int r = uv_signal_init(p->timer.loop, &p->child);
+	if (handle->type == UV_SIGNAL && ((uv_signal_t *)handle)->signal_cb == on_sigchld &&
+	    !uv_is_closing(handle))
+		*(struct children **)ret = handle->data;
+}
 
+static int new_children(uv_loop_t *loop, struct children **ret)
+{
+	struct children *c = malloc(sizeof(*c));
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	r = uv_signal_init(loop, &c->signal);
+	if (r < 0) {
+		free(c);
+		return r;
+	}
+	c->signal.data = c;
+	list_init(&c->running);
+	r = uv_signal_start(&c->signal, on_sigchld, SIGCHLD);
+	if (r < 0) {
+		uv_close((uv_handle_t *)&c->signal, on_children_closed);
+		return r;
+	}
+	*ret = c;
+	return 0;
+}
+
+/* Before it is started: it may end at once. */
+static int join_children(struct process *p)
+{
+	struct children *c = NULL;
+	int r = 0;
+
+	uv_walk(p->timer.loop, find_children, &c);
+	if (!c)
+		r = new_children(p->timer.loop, &c);
 	if (r < 0)
 		return r;
-	p->child.data = p;
-	p->watched = true;
-	p->open++;
-	return uv_signal_start(&p->child, on_sigchld, SIGCHLD);
+	p->children = c;
+	list_append(&c->running, &p->in_children);
+	return 0;
 }
 
 static int spawn(struct process *p, const struct process_options *options)
@@ -269,7 +336,7 @@ static int spawn(struct process *p, const struct process_options *options)
 	r = make_pipe(&p->out, false, &out);
 	if (r < 0)
 		return r;
-	r = watch_children(p);
+	r = join_children(p);
 	return r < 0 ? r : start_child(p, options, in, out);
 }
 
@@ -282,6 +349,7 @@ int process_start(uv_loop_t *loop, const struct process_options *options, proces
 	p = calloc(1, sizeof(*p) + options->input_len);
 	if (!p)
 		return -ENOMEM;
+	list_init(&p->in_children);
 	p->fn = fn;
 	p->user = user;
 	p->grace_ms = options->grace_ms > 0 ? options->grace_ms : PROCESS_TERM_GRACE_MS;

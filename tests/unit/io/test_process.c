@@ -3,6 +3,8 @@
 #include "io/process.h"
 
 #include <criterion/criterion.h>
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -158,6 +160,57 @@ Test(process, many_at_once, .timeout = 60)
 		cr_expect_str_eq(buf_str(&others[i].lines), "x\n");
 		buf_done(&others[i].lines);
 	}
+	run_done(&run);
+}
+
+/* Our children that have ended and have not been waited for. */
+static size_t count_zombies(void)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	size_t n = 0;
+
+	cr_assert_not_null(proc);
+	while ((entry = readdir(proc))) {
+		char path[32];
+		FILE *file;
+		char state;
+		int parent;
+
+		snprintf(path, sizeof(path), "/proc/%.16s/stat", entry->d_name);
+		file = isdigit((unsigned char)entry->d_name[0]) ? fopen(path, "re") : NULL;
+		if (!file)
+			continue;
+		n += fscanf(file, "%*d (%*[^)]) %c %d", &state, &parent) == 2 && state == 'Z' &&
+		     parent == getpid();
+		fclose(file);
+	}
+	closedir(proc);
+	return n;
+}
+
+/* So many SIGCHLDs, each for so many, are more than the loop has room for before it turns. */
+Test(process, many_end_before_the_loop_turns, .timeout = 60)
+{
+	struct run run, others[128];
+	size_t n = 0;
+
+	run_init(&run);
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		others[i] = (struct run){.lines = BUF_INIT(64)};
+		cr_assert_eq(process_start(&run.loop,
+					   &(struct process_options){.argv = ARGV("/bin/false"),
+								     .timeout_ms = UINT64_MAX,
+								     .line = on_line},
+					   on_end, &others[i], &others[i].process),
+			     0);
+	}
+	while (count_zombies() < ARRAY_LEN(others))
+		usleep(1000);
+	uv_run(&run.loop, UV_RUN_DEFAULT);
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		n += others[i].calls == 1 && others[i].result.exit_status == 1;
+	cr_expect_eq(n, ARRAY_LEN(others));
 	run_done(&run);
 }
 
