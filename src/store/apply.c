@@ -6,7 +6,9 @@
 
 #include "store/schema.h"
 
-#define NUMBER_OF(id) "(SELECT number FROM event WHERE id = " id ")"
+/* A delivery is named by the id of its event. */
+#define EVENT_1 "(SELECT number FROM event WHERE id = ?1)"
+#define EVENT_2 "(SELECT number FROM event WHERE id = ?2)"
 
 /* An event that is not there makes the subselect NULL, and the NOT NULL of the column refuses it. */
 static const char *const statements[STMT_COUNT_] = {
@@ -16,33 +18,41 @@ static const char *const statements[STMT_COUNT_] = {
 	[STMT_JOB] = NULL, /* made from the table of columns */
 	[STMT_JOB_DROP] = "DELETE FROM job WHERE endpoint = ?1 AND name = ?2",
 	[STMT_EVENT] = "INSERT INTO event (id, subject, sequence, type, time_us, body)"
-		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING",
+		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+		       " ON CONFLICT (id) DO NOTHING",
 	[STMT_EVENT_NUMBER] = "SELECT number FROM event WHERE id = ?1",
 	[STMT_DELIVERY] =
 		"INSERT INTO delivery (event, notifier, state, tries, created_us, due_us, error)"
-		" VALUES (" NUMBER_OF("?1") ", ?2, ?3, 0, ?4, ?4, ?5)"
-					    " ON CONFLICT (event, notifier) DO NOTHING",
+		" VALUES (" EVENT_1 ", ?2, ?3, 0, ?4, ?4, ?5)"
+		" ON CONFLICT (event, notifier) DO NOTHING",
 	/* Who is delivered to is in the configuration, at the latest since then. */
 	[STMT_DELIVERY_NOTIFIER] = "INSERT INTO notifier (name, since_us, removed_us)"
-				   " VALUES (?2, ?4, 0) ON CONFLICT (name) DO NOTHING",
-	[STMT_ATTEMPT] = "UPDATE delivery SET tries = ?3 WHERE event = " NUMBER_OF(
-		"?1") " AND notifier = ?2 AND state = 'pending'",
+				   " VALUES (?2, ?4, 0)"
+				   " ON CONFLICT (name) DO NOTHING",
+	[STMT_ATTEMPT] = "UPDATE delivery SET tries = ?3"
+			 " WHERE event = " EVENT_1 " AND notifier = ?2 AND state = 'pending'",
 	[STMT_VERDICT] = "UPDATE delivery SET state = ?3, tries = ?4, due_us = ?5, error = ?6"
-			 " WHERE event = " NUMBER_OF("?1") " AND notifier = ?2",
+			 " WHERE event = " EVENT_1 " AND notifier = ?2",
 	/* The two look at the same state, which the second one ends: nothing is counted twice. */
 	[STMT_REPLACE_COUNT] =
 		"UPDATE delivery SET replaced = delivery.replaced + 1 + old.replaced"
-		" FROM delivery AS old WHERE old.event = " NUMBER_OF("?1") " AND old.notifier = ?3 AND old.state = 'pending' AND delivery.event = " NUMBER_OF(
-			"?2") " AND delivery.notifier = ?3 AND delivery.event <> old.event",
+		" FROM delivery AS old"
+		" WHERE old.event = " EVENT_1 " AND old.notifier = ?3 AND old.state = 'pending'"
+		" AND delivery.event = " EVENT_2 " AND delivery.notifier = ?3"
+		" AND delivery.event <> old.event",
 	[STMT_REPLACE] =
 		"UPDATE delivery SET state = 'skipped', error = 'replaced by newer progress'"
-		" FROM delivery AS new WHERE delivery.event = " NUMBER_OF("?1") " AND delivery.notifier = ?3 AND delivery.state = 'pending' AND new.event = " NUMBER_OF(
-			"?2") " AND new.notifier = ?3 AND delivery.event <> new.event",
+		" FROM delivery AS new"
+		" WHERE delivery.event = " EVENT_1 " AND delivery.notifier = ?3"
+		" AND delivery.state = 'pending'"
+		" AND new.event = " EVENT_2 " AND new.notifier = ?3"
+		" AND delivery.event <> new.event",
 	[STMT_NOTIFIER] = "INSERT OR REPLACE INTO notifier (name, since_us, removed_us)"
 			  " VALUES (?1, ?2, ?3)",
-	[STMT_ACCOUNT] = "INSERT OR REPLACE INTO account (endpoint, account, sequence,"
-			 " outage_trouble, outage_since_us, outage_failures, outage_first,"
-			 " outage_last) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	[STMT_ACCOUNT] =
+		"INSERT OR REPLACE INTO account (endpoint, account, sequence, outage_trouble,"
+		" outage_since_us, outage_failures, outage_first, outage_last)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 	[STMT_BASELINE] = "INSERT OR IGNORE INTO baseline (endpoint, account, watch, kind)"
 			  " VALUES (?1, ?2, ?3, ?4)",
 };
