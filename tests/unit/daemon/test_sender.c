@@ -73,6 +73,25 @@ Test(sender, retries_wait_and_the_lane_with_them)
 	cr_expect_str_eq(world.sent, "a1 b1 a1/2 a2 ");
 }
 
+/* Many that fail at one moment do not come back at one moment. */
+Test(sender, retries_are_spread)
+{
+	uint64_t least_ms = UINT64_MAX, most_ms = 0;
+
+	world.max_parallel = 20;
+	for (char letter = 'a'; letter < 'a' + 20; letter++)
+		world_event(letter, 1, EVENT_JOB_FAILED);
+	world_settle();
+	world.now_ms = 0;
+	world_answer_all(VERDICT_RETRY);
+	map_for_each (&world.outlet->lanes.by_subject, struct lane, l) {
+		least_ms = MIN(least_ms, l->retry_in_ms);
+		most_ms = MAX(most_ms, l->retry_in_ms);
+	}
+	cr_expect_geq(least_ms, 5000U);
+	cr_expect_gt(most_ms, least_ms + 100, "all after %u ms", (unsigned)most_ms);
+}
+
 Test(sender, a_notifier_that_cannot_begin_is_tried_later)
 {
 	world.deliver_result = -12;

@@ -171,7 +171,7 @@ Test(schedule, delivery_retries)
 	struct rnd r = rnd_open("schedule");
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		uint64_t wait_ms = 0;
+		uint64_t wait_ms = 0, most_ms = 0;
 		bool alive = schedule_retry_ms(cases[i].tries, cases[i].age_ms,
 					       cases[i].retry_after_ms, 0, &wait_ms);
 
@@ -184,7 +184,9 @@ Test(schedule, delivery_retries)
 						    &wait_ms));
 			cr_assert_geq(wait_ms, cases[i].wait_ms);
 			cr_assert_lt(wait_ms, cases[i].wait_ms * 11 / 10);
+			most_ms = MAX(most_ms, wait_ms);
 		}
+		cr_assert_gt(most_ms, cases[i].wait_ms * 108 / 100, "case %zu: no jitter", i);
 	}
 }
 
