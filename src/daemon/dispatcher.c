@@ -213,6 +213,8 @@ static void switch_over(struct outlet *o, int64_t now_us)
 	outlet_reopen(o);
 	instance_retire(o->instance);
 	o->instance = TAKE_PTR(o->next);
+	if (o->instance)
+		window_hasten(o);
 }
 
 int dispatcher_configure(struct dispatcher *d, struct config *config, struct error *ret_e)

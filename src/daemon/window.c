@@ -77,8 +77,10 @@ static void replace(struct outlet *o, struct lane *l, struct delivery *old, stru
 		return;
 	by->replaced += old->replaced + 1;
 	/* The receiver's wish to be left alone is not of the event. */
-	if (old->tries > 0)
+	if (old->tries > 0) {
 		by->due_ms = MAX(by->due_ms, old->due_ms);
+		by->due_us = MAX(by->due_us, old->due_us);
+	}
 	lane_remove(l, old);
 }
 
@@ -147,6 +149,24 @@ static uint64_t due_ms(const struct outlet *o, const struct store_delivery *v)
 
 	/* A wall clock that was set back must not hold it longer than the schedule would. */
 	return clock_boot_now_ms() + MIN(wait_ms, v->tries > 0 ? DUE_MAX_MS : digest_ms);
+}
+
+void window_hasten(struct outlet *o)
+{
+	int64_t now_us = clock_real_now_us(), digest_us = (int64_t)outlet_digest_ms(o) * US_PER_MS;
+	uint64_t now_ms = clock_boot_now_ms();
+
+	map_for_each (&o->lanes.by_subject, struct lane, l) {
+		list_for_each (it, &l->deliveries) {
+			struct delivery *v = container_of(it, struct delivery, in_lane);
+			int64_t wait_us = MAX(v->created_us + digest_us, v->due_us) - now_us;
+			uint64_t wait_ms = wait_us > 0 ? (uint64_t)(wait_us / US_PER_MS) : 0;
+
+			if (v->tries == 0)
+				v->due_ms = MIN(v->due_ms, now_ms + wait_ms);
+		}
+		lane_settle(l);
+	}
 }
 
 static int push(struct outlet *o, const struct store_delivery *found)

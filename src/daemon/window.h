@@ -25,6 +25,12 @@ void window_take(struct outlet *o, struct event_record *event);
 /* A delivery that was over is pending in the store again. Cannot fail either. */
 void window_take_again(struct outlet *o, const struct store_delivery *delivery);
 
+/*
+ * The digest may have become shorter, or be gone: what has not been tried yet waits no longer than it
+ * would if it came now. It never waits longer than it did.
+ */
+void window_hasten(struct outlet *o);
+
 /* Reads more if the outlet is open, there is more, there is room for it and it is time. */
 void window_fill(struct outlet *o, uint64_t now_ms);
 

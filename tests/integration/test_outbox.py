@@ -2,7 +2,6 @@
 """The outbox: what waits outlives everything, in its order and within bounds, and nothing that is
 not sent is forgotten without a trace."""
 
-import json
 import os
 import re
 
@@ -219,23 +218,6 @@ def too_many_that_wait(t):
     t.equal(len(re.findall("only ends and watcher", daemon.log())), 1, "said once")
     sim.set("sft", "a", state="RUNNING")
     hook.wait(1, subject=A, types="job.running")
-
-
-@tap.test(limit=60)
-def a_digest_is_one_message(t):
-    ids = ("one-job", "two-jobs", "three-jobs")
-    sim, _, daemon = setup(t, {"jobs": [
-        {"kind": "sft", "id": id_, "timeline": [
-            {"at": 0, "state": "RUNNING"}, {"at": 10, "state": "FAILED"}]} for id_ in ids]},
-        {"kinds": ["sft"]}, webhook=False, start=False)
-    hook = Webhook(t)
-    daemon.config.webhook(hook, format="slack", digest="2s")
-    begin(sim, daemon, *ids)
-    sim.admin("advance", {"seconds": 10})
-    wait_states(t, daemon, "web", "delivered", "delivered", "delivered")
-    text = json.dumps(hook.got()[0].event)
-    t.check(all(id_ in text for id_ in ids), text)
-    t.equal(len(hook.got()), 1, "more than one message")
 
 
 @tap.test(limit=60)

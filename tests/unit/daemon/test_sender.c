@@ -296,6 +296,45 @@ Test(sender, a_restart_does_not_prolong_a_digest)
 	cr_expect_leq(due_ms, clock_boot_now_ms() + 10000);
 }
 
+Test(sender, a_shorter_digest_holds_for_what_waits)
+{
+	begin_digest();
+	world.now_ms = 0;
+	world_event('b', 1, EVENT_JOB_PROGRESS);
+	world_event('c', 1, EVENT_JOB_PAUSED);
+	world_settle();
+	world.config.digest_ms = 2 * DIGEST_MS;
+	window_hasten(world.outlet);
+	cr_expect_leq(sender_due_ms(world.outlet), clock_boot_now_ms() + DIGEST_MS);
+	world.config.digest_ms = DIGEST_MS / 3;
+	window_hasten(world.outlet);
+	cr_expect_leq(sender_due_ms(world.outlet), clock_boot_now_ms() + DIGEST_MS / 3);
+	cr_expect_gt(sender_due_ms(world.outlet), clock_boot_now_ms() + DIGEST_MS / 3 - 5000);
+	world.config.digest_ms = 0;
+	window_hasten(world.outlet);
+	cr_expect_leq(sender_due_ms(world.outlet), clock_boot_now_ms());
+	world.now_ms = clock_boot_now_ms();
+	world.owner.changed(&world.owner);
+	world_settle();
+	world_answer_all(VERDICT_DELIVERED);
+	cr_expect_str_eq(world.sent, "b1 c1 ", "%s", world.sent);
+}
+
+/* The wish of a receiver to be left alone is not the digest's. */
+Test(sender, a_shorter_digest_hastens_no_retry)
+{
+	begin_digest();
+	world.config.digest_ms = 0;
+	world_event('a', 1, EVENT_JOB_PROGRESS);
+	world_event('b', 1, EVENT_JOB_FAILED);
+	world_settle();
+	world_event('a', 2, EVENT_JOB_PROGRESS);
+	world_settle();
+	world_answer_all(VERDICT_RETRY);
+	window_hasten(world.outlet);
+	cr_expect_gt(sender_due_ms(world.outlet), clock_boot_now_ms() + 4000);
+}
+
 Test(sender, order_stays_when_a_digest_comes_and_goes)
 {
 	world_event('a', 1, EVENT_JOB_PAUSED);
