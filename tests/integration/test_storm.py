@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 
-from harness import DAEMON, Config, Daemon, Sim, events, tap
+from harness import Config, Daemon, Sim, events, is_plain, tap
 
 JOBS = int(os.environ.get("TUNEWATCH_STORM_JOBS", "5000"))
 HOOKED = JOBS // 10  # a process each: by the display name
@@ -21,14 +21,6 @@ STALL_CPU_MS = 50
 # The document of an event, its delivery, and what is allocated around them, while they wait.
 BYTES_PER_EVENT = 8 << 10
 LIMIT_S = 120
-
-
-def is_plain():
-    """Whether the daemon runs as it would for a user: limits of time and memory hold."""
-    if len(DAEMON) > 1:
-        return False
-    with open(DAEMON[0], "rb") as file:
-        return b"__asan_init" not in file.read()
 
 
 class Receiver:
