@@ -59,7 +59,7 @@ static int describe(CURL *curl, CURLcode code, const char *socket, struct error 
 static const struct {
 	long status;
 	int r;
-} refusals[] = {{404, -ENOENT}, {409, -EALREADY}, {503, -EAGAIN}};
+} refusals[] = {{400, -EINVAL}, {404, -ENOENT}, {409, -EALREADY}, {503, -EAGAIN}};
 
 static int errno_of(long status)
 {
@@ -72,6 +72,8 @@ static int errno_of(long status)
 int client_exit_status(int r)
 {
 	switch (r) {
+	case -EINVAL:
+		return EX_USAGE;
 	case -EACCES:
 		return EX_NOPERM;
 	case -ENOMEM:

@@ -7,8 +7,8 @@
 /*
  * GETs a path, "/v1/jobs"; the body goes into `body`, up to its maximum. Whatever fails, the sentence
  * says what to do next. 0 with an answer of status 200; -ECONNREFUSED when nobody answers, -EACCES
- * when the socket is not ours to use, -ETIMEDOUT, -EMSGSIZE, -ENOMEM; -ENOENT for 404, -EALREADY for
- * 409, -EAGAIN for 503; -EPROTO for any other answer.
+ * when the socket is not ours to use, -ETIMEDOUT, -EMSGSIZE, -ENOMEM; -EINVAL for 400, -ENOENT for
+ * 404, -EALREADY for 409, -EAGAIN for 503; -EPROTO for any other answer.
  */
 int client_get(const char *socket, const char *path, struct buf *body, struct error *ret_e);
 

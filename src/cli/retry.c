@@ -83,6 +83,8 @@ int command_retry(const struct cli *cli, int argc, char *const argv[])
 {
 	int exit_status = 0;
 
+	if (cli->json)
+		return cli_fail(EX_USAGE, "retry has no JSON to print: say it without --json");
 	if (cli->dead && argc > 0)
 		return cli_fail(EX_USAGE, "retry takes ids or --dead, not both");
 	if (cli->dead)

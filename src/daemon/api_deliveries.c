@@ -178,7 +178,7 @@ int api_retry_delivery(struct committer *committer, struct dispatcher *dispatche
 		return -ENOMEM;
 	if (delivery_id_parse(id, event, notifier) < 0)
 		return refuse(response, 404, "not_found",
-			      "the id of a delivery is EVENT.NOTIFIER; see GET /v1/deliveries");
+			      "the id of a delivery is EVENT.NOTIFIER, as deliveries are listed");
 	if (!dispatcher_knows(dispatcher, notifier))
 		return refuse(response, 409, "conflict",
 			      "no notifier of that name is in the configuration");

@@ -161,12 +161,12 @@ def calls_and_commands_used_wrongly(t):
         t.equal((code, headers["Allow"]), (405, allowed), path)
     for args in (("deliveries", "x"), ("deliveries", "--state", "LOST"), ("retry",),
                  ("retry", "--dead", "x"), ("deliveries", "--dead"), ("status", "--state", "dead"),
-                 ("retry", "x" * 600)):
+                 ("retry", "x" * 600), ("--json", "retry", "--dead")):
         result = daemon.client(*args)
         t.equal(result.code, 64, f"{args}: {result.err}")
         t.equal((result.out, result.err.count("\n")), ("", 1), f"{args}")
     result = daemon.client("deliveries", "--state", "lost")
-    t.check(result.code == 69 and "pending, delivered, dead or skipped" in result.err, result.err)
+    t.check(result.code == 64 and "pending, delivered, dead or skipped" in result.err, result.err)
     gone = run_program(t, [*CLIENT, "--socket", t.path("none"), "retry", "--dead"])
     t.equal(gone.code, 69, gone.err)
     document = json.loads(daemon.client("--json", "deliveries").out)

@@ -97,7 +97,7 @@ Test(client, passes_on_what_the_daemon_says, .timeout = 20)
 		int status, r, exit_status;
 	} cases[] = {
 		{404, -ENOENT, CLI_EXIT_REFUSED}, {409, -EALREADY, CLI_EXIT_REFUSED},
-		{503, -EAGAIN, EX_TEMPFAIL},      {400, -EPROTO, EX_UNAVAILABLE},
+		{503, -EAGAIN, EX_TEMPFAIL},      {400, -EINVAL, EX_USAGE},
 		{500, -EPROTO, EX_UNAVAILABLE},
 	};
 
