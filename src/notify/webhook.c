@@ -90,7 +90,11 @@ void webhook_text(const struct config_notifier *config, const struct http_result
 	}
 	if (!repeats_secret(config, result->body, result->len))
 		excerpt_printable(result->body, result->len, excerpt, sizeof(excerpt));
-	utf8_snprintf(ret, size, "%s answered %ld%s%s", config->url_host, result->status,
+	/* Most answers end with a line break, which is a space by now. */
+	for (size_t n = strlen(excerpt); n > 0 && excerpt[n - 1] == ' '; n--)
+		excerpt[n - 1] = '\0';
+	utf8_snprintf(ret, size, "%s answered %ld%s%s%s", config->url_host, result->status,
+		      result->status / 100 == 3 ? ", a redirect, which is not followed" : "",
 		      excerpt[0] ? ": " : "", excerpt);
 }
 

@@ -98,7 +98,7 @@ Test(webhook, verdicts)
 
 #define URL "https://user:passw0rd@hooks.test/services/T0KEN-abc_123?key=quite_secret#fragment9"
 
-static void check_text(const char *body, const char *expected)
+static void check_answer(long status, const char *body, const char *expected)
 {
 	char auth[] = "Authorization: Bearer s3cretly", *headers[] = {auth, NULL};
 	char url[] = URL, host[] = "hooks.test", text[STORE_ERROR_MAX];
@@ -107,10 +107,25 @@ static void check_text(const char *body, const char *expected)
 					 .url_host = host,
 					 .headers = headers,
 					 .signing.value = signing};
-	struct http_result result = {.status = 500, .body = body, .len = strlen(body)};
+	struct http_result result = {.status = status, .body = body, .len = strlen(body)};
 
 	webhook_text(&config, &result, text, sizeof(text));
 	cr_expect_str_eq(text, expected, "%s", text);
+}
+
+static void check_text(const char *body, const char *expected)
+{
+	check_answer(500, body, expected);
+}
+
+Test(webhook, text_is_a_sentence)
+{
+	check_text("no such channel\r\n", "hooks.test answered 500: no such channel");
+	check_text("\n", "hooks.test answered 500");
+	check_answer(301, "", "hooks.test answered 301, a redirect, which is not followed");
+	check_answer(308, "Moved\n",
+		     "hooks.test answered 308, a redirect, which is not followed: Moved");
+	check_answer(404, "Not found\n", "hooks.test answered 404: Not found");
 }
 
 Test(webhook, text_shows_nothing_secret)
