@@ -88,8 +88,11 @@ void outlet_refuse(struct outlet *o, enum outbox_answer answer)
 		break;
 	case OUTBOX_DEAD:
 		o->dead++;
-		o->crowded_dead++;
 		note_crowd(o);
+		if (o->crowded_dead++ == 0)
+			log_warning("notifier \"%s\": %zu deliveries wait, twice max-waiting: ends "
+				    "and watcher.* are given up, too",
+				    o->name, outlet_waiting(o));
 		break;
 	case OUTBOX_OFF:
 		o->skipped++;

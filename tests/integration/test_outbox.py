@@ -216,6 +216,8 @@ def too_many_that_wait(t):
     hook.script("/", 200, forever=True)
     daemon.wait_log("everything is taken again; meanwhile 1 were skipped and 2 given up", 60)
     t.equal(len(re.findall("only ends and watcher", daemon.log())), 1, "said once")
+    t.equal(len(re.findall("4 deliveries wait, twice max-waiting: ends", daemon.log())), 1,
+            "that ends are given up")
     sim.set("sft", "a", state="RUNNING")
     hook.wait(1, subject=A, types="job.running")
 
