@@ -87,7 +87,8 @@ struct load {
 	struct fault *faults;
 	size_t n_faults, cap_faults;
 	size_t faults_lost;
-	bool oom; /* a fault could not be kept */
+	bool oom;       /* a fault could not be kept */
+	bool cut_short; /* of a file the rest, or all, could not be read: it may hold anything */
 	struct {
 		bool read;
 		char *path, *text; /* owned; the text is wiped */

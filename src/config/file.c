@@ -52,6 +52,7 @@ int file_load(struct load *l, const char *path, bool missing_ok)
 	if (r < 0)
 		return r;
 	if (why || !S_ISREG(st.st_mode)) {
+		l->cut_short = true;
 		fault_add(l, whole, "cannot read: %s", why ? strerror(why) : "not a regular file");
 		return 0;
 	}

@@ -547,6 +547,7 @@ int parse_text(struct load *l, int file, char *text)
 	struct parse p = {.load = l, .file = file};
 	bool complete = text_prepare(l, file, text);
 	size_t n_faults = l->n_faults;
+	bool was_cut_short = l->cut_short || !complete;
 	int r;
 
 	for (enum section_type t = SECTION_TOP; t < SECTION_COUNT_; t++)
@@ -555,6 +556,7 @@ int parse_text(struct load *l, int file, char *text)
 		round_reset(&p);
 		fault_truncate(l, n_faults);
 		r = round_run(&p, text);
+		l->cut_short = was_cut_short || r > 0;
 		if (r > 0)
 			r = learn(&p, complete);
 	} while (r > 0);

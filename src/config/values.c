@@ -27,8 +27,9 @@ int value_span(struct load *l, const struct raw_section *s, const struct raw_opt
 	uint64_t ms;
 
 	if (clock_parse_span_ms(v->text, &ms) < 0) {
-		fault_add(l, place_of(o, v), "'%s'%s: %s is not a span of time, such as \"90s\"",
-			  o->spec->name, fault_in_section(s).text, fault_quote(v->text).text);
+		fault_add(l, place_of(o, v), "'%s'%s: %s is not a span of time, such as \"90s\"%s",
+			  o->spec->name, fault_in_section(s).text, fault_quote(v->text).text,
+			  o->spec->off ? ", or off" : "");
 		return 0;
 	}
 	if (ms == UINT64_MAX && o->spec->off) {

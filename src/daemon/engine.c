@@ -187,8 +187,10 @@ static const struct store_loader loader = {
 
 void engine_log_fault(void *user _unused_, const char *file, unsigned line, const char *text)
 {
-	if (file)
+	if (file && line)
 		log_err("%s:%u: %s", file, line, text);
+	else if (file)
+		log_err("%s: %s", file, text);
 	else
 		log_err("%s", text);
 }
@@ -206,8 +208,10 @@ static void on_reload_fault(void *user, const char *file, unsigned line, const c
 	engine_log_fault(NULL, file, line, text);
 	if (faults->n++ > 0)
 		return;
-	if (file)
+	if (file && line)
 		snprintf(faults->first, sizeof(faults->first), "%s:%u: %s", file, line, text);
+	else if (file)
+		snprintf(faults->first, sizeof(faults->first), "%s: %s", file, text);
 	else
 		snprintf(faults->first, sizeof(faults->first), "%s", text);
 }

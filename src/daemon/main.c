@@ -70,8 +70,10 @@ static void print_fault(void *user, const char *file, unsigned line, const char 
 	size_t *n = user;
 
 	(*n)++;
-	if (file)
+	if (file && line)
 		fprintf(stderr, "%s:%u: %s\n", file, line, text);
+	else if (file)
+		fprintf(stderr, "%s: %s\n", file, text);
 	else
 		fprintf(stderr, "tunewatchd: %s\n", text);
 }

@@ -95,6 +95,9 @@ def all_faults_are_found_at_once(t):
     t.equal(said.code, 78)
     for word in ("progress-step", "degraded-after", "nobody", "command"):
         t.check(word in said.out + said.err, f"{word} is not among the faults: {said.err}")
+    said = run_daemon(t, "--config", t.path("none"), "--check-config")
+    t.equal(said.err, f"{t.path('none')}: cannot read: No such file or directory\n"
+                      "tunewatchd: the configuration has 1 fault\n")
 
 
 @tap.test()

@@ -130,7 +130,7 @@ Test(faults, top)
 					   "as \"90s\""},
 		{A "degraded-after = -1",
 		 "2: 'degraded-after': '-1' is not a span of time, such as "
-		 "\"90s\""},
+		 "\"90s\", or off"},
 		{A "progress-step = 101",
 		 "2: 'progress-step': '101' is not a number from 1 to 100"},
 		{A "progress-step = 1e1",
@@ -377,6 +377,18 @@ Test(faults, named_file_must_be_there)
 
 	cr_expect(config_load("/does/not/exist", &f.env, no_fault, got, &c) < 0);
 	cr_expect_str_eq(got, "/does/not/exist:0: cannot read: No such file or directory");
+}
+
+Test(faults, what_could_not_be_read_may_hold_the_account)
+{
+	f.env.fireworks_api_key = NULL;
+	cr_assert(fixture_load(&f, "progress-step = 3\n}\n" A) < 0);
+	cr_expect_str_eq(fixture_faults(&f),
+			 "main.conf:2: syntax error: unexpected closing brace\n");
+	cr_assert(fixture_load(&f, "progress-step = 3\nnotifier n { type = syslog\n") < 0);
+	cr_expect_str_eq(fixture_faults(&f), "main.conf:2: this '{' is never closed\n");
+	cr_assert(fixture_load(&f, "progres-step = 3\n") < 0);
+	cr_expect(strstr(fixture_faults(&f), "no account: "), "%s", fixture_faults(&f));
 }
 
 Test(faults, nothing_to_watch)
