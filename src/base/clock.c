@@ -144,6 +144,8 @@ static const struct span_unit {
 	{{"ms", "msec"}, 1},
 };
 
+#define SPAN_UNIT_DAY 1 /* the longest that is written: limits and defaults are told in days */
+
 static const struct span_unit *span_unit_find(const char *s, size_t len)
 {
 	for (size_t i = 0; i < ARRAY_LEN(span_units); i++)
@@ -210,7 +212,7 @@ void clock_format_span_ms(uint64_t ms, char ret[CLOCK_SPAN_MAX])
 		return;
 	}
 	ret[0] = '\0';
-	for (size_t i = 0; i < ARRAY_LEN(span_units) && n < CLOCK_SPAN_MAX; i++) {
+	for (size_t i = SPAN_UNIT_DAY; i < ARRAY_LEN(span_units) && n < CLOCK_SPAN_MAX; i++) {
 		uint64_t v = ms / span_units[i].ms;
 
 		if (!v)

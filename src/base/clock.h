@@ -42,6 +42,6 @@ int clock_parse_rfc3339(const char *s, int64_t *ret_real_us);
  */
 int clock_parse_span_ms(const char *s, uint64_t *ret_ms);
 
-/* The shortest such notation that gives the same span: "1h 30min", "250ms", "off". */
+/* The shortest such notation, without weeks, that gives the same span: "1h 30min", "30d", "off". */
 #define CLOCK_SPAN_MAX 64
 void clock_format_span_ms(uint64_t ms, char ret[CLOCK_SPAN_MAX]);
