@@ -89,10 +89,12 @@ static void account_failed(struct answers *a, struct account *account, enum trou
 	if (now_ms >= account->blocked_until_ms)
 		account->failures++;
 	if (trouble_blocks_account(trouble, account->failures))
+		/* One more, for the part of a millisecond that `now` leaves out: never too early. */
 		account->blocked_until_ms =
 			MAX(account->blocked_until_ms,
-			    now_ms + schedule_backoff_ms(account->failures, retry_after_ms,
-							 entropy_u32()));
+			    now_ms + 1 +
+				    schedule_backoff_ms(account->failures, retry_after_ms,
+							entropy_u32()));
 	if (first)
 		a->changed(a->user);
 	/* Where one list is refused and the others are not, each round fails and recovers. */

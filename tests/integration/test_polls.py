@@ -21,7 +21,7 @@ def log_since(sim, begin, pattern=""):
 
 def window(sim, seconds):
     """Every API request of the next seconds."""
-    begin = time.time()
+    begin = time.monotonic()
     time.sleep(seconds)  # it is the rate that is looked at
     return [r for r in log_since(sim, begin) if r["clock"] < begin + seconds]
 
@@ -108,7 +108,7 @@ def a_budget_of_60_a_minute_is_one_a_second(t):
 def a_budget_of_10_a_minute_holds_over_a_crash(t):
     sim = Sim(t, {"jobs": [jobs_of(["a"], kind)[0] for kind in COLLECTIONS]})
     daemon = Daemon(t, Config(t).account(sim, requests_per_minute=10).watch(), start=False)
-    begin = time.time()
+    begin = time.monotonic()
     daemon.start()
     sim.wait_requests(3, timeout=25)
     first = sim.requests()[0]["clock"] - begin
@@ -283,7 +283,7 @@ def a_watch_that_goes_and_comes_back(t):
     daemon.config.write()
     daemon.reload()
     t.equal(set(daemon.jobs()), {name_of("dpo", "a")}, "jobs that nobody watches")
-    begin = time.time()
+    begin = time.monotonic()
     for id_ in ("a", "n"):
         sim.set("sft", id_, state="COMPLETED")
     sim.set("sft", "new", state="RUNNING")
@@ -322,7 +322,7 @@ def an_account_that_comes_and_goes(t):
     gone = {key: config.sections.pop(key) for key in (("account", "globex"), ("watch", "more"))}
     config.write()
     daemon.reload()
-    begin = time.time()
+    begin = time.monotonic()
     other.set("sft", "b", "globex", state="COMPLETED")
     sim.set("sft", "a", state="COMPLETED")
     hook.wait(1, types="job.succeeded")

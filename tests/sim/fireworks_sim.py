@@ -78,7 +78,7 @@ class Api:
         with self.world.lock:
             now = self.world.tick()
             entry = {
-                "number": len(self.log) + 1, "time": now, "clock": time.time(),
+                "number": len(self.log) + 1, "time": now, "clock": time.monotonic(),
                 "method": request.method, "path": request.path, "query": request.query,
                 "keyOk": False, "hadBody": request.had_body, "status": 0, "fault": None,
             }
