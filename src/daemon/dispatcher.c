@@ -14,8 +14,11 @@
 #include "io/alarm.h"
 #include "io/http.h"
 #include "io/journal.h"
+#include "model/route.h"
+#include "notify/webhook.h"
 
-#define OUTLET_WINDOW 1000 /* deliveries in memory, some kilobytes each at most */
+#define OUTLET_WINDOW   1000 /* deliveries in memory, some kilobytes each at most */
+#define CONNECTIONS_MAX ((long)ROUTE_MAX * WEBHOOK_MAX_PARALLEL)
 
 struct dispatcher {
 	struct outlet_owner owner;
@@ -262,8 +265,9 @@ static void on_unused_http_closed(void *user)
 int dispatcher_new(uv_loop_t *loop, struct committer *committer, struct dispatcher **ret,
 		   struct error *ret_e)
 {
-	static const struct http_options options = {.max_connections_per_host = 4,
-						    .max_connections = 64,
+	/* The bound is each notifier's own: one that hangs takes no place of another at its host. */
+	static const struct http_options options = {.max_connections_per_host = CONNECTIONS_MAX,
+						    .max_connections = CONNECTIONS_MAX,
 						    .user_agent = "tunewatch/" PACKAGE_VERSION};
 	struct dispatcher *d = calloc(1, sizeof(*d));
 	int r;

@@ -9,7 +9,7 @@
 #include "notify/notifier.h"
 
 #define WEBHOOK_EXCERPT_MAX  200 /* bytes of an answer's body that are shown */
-#define WEBHOOK_MAX_PARALLEL 4   /* as many as there are connections to one host */
+#define WEBHOOK_MAX_PARALLEL 4   /* requests of one notifier at a time, and so its connections */
 
 extern const struct notifier_type_info notifier_webhook;
 

@@ -309,5 +309,22 @@ def two_notifiers_of_each_type(t):
     t.check(bodies.SECRET not in json.dumps(one.runs()), "secrets")
 
 
+@tap.test()
+def a_receiver_that_hangs_delays_no_other_at_its_host(t):
+    ids = ("a", "b", "c", "d", "e")
+    sim, daemon = running(t, *ids)
+    hook = Webhook(t)
+    daemon.config.webhook(hook, "bad", "/bad", timeout="2min").webhook(hook, "good", "/good")
+    hook.script("/bad", Reply(delay=300), forever=True)
+    begin(sim, daemon, *ids)
+    for id_ in ids[:4]:
+        sim.set("sft", id_, state="COMPLETED")
+    hook.wait_requests(4, "/bad")
+    sim.set("sft", "e", state="COMPLETED")
+    hook.wait(5, "/good")
+    t.equal(len(hook.got("/bad")), 4, "no more than four at a time")
+    hook.stopping.set()
+
+
 if __name__ == "__main__":
     tap.main()
