@@ -7,7 +7,7 @@
 #include "cli/client.h"
 #include "codec/delivery_json.h"
 
-/* Names of notifiers may hold anything: what a path may not hold as it is goes as %XX. */
+/* An id is what somebody typed: what a path may not hold as it is goes as %XX. */
 static int put_escaped(struct buf *b, const char *s)
 {
 	int r = 0;

@@ -49,8 +49,8 @@ void commit_submit(struct commit *b, commit_fn fn, void *user);
 
 /*
  * Work with the store that is no batch: reading, pruning. It runs on the thread pool between two
- * commits, in the order of the calls, one at a time (then the next commit has its turn), and sees all batches that were called back
- * before the call. A failure is the caller's affair: it does not count for the store's health.
+ * commits, in the order of the calls, one at a time (then the next commit has its turn), and sees all
+ * batches that were called back before the call. A failure is the caller's affair: it does not count for the store's health.
  * `done` is called once, on the loop, never inside committer_run(), with what `work` returned and
  * its sentence, or -ECANCELED when the committer was closed before. -ENOMEM: neither is called.
  */

@@ -86,9 +86,9 @@ static const char version_1[] =
 
 /*
  * Three ways to ask for deliveries: those of an event (the primary key), the pending ones of a
- * notifier in order, and the dead, which both are few beside the history. Every notifier that has deliveries has a row
- * in notifier, so that nobody goes through all of them to find it; what was there before has been
- * there for ever.
+ * notifier in order, and the dead, which both are few beside the history. Every notifier that has
+ * deliveries has a row in notifier, so that nobody goes through all of them to find it; what was
+ * there before has been there for ever.
  */
 static const char version_2[] =
 	"ALTER TABLE delivery ADD COLUMN replaced INTEGER NOT NULL DEFAULT 0;"
