@@ -46,6 +46,12 @@ def is_plain():
         return b"__asan_init" not in file.read()
 
 
+def peak_kib(pid):
+    """The most memory that the process ever had."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:"))
+
+
 def name_of(kind, id_, account="acme"):
     return f"accounts/{account}/{bodies.KINDS[kind][0]}/{id_}"
 

@@ -5,10 +5,16 @@ not sent is forgotten without a trace."""
 import os
 import re
 
-from harness import Hook, Reply, Webhook, begin, check_log, name_of, running, settle, setup, tap
+from harness import (
+    Hook, Reply, Webhook, begin, check_log, is_plain, name_of, peak_kib, running, settle, setup, tap,
+)
 from stored import query
 
 A, B = name_of("sft", "a"), name_of("sft", "b")
+TIMES = int(os.environ.get("TUNEWATCH_OUTBOX_TIMES", "3"))
+# Of memory, beyond the first 1,000: it settles at some 2 MB for however many, where each would take
+# 1,650 if all were kept.
+BYTES_PER_WAITING = 1100
 DAY_US = 24 * 3600 * 1000000
 
 ROWS = """SELECT subject, type, state, tries, replaced, error FROM delivery
@@ -47,9 +53,10 @@ def a_hook_that_ran_when_the_daemon_died_runs_again(t):
 
 @tap.test(limit=120)
 def more_than_fits_into_memory(t):
-    """Three times what the daemon keeps in memory waits through a kill -9 for a webhook that is
-    down, and goes out in order; then history is cut to its size."""
-    count, steps = 1000, ("PAUSED", "RUNNING", "COMPLETED")
+    """Many times what the daemon keeps in memory waits through a kill -9 for a webhook that is
+    down, and goes out in order; then history is cut to its size. TUNEWATCH_OUTBOX_TIMES sets how
+    many times that is."""
+    count, steps = 1000, ("PAUSED", "RUNNING") * (TIMES // 2) + ("COMPLETED",)
     waiting = "SELECT count(*) FROM delivery WHERE state = 'pending'"
     sim, hook, daemon = setup(t, {"generate": [{
         "kind": "sft", "count": count, "timeline": [
@@ -59,11 +66,18 @@ def more_than_fits_into_memory(t):
     t.wait(lambda: len(daemon.jobs()) == count, 30, "all jobs to be known")
     settle(sim, polls=12)
     hook.script("/", 503, forever=True)
+    peaks = []
     for i in range(1, len(steps) + 1):
         sim.admin("advance", {"seconds": 10})
         # In the store: what is on its way there counts as pending for the daemon, too.
         t.wait(lambda n=i: query(daemon.config.state_dir, waiting) == [(n * count,)], 30,
                f"{i * count} to wait")
+        peaks.append(peak_kib(daemon.pid))
+    each = (peaks[-1] - peaks[0]) * 1024 // ((len(steps) - 1) * count)
+    t.note(f"{len(steps) * count} events wait: at most {peaks[0]} KiB with the first {count}, then "
+           f"{each} bytes each")
+    if is_plain():
+        t.check(each <= BYTES_PER_WAITING, f"{each} bytes of memory for each that waits")
     t.equal(daemon.notifier("web")["pending"], len(steps) * count)
     hook.wait_requests(1)
     daemon.kill()
@@ -193,6 +207,34 @@ def a_notifier_that_is_off_skips(t):
     sim.set("sft", "b", state="COMPLETED")
     hook.wait(1, subject=B, types="job.succeeded")
     wait_states(t, daemon, "web", "dead", "skipped", "delivered")
+    # What it missed is listed, and sent to who asks for it.
+    listed = daemon.get("/v1/deliveries?state=skipped")["deliveries"]
+    t.equal([(d["subject"], d["type"]) for d in listed], [(B, "job.paused")])
+    t.check("was off" in listed[0]["lastError"], listed)
+    result = daemon.client("retry", listed[0]["id"])
+    t.equal(result.code, 0, result.err)
+    hook.wait(1, subject=B, types="job.paused")
+    wait_states(t, daemon, "web", "dead", "delivered", "delivered")
+
+
+@tap.test(limit=60)
+def a_new_notifier_gets_nothing_of_the_past(t):
+    sim, daemon = running(t)
+    hook = Webhook(t)
+    hook.script("/old", 503, forever=True)
+    daemon.config.webhook(hook, "old", "/old")
+    begin(sim, daemon)
+    sim.set("sft", "a", state="PAUSED")
+    hook.wait_requests(1, "/old")
+    daemon.config.webhook(hook, "new", "/new").write()
+    daemon.reload()
+    daemon.restart()
+    settle(sim)
+    t.equal(hook.got("/new"), [])
+    sim.set("sft", "a", state="FAILED")
+    hook.wait(1, "/new")
+    t.equal([e["type"] for e in hook.events("/new")], ["job.failed"])
+    t.equal([r[1:3] for r in rows(daemon, "new")], [("job.failed", "delivered")])
 
 
 @tap.test(limit=60)

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 
-from harness import Config, Daemon, Sim, events, is_plain, tap
+from harness import Config, Daemon, Sim, events, is_plain, peak_kib, tap
 
 JOBS = int(os.environ.get("TUNEWATCH_STORM_JOBS", "5000"))
 HOOKED = JOBS // 10  # a process each: by the display name
@@ -106,11 +106,6 @@ class CheapHook:
             running += 1 if word == "begin" else -1
             most = max(most, running)
         return most
-
-
-def peak_kib(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:"))
 
 
 def change(sim, state, jobs):
