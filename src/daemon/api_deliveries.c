@@ -182,6 +182,10 @@ int api_retry_delivery(struct committer *committer, struct dispatcher *dispatche
 	if (!dispatcher_knows(dispatcher, notifier))
 		return refuse(response, 409, "conflict",
 			      "no notifier of that name is in the configuration");
+	if (dispatcher_has_off(dispatcher, notifier))
+		return refuse(
+			response, 409, "conflict",
+			"the notifier is off until the next reload: its receiver answered 410");
 	r = resend(dispatcher, committer, event, notifier, on_resent, response);
 	return r < 0 ? r : SERVER_LATER;
 }

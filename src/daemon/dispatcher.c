@@ -146,6 +146,13 @@ bool dispatcher_knows(const struct dispatcher *d, const char *name)
 	return o && o->instance;
 }
 
+bool dispatcher_has_off(const struct dispatcher *d, const char *name)
+{
+	const struct outlet *o = map_get(&d->outlets, name);
+
+	return o && o->off;
+}
+
 void dispatcher_add_again(struct dispatcher *d, const char *notifier,
 			  const struct store_delivery *delivery)
 {

@@ -49,6 +49,9 @@ void dispatcher_add(struct dispatcher *d, struct outlet *o, struct event_record 
 /* Whether a notifier of that name is in the configuration. */
 bool dispatcher_knows(const struct dispatcher *d, const char *name);
 
+/* Whether this notifier is off until the next reload. */
+bool dispatcher_has_off(const struct dispatcher *d, const char *name);
+
 /*
  * A delivery that was over is pending again, and durable as such (store_resend). It goes to the end
  * of its lane.

@@ -123,7 +123,9 @@ def one_that_is_asked_for_survives_a_crash(t):
 
 @tap.test()
 def what_cannot_be_sent_again(t):
-    _, hook, daemon = with_dead(t, "a")
+    sim, hook, daemon = with_dead(t, "a")
+    sim.set("sft", "b", state="RUNNING")
+    settle(sim)
     id_ = listed(daemon, "dead")[0]["id"]
     event = id_.split(".")[0]
     for wrong, status in ((f"{event}.other", 409), ("evt_none.dead", 404), ("nonsense", 404)):
@@ -137,6 +139,18 @@ def what_cannot_be_sent_again(t):
     t.wait(lambda: listed(daemon, "pending") and listed(daemon, "pending")[0]["tries"] == 2, 10,
            "a second try")
     t.equal(daemon.request(f"/v1/deliveries/{id_}/retry", "POST")[0], 409, "it waits already")
+    # One that is off sends nothing, so it would wait and nobody would know why.
+    hook.script("/dead", Reply(410), Reply(200))
+    daemon.reload()
+    sim.set("sft", "b", state="COMPLETED")
+    t.wait(lambda: daemon.notifier("dead")["off"], 10, "the notifier to be off")
+    id_ = listed(daemon, "dead")[0]["id"]
+    result = daemon.client("retry", id_)
+    t.equal(result.code, 1)
+    t.check("off until the next reload" in result.err, result.err)
+    daemon.reload()
+    t.equal(daemon.client("retry", id_).code, 0)
+    hook.wait_requests(4, "/dead")
     # Without its notifier there is nowhere to send it to.
     del daemon.config.sections["notifier", "dead"]
     daemon.config.webhook(hook, "another", "/another").write()
