@@ -19,7 +19,8 @@ static const struct {
 } commands[] = {
 	{"deliveries", " [--state S]", "show what waits for notifiers, and what was given up",
 	 command_deliveries},
-	{"retry", " ID... | --dead", "send deliveries once more", command_retry},
+	{"retry", " ID... | --dead", "send deliveries now, once more or without waiting",
+	 command_retry},
 	{"status", " [JOB...]", "show what is known of all watched jobs, or of these",
 	 command_status},
 	{"version", "", "print the version", command_version},

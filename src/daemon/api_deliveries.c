@@ -140,7 +140,6 @@ static const struct {
 	const char *code;
 } refusals[] = {
 	{-ENOENT, 404, "not_found"},
-	{-EALREADY, 409, "conflict"},
 };
 
 static void on_resent(void *user, int r, const char *text)

@@ -3,7 +3,7 @@
  *
  *   GET /v1/deliveries?state=S&limit=N   those in a state, of the newest event first; without `state`
  *                                        what is pending, then what is dead
- *   POST /v1/deliveries/{id}/retry       sends one that is over once more
+ *   POST /v1/deliveries/{id}/retry       sends it now: one that waits, or once more
  *
  * Both wait for the store and answer later (SERVER_LATER).
  */

@@ -164,6 +164,16 @@ void dispatcher_add_again(struct dispatcher *d, const char *notifier,
 	pump(d);
 }
 
+void dispatcher_hurry(struct dispatcher *d, const char *notifier, uint64_t number)
+{
+	struct outlet *o = map_get(&d->outlets, notifier);
+
+	if (!o)
+		return;
+	window_hurry(o, number);
+	pump(d);
+}
+
 /* --- the configuration --- */
 
 /* Whether a notifier comes or goes with the next configuration, and what is then known of it. */

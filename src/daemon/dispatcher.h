@@ -59,6 +59,9 @@ bool dispatcher_has_off(const struct dispatcher *d, const char *name);
 void dispatcher_add_again(struct dispatcher *d, const char *notifier,
 			  const struct store_delivery *delivery);
 
+/* A delivery that waits, by its event's number, is due now, and what stands before it of its job. */
+void dispatcher_hurry(struct dispatcher *d, const char *notifier, uint64_t number);
+
 /* Starts what is due. Nothing is sent before the first call. */
 void dispatcher_start(struct dispatcher *d);
 

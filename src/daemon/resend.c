@@ -1,4 +1,4 @@
-/* A delivery that is over is sent once more. */
+/* A delivery is sent now. */
 #include "daemon/resend.h"
 
 #include <errno.h>
@@ -31,10 +31,13 @@ static void on_resent(void *user, int r, const char *text)
 	struct resending *x = user;
 
 	if (r >= 0) {
-		log_notice("notifier \"%s\": %s of %s (%s) is sent again on request", x->notifier,
+		log_notice("notifier \"%s\": %s of %s (%s) is sent %s on request", x->notifier,
 			   event_type_name(x->delivery.event->type), x->delivery.event->subject,
-			   x->event_id);
-		dispatcher_add_again(x->dispatcher, x->notifier, &x->delivery);
+			   x->event_id, r > 0 ? "now" : "again");
+		if (r > 0)
+			dispatcher_hurry(x->dispatcher, x->notifier, x->delivery.event->number);
+		else
+			dispatcher_add_again(x->dispatcher, x->notifier, &x->delivery);
 		store_deliveries_done(&x->delivery, 1);
 	}
 	x->fn(x->user, r, text);

@@ -1,4 +1,4 @@
-/* A delivery that is over is sent once more, because somebody asks for it. */
+/* A delivery is sent now, because somebody asks for it: one that waits, or one that was over. */
 #pragma once
 
 #include <stdint.h>
@@ -6,7 +6,7 @@
 #include "daemon/dispatcher.h"
 
 /*
- * Called once, never inside resend(): 0 when it is durable and on its way; -ENOENT, -EALREADY as
+ * Called once, never inside resend(): 0 or 1 when it is durable and on its way; -ENOENT as
  * store_resend(); else the store fails. With a sentence for people.
  */
 typedef void (*resend_fn)(void *user, int r, const char *text);

@@ -234,6 +234,32 @@ void window_take_again(struct outlet *o, const struct store_delivery *delivery)
 		o->passed = o->passed ? MIN(o->passed, number) : number;
 }
 
+static struct lane *find_lane(const struct outlet *o, uint64_t number)
+{
+	map_for_each (&o->lanes.by_subject, struct lane, l)
+		list_for_each (it, &l->deliveries)
+			if (container_of(it, struct delivery, in_lane)->event->number == number)
+				return l;
+	return NULL;
+}
+
+void window_hurry(struct outlet *o, uint64_t number)
+{
+	struct lane *l = find_lane(o, number);
+
+	if (!l) /* in the store only: it is due when it comes in */
+		return;
+	list_for_each (it, &l->deliveries) {
+		struct delivery *v = container_of(it, struct delivery, in_lane);
+
+		v->due_ms = clock_boot_now_ms();
+		v->due_us = clock_real_now_us();
+		if (v->event->number == number)
+			break;
+	}
+	lane_settle(l);
+}
+
 /* --- what is read --- */
 
 struct reading {

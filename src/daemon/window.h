@@ -31,6 +31,9 @@ void window_take_again(struct outlet *o, const struct store_delivery *delivery);
  */
 void window_hasten(struct outlet *o);
 
+/* Whatever stands before the delivery in its lane, and itself, is due now. Harmless for any other. */
+void window_hurry(struct outlet *o, uint64_t number);
+
 /* Reads more if the outlet is open, there is more, there is room for it and it is time. */
 void window_fill(struct outlet *o, uint64_t now_ms);
 

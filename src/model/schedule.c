@@ -58,7 +58,7 @@ bool schedule_retry_ms(unsigned tries, uint64_t age_ms, uint64_t retry_after_ms,
 
 	wait_ms += chance % (wait_ms / 10);
 	wait_ms = MAX(wait_ms, MIN(retry_after_ms, RETRY_AFTER_MAX_MS));
-	if (add_ms(age_ms, wait_ms) > SCHEDULE_RETRY_MAX_AGE_MS)
+	if (tries >= SCHEDULE_RETRY_MIN && add_ms(age_ms, wait_ms) > SCHEDULE_RETRY_MAX_AGE_MS)
 		return false;
 	*ret_wait_ms = wait_ms;
 	return true;

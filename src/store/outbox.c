@@ -111,7 +111,7 @@ static int read_one(struct reader *rd, void *user)
 		.created_us = reader_number(rd, RESEND_CREATED_US),
 		.due_us = x->now_us,
 	};
-	return x->pending ? 0 : reader_event(rd, &x->ret->event);
+	return reader_event(rd, &x->ret->event);
 }
 
 int store_resend(struct store *s, const char *event_id, const char *notifier, int64_t now_us,
@@ -136,13 +136,11 @@ int store_resend(struct store *s, const char *event_id, const char *notifier, in
 	sqlite3_reset(rd.stmt); /* or the commit would have to wait for it */
 	if (r >= 0 && !x.found)
 		r = error_set(ret_e, -ENOENT, "there is no such delivery");
-	if (r >= 0 && x.pending)
-		r = error_set(ret_e, -EALREADY, "it waits for its next try as it is");
 	if (r < 0)
 		return r;
 	op.verdict.tries = ret->tries;
 	r = store_apply(s, &op, 1, ret_e);
 	if (r < 0)
 		store_deliveries_done(ret, 1);
-	return r;
+	return r < 0 ? r : x.pending;
 }

@@ -193,8 +193,9 @@ int store_list_deliveries(struct store *s, enum delivery_state state, size_t max
 			  void *user, struct error *ret_e);
 
 /*
- * Makes a delivery pending again, due now, and reads it. Its tries go on. In `ret` the event is the
- * caller's. -ENOENT there is none, -EALREADY it is pending as it is, else as store_apply().
+ * Makes a delivery pending, due now, and reads it. Its tries go on. In `ret` the event is the
+ * caller's. 0; 1 when it was pending already, so that only its time moved; -ENOENT there is none;
+ * else as store_apply().
  */
 int store_resend(struct store *s, const char *event_id, const char *notifier, int64_t now_us,
 		 struct store_delivery *ret, struct error *ret_e);

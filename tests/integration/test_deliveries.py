@@ -95,6 +95,29 @@ def a_dead_one_is_sent_again(t):
 
 
 @tap.test()
+def one_that_waits_is_sent_now(t):
+    """The receiver is well again, and its next try would be far off; order is kept for the job."""
+    sim, _, daemon = setup(t, {"jobs": [{"kind": "sft", "id": "a", "state": "RUNNING"}]},
+                           {"kinds": ["sft"]}, webhook=False, start=False)
+    hook = Webhook(t)
+    hook.script("/", Reply(429, {"Retry-After": "600"}))
+    daemon.config.webhook(hook, "web")
+    daemon.start()
+    sim.wait_seen("sft", "a")
+    settle(sim)
+    sim.set("sft", "a", state="PAUSED")
+    t.wait(lambda: [d["tries"] for d in listed(daemon)] == [1], 15, "a try that failed")
+    sim.set("sft", "a", state="COMPLETED")
+    t.wait(lambda: len(listed(daemon)) == 2, 15, "one behind it")
+    last = next(d for d in listed(daemon) if d["type"] == "job.succeeded")
+    t.equal(daemon.client("retry", last["id"]).code, 0)
+    hook.wait_requests(3)
+    t.equal([d.event["type"] for d in hook.got()], ["job.paused", "job.paused", "job.succeeded"])
+    t.wait(lambda: listed(daemon) == [], 10, "both to be delivered")
+    daemon.wait_log("is sent now on request")
+
+
+@tap.test()
 def all_that_are_dead_are_sent_again(t):
     _, hook, daemon = with_dead(t, "a", "b", "c")
     result = daemon.client("retry", "--dead")
@@ -138,7 +161,6 @@ def what_cannot_be_sent_again(t):
     t.equal(daemon.client("retry", id_).code, 0)
     t.wait(lambda: listed(daemon, "pending") and listed(daemon, "pending")[0]["tries"] == 2, 10,
            "a second try")
-    t.equal(daemon.request(f"/v1/deliveries/{id_}/retry", "POST")[0], 409, "it waits already")
     # One that is off sends nothing, so it would wait and nobody would know why.
     hook.script("/dead", Reply(410), Reply(200))
     daemon.reload()

@@ -275,7 +275,9 @@ def the_last_try_is_after_three_days(t):
     hook.wait_requests(1)
     t.wait(lambda: rows(daemon, "web")[0][3] == 1, 10, "the verdict to be written down")
     daemon.stop()
-    tries = rows(daemon, "web")[0][3]
+    # As if it had been tried more often: a lid that was closed for three days is not the end.
+    tries = 7
+    query(daemon.config.state_dir, "UPDATE delivery SET tries = ?", tries)
     query(daemon.config.state_dir, "UPDATE notifier SET since_us = since_us - ?", 9 * DAY_US)
     query(daemon.config.state_dir, "UPDATE delivery SET created_us = created_us - ?, due_us = 0",
           73 * DAY_US // 24)
@@ -286,7 +288,7 @@ def the_last_try_is_after_three_days(t):
     t.equal(daemon.notifier("web")["dead"], 1)
     daemon.restart()
     settle(sim)
-    t.equal(len(hook.got()), tries + 1, "sent again")
+    t.equal(len(hook.got()), 2, "sent again")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ Test(schedule, nothing_wraps_around)
 			cr_assert_geq(schedule_next_ms(7, huge[i], huge[k], now), huge[k] / 2);
 			cr_assert_geq(schedule_next_ms(7, huge[i], huge[k], huge[k]), huge[k]);
 			cr_assert_geq(schedule_next_ms(7, 30000, huge[k], huge[i]), huge[i]);
-			cr_assert_not(schedule_retry_ms(1, huge[i], 0, 0, &wait_ms));
+			cr_assert_not(
+				schedule_retry_ms(SCHEDULE_RETRY_MIN, huge[i], 0, 0, &wait_ms));
 			cr_assert_eq(wait_ms, 4711);
 		}
 }
@@ -162,11 +163,13 @@ Test(schedule, delivery_retries)
 		{2, 0, 10 * MS_PER_S, 30 * MS_PER_S},
 		{1, 0, 2 * MS_PER_H, MS_PER_H},
 		{1, 0, UINT64_MAX, MS_PER_H},
-		{7, 71 * MS_PER_H, 0, MS_PER_H},
-		{7, 71 * MS_PER_H + 1, 0, 0},
-		{1, 72 * MS_PER_H - 5 * MS_PER_S, 0, 5 * MS_PER_S},
-		{1, 72 * MS_PER_H - 5 * MS_PER_S, 6 * MS_PER_S, 0},
-		{1, 73 * MS_PER_H, 0, 0},
+		{8, 71 * MS_PER_H, 0, MS_PER_H},
+		{8, 71 * MS_PER_H + 1, 0, 0},
+		{60, 73 * MS_PER_H, 0, 0},
+		/* A lid that was closed for a week. */
+		{1, 168 * MS_PER_H, 0, 5 * MS_PER_S},
+		{7, 168 * MS_PER_H, 0, MS_PER_H},
+		{8, 168 * MS_PER_H, 0, 0},
 	};
 	struct rnd r = rnd_open("schedule");
 
