@@ -1,5 +1,6 @@
 /* tunewatch status: all jobs, as a table or as one JSON document. */
 #include <errno.h>
+#include <inttypes.h>
 #include <langinfo.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,19 +57,50 @@ static int warn_of_account(void *user, const struct account_view *v)
 	if (v->in_sight)
 		return 0;
 	job_row_age(v->out_since_us, *now_us, age);
-	fprintf(stderr, "tunewatch: account %s has not been seen for %s: %s\n",
-		*v->account ? v->account : v->name, age, v->last_error);
+	cli_fail(0, "account %s has not been seen for %s: %s", *v->account ? v->account : v->name,
+		 age, v->last_error);
 	return 0;
 }
 
-/* Old values look like news when nobody says that no new ones come. */
-static void warn_of_accounts(const struct cli *cli, int64_t now_us)
+static int warn_of_notifier(void *user, const struct notifier_view *v)
 {
+	if (v->off)
+		cli_fail(0, "notifier %s is off until the next reload: %s", v->name, v->last_error);
+	if (v->pending > 0 && v->removed)
+		cli_fail(0, "%zu %s for the notifier %s, which is not in the configuration",
+			 v->pending, v->pending == 1 ? "delivery waits" : "deliveries wait",
+			 v->name);
+	else if (v->pending > 0 && v->retried > 0)
+		cli_fail(0, "%zu %s for the notifier %s: %s", v->pending,
+			 v->pending == 1 ? "delivery waits" : "deliveries wait", v->name,
+			 v->last_error);
+	if (v->dead > 0)
+		cli_fail(0,
+			 "notifier %s gave up %" PRIu64 " %s since the start. "
+			 "Try: tunewatch deliveries",
+			 v->name, v->dead, v->dead == 1 ? "delivery" : "deliveries");
+	return 0;
+}
+
+static int warn_of_errors(void *user _unused_, const char *store, const char *configuration)
+{
+	if (*store)
+		cli_fail(0, "the store fails, nothing new is taken in: %s", store);
+	if (*configuration)
+		cli_fail(0, "the last reload was refused: %s", configuration);
+	return 0;
+}
+
+/* A table without news looks well when nobody says that none can come, or went out in vain. */
+static void warn_of_troubles(const struct cli *cli, int64_t now_us)
+{
+	static const struct status_reader reader = {.account = warn_of_account,
+						    .notifier = warn_of_notifier,
+						    .errors = warn_of_errors};
 	_cleanup_buf_ struct buf body = BUF_INIT(STATUS_JSON_MAX);
 
 	if (client_get(cli->socket, "/v1/status", &body, NULL) == 0)
-		(void)status_json_parse_accounts(buf_str(&body), body.len, warn_of_account,
-						 &now_us);
+		(void)status_json_parse_status(buf_str(&body), body.len, &reader, &now_us);
 }
 
 int command_status(const struct cli *cli, int argc, char *const argv[])
@@ -120,6 +152,6 @@ int command_status(const struct cli *cli, int argc, char *const argv[])
 	if (r == 0)
 		r = cli_finish_output();
 	if (!cli->json)
-		warn_of_accounts(cli, out.now_us);
+		warn_of_troubles(cli, out.now_us);
 	return r ? r : missing_jobs(filter);
 }

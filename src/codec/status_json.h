@@ -98,12 +98,19 @@ typedef int (*status_json_fn)(void *user, const struct job_view *v);
  */
 int status_json_parse_jobs(const char *body, size_t len, status_json_fn fn, void *user);
 
-/*
- * Reads the accounts of a status document, of each: name, account, in_sight, degraded, last_error,
- * out_since_us. 0, -EBADMSG, -ENOMEM, or the first negative value that `fn` returned.
- */
-int status_json_parse_accounts(const char *body, size_t len,
-			       int (*fn)(void *user, const struct account_view *v), void *user);
+/* What is read of a status document; views live in the call. */
+struct status_reader {
+	/* name, account, in_sight, degraded, last_error, out_since_us */
+	int (*account)(void *user, const struct account_view *v);
+	/* name, off, removed, pending, retried, dead, last_error */
+	int (*notifier)(void *user, const struct notifier_view *v);
+	/* "" where all is well */
+	int (*errors)(void *user, const char *store, const char *configuration);
+};
+
+/* 0, -EBADMSG, -ENOMEM, or the first negative value that one of them returned. */
+int status_json_parse_status(const char *body, size_t len, const struct status_reader *reader,
+			     void *user);
 
 /* The message in an error document, fit to be shown, or "". `size` is not 0. */
 void status_json_parse_error(const char *body, size_t len, char *ret, size_t size);

@@ -142,12 +142,64 @@ static int read_account(struct json_object *account, struct account_view *v)
 	return r == 0 ? json_util_time(json_util_member(account, "outSince"), &v->out_since_us) : r;
 }
 
-int status_json_parse_accounts(const char *body, size_t len,
-			       int (*fn)(void *user, const struct account_view *v), void *user)
+static int read_notifier(struct json_object *notifier, struct notifier_view *v)
+{
+	uint64_t pending = 0;
+	int r;
+
+	*v = (struct notifier_view){0};
+	if (!json_object_is_type(notifier, json_type_object))
+		return -EBADMSG;
+	v->off = json_object_get_boolean(json_util_member(notifier, "off"));
+	v->removed = json_object_get_boolean(json_util_member(notifier, "removed"));
+	r = json_util_text(json_util_member(notifier, "name"), &v->name);
+	if (r == 0)
+		r = json_util_text(json_util_member(notifier, "lastError"), &v->last_error);
+	if (r == 0)
+		r = json_util_uint(json_util_member(notifier, "pending"), SIZE_MAX, &pending);
+	if (r == 0)
+		r = json_util_uint(json_util_member(notifier, "retried"), UINT64_MAX, &v->retried);
+	if (r == 0)
+		r = json_util_uint(json_util_member(notifier, "dead"), UINT64_MAX, &v->dead);
+	v->pending = (size_t)pending;
+	return r;
+}
+
+static int each_account(struct json_object *accounts, const struct status_reader *reader,
+			void *user)
+{
+	struct account_view v;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && accounts && i < json_object_array_length(accounts); i++) {
+		r = read_account(json_object_array_get_idx(accounts, i), &v);
+		if (r == 0)
+			r = reader->account(user, &v);
+	}
+	return r;
+}
+
+static int each_notifier(struct json_object *notifiers, const struct status_reader *reader,
+			 void *user)
+{
+	struct notifier_view v;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && notifiers && i < json_object_array_length(notifiers); i++) {
+		r = read_notifier(json_object_array_get_idx(notifiers, i), &v);
+		if (r == 0)
+			r = reader->notifier(user, &v);
+	}
+	return r;
+}
+
+int status_json_parse_status(const char *body, size_t len, const struct status_reader *reader,
+			     void *user)
 {
 	_cleanup_tokener_ struct json_tokener *tok = json_util_tokener();
 	_cleanup_json_ struct json_object *doc = NULL;
-	struct json_object *accounts;
+	struct json_object *accounts, *notifiers, *store;
+	const char *store_error = "", *configuration = "";
 	int r;
 
 	if (!tok)
@@ -155,14 +207,19 @@ int status_json_parse_accounts(const char *body, size_t len,
 	r = json_util_parse(tok, body, len, &doc, NULL);
 	if (r == 0)
 		r = json_util_array(json_util_member(doc, "accounts"), &accounts);
-	for (size_t i = 0; r == 0 && accounts && i < json_object_array_length(accounts); i++) {
-		struct account_view v;
-
-		r = read_account(json_object_array_get_idx(accounts, i), &v);
-		if (r == 0)
-			r = fn(user, &v);
-	}
-	return r;
+	if (r == 0)
+		r = json_util_array(json_util_member(doc, "notifiers"), &notifiers);
+	if (r == 0)
+		r = json_util_object(json_util_member(doc, "store"), &store);
+	if (r == 0 && store)
+		r = json_util_text(json_util_member(store, "error"), &store_error);
+	if (r == 0)
+		r = json_util_text(json_util_member(doc, "configurationError"), &configuration);
+	if (r == 0)
+		r = reader->errors(user, store_error, configuration);
+	if (r == 0)
+		r = each_account(accounts, reader, user);
+	return r < 0 ? r : each_notifier(notifiers, reader, user);
 }
 
 void status_json_parse_error(const char *body, size_t len, char *ret, size_t size)

@@ -183,6 +183,20 @@ def what_cannot_be_sent_again(t):
 
 
 @tap.test()
+def the_status_says_what_went_out_in_vain(t):
+    _, hook, daemon = with_dead(t, "a")
+    daemon.config.webhook(hook, "gone", "/gone")
+    result = daemon.client("status")
+    t.equal(result.code, 0)
+    t.check("notifier dead gave up 1 deliver" in result.err, result.err)
+    del daemon.config.sections["notifier", "gone"]
+    daemon.config.write(daemon.config.text() + "nonsense = 1\n")
+    daemon.reload()
+    t.check("the last reload was refused" in daemon.client("status").err, "a refused reload")
+    t.equal(daemon.client("--json", "status").err, "", "beside a document")
+
+
+@tap.test()
 def calls_and_commands_used_wrongly(t):
     _, _, daemon = with_dead(t, "a")
     for path, method, status in (

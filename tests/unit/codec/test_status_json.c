@@ -397,8 +397,30 @@ static int see_account(void *user, const struct account_view *v)
 			  v->last_error, v->out_since_us != 0);
 }
 
-Test(status_json, accounts_are_read_back)
+static int see_notifier(void *user, const struct notifier_view *v)
 {
+	return buf_printf(user, "%s %d %d %zu %lu %lu %s;", v->name, v->off, v->removed, v->pending,
+			  (unsigned long)v->retried, (unsigned long)v->dead, v->last_error);
+}
+
+static int see_errors(void *user, const char *store, const char *configuration)
+{
+	return buf_printf(user, "%s|%s;", store, configuration);
+}
+
+Test(status_json, a_status_is_read_back)
+{
+	static const struct status_reader reader = {see_account, see_notifier, see_errors};
+	const struct notifier_view notifiers[] = {
+		{.name = "web",
+		 .type = "webhook",
+		 .off = true,
+		 .pending = 3,
+		 .retried = 2,
+		 .dead = 1,
+		 .last_error = "gone"},
+		{.name = "old", .type = "", .removed = true, .last_error = ""},
+	};
 	_cleanup_buf_ struct buf doc = BUF_INIT(STATUS_JSON_MAX), seen = BUF_INIT(1024);
 	const struct account_view accounts[] = {
 		{.name = "a",
@@ -418,13 +440,15 @@ Test(status_json, accounts_are_read_back)
 	const struct status_view v = {.version = "1",
 				      .accounts = accounts,
 				      .n_accounts = 2,
-				      .store_error = "",
-				      .configuration_error = ""};
+				      .notifiers = notifiers,
+				      .n_notifiers = 2,
+				      .store_error = "disk full",
+				      .configuration_error = "line 3"};
 
 	cr_assert_eq(status_json_format(&v, &doc), 0);
-	cr_assert_eq(status_json_parse_accounts(buf_str(&doc), doc.len, see_account, &seen), 0);
-	cr_expect_str_eq(buf_str(&seen), "a acme 1 0  0;b globex 0 1 no trust 1;");
-	cr_expect_eq(status_json_parse_accounts("[]", 2, see_account, &seen), -EBADMSG);
-	cr_expect_eq(status_json_parse_accounts("{\"accounts\":[1]}", 16, see_account, &seen),
-		     -EBADMSG);
+	cr_assert_eq(status_json_parse_status(buf_str(&doc), doc.len, &reader, &seen), 0);
+	cr_expect_str_eq(buf_str(&seen), "disk full|line 3;a acme 1 0  0;b globex 0 1 no trust 1;"
+					 "web 1 0 3 2 1 gone;old 0 1 0 0 0 ;");
+	cr_expect_eq(status_json_parse_status("[]", 2, &reader, &seen), -EBADMSG);
+	cr_expect_eq(status_json_parse_status("{\"accounts\":[1]}", 16, &reader, &seen), -EBADMSG);
 }
