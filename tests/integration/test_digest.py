@@ -28,6 +28,12 @@ def seconds(event):
     return datetime.datetime.fromisoformat(event["time"].replace("Z", "+00:00")).timestamp()
 
 
+def in_order(daemon, told):
+    """As they were observed: of different jobs, they may have arrived the other way round."""
+    numbers = dict(query(daemon.config.state_dir, "SELECT id, number FROM event"))
+    return sorted(told, key=lambda event: numbers[event["id"]])
+
+
 def rows(daemon):
     return query(daemon.config.state_dir, STATES)
 
@@ -59,7 +65,7 @@ def what_came_within_its_time(t):
     web.wait(3)
     chat.wait_requests(1)
     sim.set("sft", "c", state="FAILED")
-    told = web.wait(4)
+    told = in_order(daemon, web.wait(4))
     chat.wait_requests(2)
     wait_rows(t, daemon, *[("delivered", 1)] * 4)
     got = chat.got()
