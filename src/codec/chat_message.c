@@ -181,41 +181,69 @@ static int add_facts(struct chat_message *m, const struct chat_style *style,
 	return 0;
 }
 
-static int add_event(struct chat_message *m, const struct chat_style *style,
-		     const struct event_fields *f, size_t *room)
+/* The lines of a digest, in the order of the events. */
+struct digest {
+	struct buf lines[CHAT_EVENTS_MAX];
+	bool shown[CHAT_EVENTS_MAX];
+	size_t n;
+};
+
+static void digest_done(struct digest *d)
+{
+	for (size_t i = 0; i < d->n; i++)
+		buf_done(&d->lines[i]);
+}
+
+static int digest_add(struct digest *d, const struct chat_style *style,
+		      const struct event_fields *f)
 {
 	_cleanup_buf_ struct buf raw = BUF_INIT(EVENT_JSON_MAX);
-	_cleanup_buf_ struct buf text = BUF_INIT(DIGEST_LINE_MAX);
 	int r = event_fields_sentence(f, &raw);
 
-	if (r == 0)
-		r = chat_text(buf_str(&raw), DIGEST_LINE_MAX, style->escape, &text);
-	if (r < 0)
-		return r;
-	if (text.len + CHAT_LINE_EXTRA > *room)
-		return -ENOSPC;
-	*room -= text.len + CHAT_LINE_EXTRA;
-	add_line(m, NULL, &text);
-	return 0;
+	d->lines[d->n] = BUF_INIT(DIGEST_LINE_MAX);
+	return r < 0 ? r
+		     : chat_text(buf_str(&raw), DIGEST_LINE_MAX, style->escape, &d->lines[d->n++]);
+}
+
+/* What is worst is shown first of all: where there is no room, it is the other lines that go. */
+static size_t digest_choose(struct digest *d, const struct event_fields *events, size_t room)
+{
+	size_t shown = 0;
+
+	for (int tone = CHAT_TONE_COUNT_ - 1; tone >= 0; tone--)
+		for (size_t i = 0; i < d->n; i++) {
+			size_t len = d->lines[i].len + CHAT_LINE_EXTRA;
+
+			if ((int)types[events[i].type].tone != tone)
+				continue;
+			if (len > room)
+				return shown;
+			room -= len;
+			d->shown[i] = true;
+			shown++;
+		}
+	return shown;
 }
 
 static int add_events(struct chat_message *m, const struct chat_style *style,
 		      const struct event_fields *events, size_t n, size_t total)
 {
+	_cleanup_(digest_done) struct digest d = {.n = 0};
 	_cleanup_buf_ struct buf more = BUF_INIT(MORE_MAX);
-	size_t room = style->lines_max - MORE_MAX - CHAT_LINE_EXTRA, i;
+	size_t shown;
 	int r = 0;
 
-	for (i = 0; i < n && i < CHAT_EVENTS_MAX; i++) {
-		r = add_event(m, style, &events[i], &room);
-		if (r == -ENOSPC)
-			break;
-		if (r < 0)
-			return r;
-	}
-	if (i == total)
+	for (size_t i = 0; i < n && i < CHAT_EVENTS_MAX && r == 0; i++)
+		r = digest_add(&d, style, &events[i]);
+	if (r < 0)
+		return r;
+	shown = digest_choose(&d, events, style->lines_max - MORE_MAX - CHAT_LINE_EXTRA);
+	for (size_t i = 0; i < d.n; i++)
+		if (d.shown[i])
+			add_line(m, NULL, &d.lines[i]);
+	if (shown == total)
 		return 0;
-	r = buf_printf(&more, "and %zu more", total - i);
+	r = buf_printf(&more, "and %zu more", total - shown);
 	if (r == 0)
 		add_line(m, NULL, &more);
 	return r;

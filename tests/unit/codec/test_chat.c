@@ -574,6 +574,35 @@ Test(chat, says_how_many_more_a_digest_holds)
 	event_fields_done(&f);
 }
 
+/* Where there is no room for all lines of a digest, those of failures stay, in their place. */
+Test(chat, cuts_the_worst_last)
+{
+	struct event_fields good = fields_of_type(EVENT_JOB_SUCCEEDED), many[CHAT_EVENTS_MAX];
+	struct event_fields bad = fields_of_type(EVENT_JOB_FAILED);
+	char message[201];
+
+	memset(message, 'x', sizeof(message) - 1);
+	message[sizeof(message) - 1] = '\0';
+	bad.values[EVENT_FIELD_STATUS_MESSAGE] = message;
+	for (size_t i = 0; i < ARRAY_LEN(many); i++)
+		many[i] = i % 8 == 7 ? bad : good;
+	for (enum chat_service service = 0; service < CHAT_SERVICE_COUNT_; service++) {
+		_cleanup_buf_ struct buf b = BUF_INIT(CHAT_BYTES_MAX);
+		size_t failures = 0;
+
+		format(service, many, ARRAY_LEN(many), &b);
+		for (const char *at = b.data; (at = strstr(at, "xxxxxxxxxx"));
+		     at += strspn(at, "x"))
+			failures++;
+		cr_expect_eq(failures, ARRAY_LEN(many) / 8, "%s: %zu of %zu: %s", services[service],
+			     failures, ARRAY_LEN(many) / 8, b.data);
+		/* The first event came first. */
+		cr_expect_lt(strstr(b.data, "abc succeeded"), strstr(b.data, "xxxxxxxxxx"));
+	}
+	event_fields_done(&good);
+	event_fields_done(&bad);
+}
+
 Test(chat, counts_what_it_is_not_given)
 {
 	struct event_fields f = fields_of_type(EVENT_JOB_SUCCEEDED);
