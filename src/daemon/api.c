@@ -230,7 +230,8 @@ static int get_health(struct api *api, const struct server_request *request, con
 static int get_deliveries(struct api *api, const struct server_request *request, const char *rest,
 			  struct server_response *response)
 {
-	return api_get_deliveries(api->sources.committer, request, response);
+	return api_get_deliveries(api->sources.committer, api->sources.dispatcher, request,
+				  response);
 }
 
 static int retry_delivery(struct api *api, const struct server_request *request, const char *rest,

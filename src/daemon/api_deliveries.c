@@ -10,6 +10,8 @@
 #include "codec/status_json.h"
 #include "daemon/resend.h"
 
+#define CLOSED_MAX 256
+
 _Static_assert(DELIVERY_NOTIFIER_MAX == STORE_NOTIFIER_MAX, "a name fits both");
 
 static int refuse(struct server_response *response, unsigned status, const char *code,
@@ -27,8 +29,20 @@ struct listing {
 	unsigned states; /* bit per enum delivery_state, in the order in which they are listed */
 	size_t left;
 	bool more;
-	enum delivery_state state; /* that is being listed */
+	enum delivery_state state;      /* that is being listed */
+	const char *closed[CLOSED_MAX]; /* notifiers for which there is no next try */
+	size_t n_closed;
 };
+
+static int64_t next_try_us(const struct listing *l, const struct store_row *row)
+{
+	if (l->state != DELIVERY_PENDING)
+		return 0;
+	for (size_t i = 0; i < l->n_closed; i++)
+		if (strcmp(l->closed[i], row->notifier) == 0)
+			return 0;
+	return row->due_us;
+}
 
 static int take_row(void *user, const struct store_row *row)
 {
@@ -43,7 +57,7 @@ static int take_row(void *user, const struct store_row *row)
 		.tries = row->tries,
 		.replaced = row->replaced,
 		.created_us = row->created_us,
-		.next_try_us = l->state == DELIVERY_PENDING ? row->due_us : 0,
+		.next_try_us = next_try_us(l, row),
 		.last_error = row->error,
 	};
 
@@ -107,8 +121,8 @@ static int parse_limit(const char *text, size_t *ret)
 	return 0;
 }
 
-int api_get_deliveries(struct committer *committer, const struct server_request *request,
-		       struct server_response *response)
+int api_get_deliveries(struct committer *committer, struct dispatcher *dispatcher,
+		       const struct server_request *request, struct server_response *response)
 {
 	struct listing *l;
 	unsigned states;
@@ -124,6 +138,7 @@ int api_get_deliveries(struct committer *committer, const struct server_request 
 	if (!l)
 		return -ENOMEM;
 	*l = (struct listing){.response = response, .states = states, .left = limit};
+	l->n_closed = dispatcher_closed(dispatcher, l->closed, ARRAY_LEN(l->closed));
 	r = committer_run(committer, do_list, on_listed, l);
 	if (r < 0) {
 		free(l);

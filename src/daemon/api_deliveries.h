@@ -16,8 +16,8 @@
 #define API_DELIVERIES_LIMIT     100  /* without `limit` */
 #define API_DELIVERIES_LIMIT_MAX 1000 /* some hundred bytes each */
 
-int api_get_deliveries(struct committer *committer, const struct server_request *request,
-		       struct server_response *response);
+int api_get_deliveries(struct committer *committer, struct dispatcher *dispatcher,
+		       const struct server_request *request, struct server_response *response);
 
 /* `path` is what follows "/v1/deliveries/". */
 int api_retry_delivery(struct committer *committer, struct dispatcher *dispatcher, const char *path,

@@ -153,6 +153,16 @@ bool dispatcher_has_off(const struct dispatcher *d, const char *name)
 	return o && o->off;
 }
 
+size_t dispatcher_closed(const struct dispatcher *d, const char **ret, size_t max)
+{
+	size_t n = 0;
+
+	map_for_each (&d->outlets, const struct outlet, o)
+		if (n < max && !outlet_is_open(o))
+			ret[n++] = o->name;
+	return n;
+}
+
 void dispatcher_add_again(struct dispatcher *d, const char *notifier,
 			  const struct store_delivery *delivery)
 {

@@ -53,6 +53,12 @@ bool dispatcher_knows(const struct dispatcher *d, const char *name);
 bool dispatcher_has_off(const struct dispatcher *d, const char *name);
 
 /*
+ * The notifiers to which nothing is sent at present, off or not in the configuration: fills at most
+ * `max` names, which live as long as the dispatcher and may be read on any thread.
+ */
+size_t dispatcher_closed(const struct dispatcher *d, const char **ret, size_t max);
+
+/*
  * A delivery that was over is pending again, and durable as such (store_resend). It goes to the end
  * of its lane.
  */

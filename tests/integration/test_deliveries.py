@@ -174,12 +174,14 @@ def what_cannot_be_sent_again(t):
     t.equal(daemon.client("retry", id_).code, 0)
     hook.wait_requests(4, "/dead")
     # Without its notifier there is nowhere to send it to.
+    t.check(listed(daemon, "pending")[0]["nextTry"], "no next try")
     del daemon.config.sections["notifier", "dead"]
     daemon.config.webhook(hook, "another", "/another").write()
     daemon.reload()
     result = daemon.client("retry", id_)
     t.equal(result.code, 1)
     t.check("in the configuration" in result.err, result.err)
+    t.equal(listed(daemon, "pending")[0]["nextTry"], None, "it has nowhere to go")
 
 
 @tap.test()
