@@ -603,9 +603,14 @@ Test(process, cannot_start, .timeout = 60)
 	int fd = mkostemp(file, O_CLOEXEC);
 
 	cr_assert_geq(fd, 0);
+	cr_assert_eq(write(fd, "exit 0\n", 7), 7);
+	cr_assert_eq(fchmod(fd, 0600), 0);
 	close(fd);
 	expect_failure("/nonexistent/program", -ENOENT);
 	expect_failure(file, -EACCES);
+	/* No shell steps in for a script without its #! line. */
+	cr_assert_eq(chmod(file, 0700), 0);
+	expect_failure(file, -ENOEXEC);
 	expect_failure("/tmp", -EACCES);
 	expect_failure("/dev/null/x", -ENOTDIR);
 	unlink(file);
