@@ -95,7 +95,10 @@ BASE_ENVIRONMENT = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "
 INHERITED = """
 exec >"$out"
 readlink "/proc/$$/cwd"; umask; ulimit -Sn; ulimit -Hn; ulimit -Sc; ls "/proc/$$/fd" | wc -l
-grep -E '^Sig(Blk|Ign)' "/proc/$$/status"
+# By the shell itself, which blocks all signals while it starts another program.
+while read -r name value; do
+    case $name in SigBlk: | SigIgn:) echo "$name $value" ;; esac
+done <"/proc/$$/status"
 """
 
 
