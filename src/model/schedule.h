@@ -31,8 +31,9 @@ uint64_t schedule_backoff_ms(unsigned failures, uint64_t retry_after_ms, uint32_
  * The retry schedule of deliveries: 5 s, 30 s, 2 min, 10 min, 30 min, 1 h, then hourly, each plus
  * up to a tenth, until 72 h after the event. `tries` counts the attempts made (from 1), `age_ms`
  * the time since the delivery was created. The receiver's Retry-After is honoured up to one hour
- * when it asks for more. Returns false when the delivery is dead: never before SCHEDULE_RETRY_MIN,
- * some three and a half hours of tries, for the 72 hours may have passed while the machine slept.
+ * when it asks for more. Returns false when the delivery is dead: never before it was tried
+ * SCHEDULE_RETRY_MIN times, of which the last comes some 2 h 43 min after the first, for the 72
+ * hours may have passed while the machine slept.
  */
 #define SCHEDULE_RETRY_MAX_AGE_MS (72ULL * 3600 * 1000)
 #define SCHEDULE_RETRY_MIN        8

@@ -5,23 +5,18 @@ the control socket's calls and by the commands."""
 import json
 import re
 
-from harness import CLIENT, Reply, Webhook, name_of, run_program, settle, setup, tap
+from harness import CLIENT, Reply, Webhook, begin, name_of, run_program, running, settle, tap
 
 A = name_of("sft", "a")
 
 
 def with_dead(t, *ids, **options):
     """A daemon whose webhook "dead" has refused the end of each job: (sim, hook, daemon)."""
-    sim, _, daemon = setup(t, {"jobs": [
-        {"kind": "sft", "id": id_, "state": "RUNNING"} for id_ in ids]},
-        {"kinds": ["sft"]}, webhook=False, start=False)
+    sim, daemon = running(t, *ids)
     hook = Webhook(t)
     hook.script("/dead", *[Reply(400) for _ in ids])
     daemon.config.webhook(hook, "dead", "/dead", **options)
-    daemon.start()
-    for id_ in ids:
-        sim.wait_seen("sft", id_)
-    settle(sim)
+    begin(sim, daemon, *ids)
     for id_ in ids:
         sim.set("sft", id_, state="COMPLETED")
     t.wait(lambda: len(listed(daemon, "dead")) == len(ids), 15, "the deliveries to be dead")
@@ -54,14 +49,11 @@ def what_is_dead_is_listed(t):
 
 @tap.test()
 def what_waits_is_listed(t):
-    sim, _, daemon = setup(t, {"jobs": [{"kind": "sft", "id": "a", "state": "RUNNING"}]},
-                           {"kinds": ["sft"]}, webhook=False, start=False)
+    sim, daemon = running(t)
     hook = Webhook(t)
     hook.script("/", Reply(429, {"Retry-After": "600"}))
     daemon.config.webhook(hook, "web")
-    daemon.start()
-    sim.wait_seen("sft", "a")
-    settle(sim)
+    begin(sim, daemon)
     sim.set("sft", "a", state="COMPLETED")
     entry = t.wait(lambda: next((d for d in listed(daemon) if d["tries"] == 1), None), 15,
                    "a try that failed")
@@ -97,14 +89,11 @@ def a_dead_one_is_sent_again(t):
 @tap.test()
 def one_that_waits_is_sent_now(t):
     """The receiver is well again, and its next try would be far off; order is kept for the job."""
-    sim, _, daemon = setup(t, {"jobs": [{"kind": "sft", "id": "a", "state": "RUNNING"}]},
-                           {"kinds": ["sft"]}, webhook=False, start=False)
+    sim, daemon = running(t)
     hook = Webhook(t)
     hook.script("/", Reply(429, {"Retry-After": "600"}))
     daemon.config.webhook(hook, "web")
-    daemon.start()
-    sim.wait_seen("sft", "a")
-    settle(sim)
+    begin(sim, daemon)
     sim.set("sft", "a", state="PAUSED")
     t.wait(lambda: [d["tries"] for d in listed(daemon)] == [1], 15, "a try that failed")
     sim.set("sft", "a", state="COMPLETED")

@@ -15,26 +15,11 @@ import shutil
 import subprocess
 import time
 
-from harness import Config, Reply, Webhook, check_log, run_daemon, settle, setup, tap
+from harness import Config, Reply, Webhook, begin, check_log, run_daemon, running, tap
 
 NODE_MODULES = os.environ.get("TUNEWATCH_NODE_MODULES") or os.path.join(
     os.environ.get("top_srcdir", "."), "build-node", "node_modules")
 TOKEN = "T0KEN-abc_123"
-
-
-def running(t, *ids, **options):
-    """Jobs that are known already, and a configuration without notifiers: (sim, daemon)."""
-    sim, _, daemon = setup(t, {"jobs": [
-        {"kind": "sft", "id": id_, "state": "RUNNING"} for id_ in ids or ("a",)]},
-        {"kinds": ["sft"]}, webhook=False, start=False, **options)
-    return sim, daemon
-
-
-def begin(sim, daemon, *ids):
-    daemon.start()
-    for id_ in ids or ("a",):
-        sim.wait_seen("sft", id_)
-    settle(sim)
 
 
 def new_secret(t, size=32):
