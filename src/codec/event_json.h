@@ -11,12 +11,19 @@
 
 #include "base/buf.h"
 #include "model/event.h"
+#include "model/outbox.h"
 
 #define EVENT_JSON_MAX                                                                             \
 	65536 /* bytes of the largest document; the snapshot's limits keep below it */
 
 /* Appends the document, in one line without a newline. 0, -ENOMEM, -EMSGSIZE. */
 int event_json_format(const struct event *event, struct buf *b);
+
+/*
+ * Appends the document with "modelReady":true or false as the last member of its data; as it is for
+ * MODEL_UNASKED. The same input gives the same bytes. 0, -EBADMSG, -ENOMEM, -EMSGSIZE.
+ */
+int event_json_say_model(const char *body, size_t len, enum model_ready ready, struct buf *b);
 
 /* What a receiver may need besides the document itself: texts, "" where the event has none. */
 enum event_field {

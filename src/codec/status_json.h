@@ -27,7 +27,20 @@ struct job_view {
 	uint32_t attempt;
 	uint64_t sequence;
 	int64_t phase_since_us, last_poll_us, next_poll_us;
+	int64_t eta_us, eta_low_us, eta_high_us; /* the probable end; 0: nothing sensible to say */
+	int64_t moved_us;                        /* the last movement */
+	uint64_t still_ms;                       /* since then, in watched time (model/stall.h) */
+	uint64_t stall_budget_ms; /* job.stalled comes then; UINT64_MAX: it does not */
+	bool stalled;
 	const char *last_error; /* of the last poll, when it failed */
+};
+
+/* How one kind of an account is looked at. */
+struct collection_view {
+	const char *kind;
+	size_t jobs;            /* in the collection; 0 while not known */
+	const char *without;    /* what the server does not take: "filter readMask", … or "" */
+	const char *last_error; /* of its lists, where that concerns them alone; or "" */
 };
 
 struct account_view {
@@ -38,8 +51,14 @@ struct account_view {
 	const char *last_error;
 	int64_t out_since_us;
 	uint32_t requests_per_minute;
+	uint32_t rate;               /* requests a minute now: less after a 429 */
 	uint64_t requests, failures; /* since the start */
 	size_t jobs;
+	uint64_t wanted_ms, freshness_ms; /* between two looks at an active job: the shortest that
+					     is wanted, the longest there was; 0: no active job */
+	const char *suspend_state;        /* of the account, as the API has it; "" not known */
+	const struct collection_view *collections;
+	size_t n_collections;
 };
 
 struct notifier_view {

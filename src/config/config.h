@@ -74,7 +74,10 @@ struct config_notifier {
 	unsigned max_parallel; /* default 1 */
 	/* webhook: 20 s; exec: default 10 min */
 	uint64_t timeout_ms;
-	uint64_t digest_ms;   /* 0: each event alone; webhooks with a chat format only */
+	uint64_t digest_ms; /* 0: each event alone; webhooks with a chat format only */
+	/* wait-for-model: job.succeeded waits so long at most for its output model; 0: it does not.
+	   Default of the option wait-for-model-max: 1 h. */
+	uint64_t model_wait_ms;
 	uint32_t max_waiting; /* deliveries, default 100,000: see model/outbox.h */
 };
 
@@ -129,6 +132,16 @@ typedef void (*config_fault_fn)(void *user, const char *file, unsigned line, con
  */
 int config_load(const char *path, const struct config_env *env, config_fault_fn fault, void *user,
 		struct config **ret);
+
+/*
+ * Reads the account's key again from the file that it came from, for a key that was rotated. 0 with
+ * `ret` (the caller wipes and frees it: config_secret_done); -ENOENT when it did not come from a
+ * file of the configuration (a credential does not change while a service runs); else why it cannot
+ * be read, and `ret_e` says so without the key.
+ */
+int config_read_key(const struct config_account *account, struct config_secret *ret,
+		    struct error *ret_e);
+void config_secret_done(struct config_secret *secret);
 
 struct config *config_ref(struct config *c);
 struct config *config_unref(struct config *c); /* takes NULL, returns NULL; wipes secrets */

@@ -120,7 +120,8 @@ static void on_store_health(void *user, int r, const char *text)
 /* --- what the store remembers --- */
 
 static int load_job(void *user, const char *endpoint, const char *name, struct snapshot *snapshot,
-		    struct attempt attempt, uint64_t sequence, int64_t phase_since_us)
+		    struct attempt attempt, uint64_t sequence, int64_t phase_since_us,
+		    const struct stillness *still _unused_)
 {
 	struct engine *e = user;
 	struct account *account;
@@ -145,7 +146,7 @@ static int load_job(void *user, const char *endpoint, const char *name, struct s
 }
 
 static int load_account(void *user, const char *endpoint, const char *id, uint64_t sequence,
-			const struct outage *outage)
+			const struct outage *outage, uint64_t watched_ms _unused_)
 {
 	struct engine *e = user;
 	struct account *account;

@@ -20,11 +20,12 @@ struct notifier_call; /* the notifier's */
 
 struct delivery {
 	struct list in_lane;
-	struct event_record *event;  /* a reference */
-	unsigned tries;              /* begun so far */
-	unsigned replaced;           /* older progress events that it stands for */
-	int64_t created_us, due_us;  /* CLOCK_REALTIME, as the store has them */
-	uint64_t due_ms;             /* CLOCK_BOOTTIME */
+	struct event_record *event; /* a reference */
+	unsigned tries;             /* begun so far */
+	unsigned replaced;          /* older progress events that it stands for */
+	int64_t created_us, due_us; /* CLOCK_REALTIME, as the store has them */
+	uint64_t due_ms;            /* CLOCK_BOOTTIME */
+	enum model_ready model_ready;
 	enum delivery_state verdict; /* while that is being committed */
 };
 

@@ -16,6 +16,7 @@
 #include "daemon/answer.h"
 #include "daemon/job.h"
 #include "daemon/observer.h"
+#include "io/http.h"
 
 struct poller;
 
@@ -34,6 +35,14 @@ void poller_start(struct poller *p);
 
 /* Drops all requests; answers that come no more are lost, which is no loss. `closed` comes last. */
 void poller_close(struct poller *p, void (*closed)(void *user), void *user);
+
+/*
+ * One GET of `path` ("v1/accounts/acme/models/m") for another part of the daemon, under the account's
+ * budget and with its key, before everything else that is due. `fn` is called exactly once, never
+ * inside the call; with -ECANCELED when the account leaves the configuration, or at the end. What
+ * comes of it does not count for the account's sight. 0 or -ENOMEM.
+ */
+int poller_ask(struct poller *p, struct account *account, const char *path, http_fn fn, void *user);
 
 /* When a job is asked for next, CLOCK_BOOTTIME; UINT64_MAX for a job nobody asks for. */
 uint64_t poller_next_ms(const struct job *job);

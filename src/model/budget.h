@@ -14,7 +14,18 @@
 
 #define BUDGET_SMOOTH 600 /* requests a minute */
 
+/*
+ * The envelope is shared with all other use of the account, so the server may refuse (429) what is
+ * within our part of it. Then the rate is halved, and grows back by a tenth of the configured rate
+ * with each minute without another refusal. Refusals of requests that were under way together, within
+ * BUDGET_SLOW_MS, halve it once. Never below one request a minute.
+ */
+#define BUDGET_SLOW_MS 10000
+
 struct budget {
+	uint32_t per_minute; /* as configured */
+	uint32_t rate;       /* in effect, per minute */
+	uint64_t slowed_us;  /* when it was halved, or last grew; 0: never slowed */
 	/* In ns, so that rounding costs no rate anything: a microsecond is half of the fastest. */
 	uint64_t space_ns;    /* time for one token to flow in */
 	uint64_t capacity_ns; /* the bucket's size, in the same measure */
@@ -28,7 +39,10 @@ void budget_init(struct budget *b, uint32_t per_minute, uint64_t now_us);
 /* Another rate, without a gift: the level is kept within the new capacity. */
 void budget_set_rate(struct budget *b, uint32_t per_minute, uint64_t now_us);
 
-/* Takes a token when there is one. */
+/* The server has refused a request with 429. */
+void budget_slow(struct budget *b, uint64_t now_us);
+
+/* Takes a token when there is one. Grows the rate back. */
 bool budget_take(struct budget *b, uint64_t now_us);
 
 /* The moment from which budget_take() succeeds. */

@@ -34,7 +34,7 @@ enum event_type {
 	EVENT_JOB_STATUS,
 	EVENT_JOB_PROGRESS,
 	EVENT_JOB_FOUND,
-	EVENT_JOB_STALLED, /* named in configurations already; nothing makes them yet */
+	EVENT_JOB_STALLED,
 	EVENT_JOB_RECOVERED,
 	EVENT_WATCHER_DEGRADED,
 	EVENT_WATCHER_RESTORED,
@@ -69,6 +69,13 @@ enum change {
  */
 int event_id(const char *endpoint, const char *subject, uint64_t sequence, char ret[EVENT_ID_MAX]);
 
+/* How long a job has stood still, or stood still before it moved again. */
+struct event_stall {
+	uint64_t still_ms; /* in watched time, model/stall.h */
+	int64_t moved_us;  /* CLOCK_REALTIME of the last movement before it */
+	unsigned moved;    /* enum change: what moved then; 0: nothing since it was first seen */
+};
+
 /* An event as it is handed to the encoder: views, owned by whoever made it. */
 struct event {
 	enum event_type type;
@@ -83,7 +90,10 @@ struct event {
 	uint32_t attempt;
 	unsigned changed;            /* enum change */
 	const struct snapshot *from; /* NULL at first sight */
-	const struct snapshot *to;
+	const struct snapshot *to;   /* job.stalled, job.recovered: the same snapshot as `from` */
+	const struct event_stall *stall; /* job.stalled, job.recovered; else NULL */
+	/* job.paused: the account's suspendState, when that is why ("CREDIT_DEPLETED"); else "" or NULL */
+	const char *suspend_state;
 
 	/* watcher.* */
 	const struct outage *outage;

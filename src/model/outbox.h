@@ -25,6 +25,17 @@ enum outbox_answer {
  */
 enum outbox_answer outbox_admit(size_t waiting, size_t max, bool off, enum event_type type);
 
+/*
+ * What a delivery says of its event's output model. A notifier with wait-for-model gets job.succeeded
+ * only when the API says that the model is ready, or when that has taken too long.
+ */
+enum model_ready {
+	MODEL_UNASKED, /* the notifier does not wait, or it is not decided yet: nothing is said */
+	MODEL_READY,   /* "modelReady":true */
+	MODEL_LATE,    /* "modelReady":false: not ready within the limit */
+	MODEL_READY_COUNT_,
+};
+
 /* The reason for people: "too many deliveries wait"; "" for OUTBOX_TAKE. */
 const char *outbox_reason(enum outbox_answer answer);
 

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "model/state.h"
+
 /* First polls after a start or a reload are spread over this time, or one interval if shorter. */
 #define SCHEDULE_SPREAD_MS 2000
 
@@ -19,6 +21,33 @@ uint64_t schedule_first_ms(uint32_t hash, uint64_t interval_ms, uint64_t now_ms)
  * never before `now_ms`.
  */
 uint64_t schedule_next_ms(uint32_t hash, uint64_t interval_ms, uint64_t last_ms, uint64_t now_ms);
+
+/*
+ * How often a job wants to be seen.
+ *
+ * The backend's own stamps move in steps of 60 s, and polling a job more often than every 15 s buys
+ * nothing (API facts): so nothing goes below SCHEDULE_FLOOR_MS unless the watch itself does. A running
+ * job wants what the watch says; near its predicted end, or when its state has just changed, the
+ * floor; queued and paused ones less often. One at an end can be resumed: hourly for a day, then only
+ * through the lists.
+ */
+#define SCHEDULE_FLOOR_MS 15000
+
+struct schedule_job {
+	enum phase phase;
+	uint64_t wanted_ms;   /* poll-interval, the shortest of its watches */
+	uint64_t in_phase_ms; /* so long it has been in its state */
+	uint64_t eta_low_ms;  /* until its probable end, at the earliest; UINT64_MAX: not known */
+	uint64_t ended_ms;    /* since its end, where it is at one */
+};
+
+/* UINT64_MAX: it is not asked for by itself. */
+uint64_t schedule_job_ms(const struct schedule_job *j);
+
+/* How often to look for new jobs in a collection, and for what became of old ones, which costs
+ * `pages` requests: at most a tenth of the budget. */
+uint64_t schedule_newcomers_ms(uint64_t wanted_ms, bool has_jobs);
+uint64_t schedule_whole_ms(uint64_t wanted_ms, uint32_t pages, uint32_t per_minute);
 
 /*
  * How long an account is left alone after `failures` (from 1) failed requests in a row: 5 s,

@@ -54,6 +54,7 @@ int snapshot_new(const struct snapshot_parts *parts, struct snapshot **ret)
 	s->phase =
 		(uint8_t)(parts->gone ? PHASE_REMOVED : state_phase(s->text + s->at[TEXT_STATE]));
 	s->progress_given = parts->progress.given;
+	s->epochs = parts->epochs;
 	if (parts->progress.given)
 		memcpy(s->progress, parts->progress.values, sizeof(s->progress));
 	*ret = s;
@@ -69,7 +70,7 @@ struct snapshot *snapshot_unref(struct snapshot *s)
 
 struct snapshot_parts snapshot_parts(const struct snapshot *s)
 {
-	struct snapshot_parts parts = {.progress.given = s->progress_given};
+	struct snapshot_parts parts = {.progress.given = s->progress_given, .epochs = s->epochs};
 
 	for (int i = 0; i < TEXT_COUNT_; i++)
 		parts.text[i] = snapshot_text(s, i);
@@ -94,7 +95,7 @@ bool snapshot_equal(const struct snapshot *a, const struct snapshot *b)
 {
 	/* The texts stand one after the other in both: same lengths and bytes are same texts. */
 	return a->phase == b->phase && a->progress_given == b->progress_given &&
-	       a->size == b->size && memcmp(a->at, b->at, sizeof(a->at)) == 0 &&
+	       a->epochs == b->epochs && a->size == b->size && memcmp(a->at, b->at, sizeof(a->at)) == 0 &&
 	       memcmp(a->progress, b->progress, sizeof(a->progress)) == 0 &&
 	       memcmp(a->text, b->text, a->size) == 0;
 }

@@ -61,6 +61,8 @@ struct snapshot {
 	uint16_t at[TEXT_COUNT_]; /* where each text begins in `text` */
 	uint8_t phase;            /* enum phase */
 	bool progress_given;
+	uint16_t
+		epochs; /* how many the job trains; 0: the API did not say; its change is no event */
 	int32_t progress[PROGRESS_COUNT_];
 	char text[];
 };
@@ -69,6 +71,7 @@ struct snapshot {
 struct snapshot_parts {
 	const char *text[TEXT_COUNT_];
 	struct progress progress;
+	uint16_t epochs;
 	bool gone; /* the API says that there is no such job: PHASE_REMOVED whatever the state */
 };
 

@@ -37,9 +37,10 @@ struct notifier;
 struct notifier_call; /* a delivery under way */
 
 struct notifier_delivery {
-	struct event_record *event; /* the callee takes its own reference if it needs one */
-	unsigned number;            /* 1 for the first try: TUNEWATCH_DELIVERY_TRY */
-	unsigned replaced;          /* older progress events that this one stands for */
+	struct event_record *event;   /* the callee takes its own reference if it needs one */
+	unsigned number;              /* 1 for the first try: TUNEWATCH_DELIVERY_TRY */
+	unsigned replaced;            /* older progress events that this one stands for */
+	enum model_ready model_ready; /* goes into the document: event_json_say_model() */
 };
 
 /* What a notifier may use. Borrowed, outlives every notifier. */

@@ -41,7 +41,7 @@ static int load_job(struct reader *rd, void *user)
 		return r;
 	return l->loader->job(l->user, endpoint, name, snapshot, attempt,
 			      (uint64_t)reader_number(rd, JOB_SEQUENCE),
-			      reader_number(rd, JOB_PHASE_SINCE_US));
+			      reader_number(rd, JOB_PHASE_SINCE_US), &(struct stillness){0});
 }
 
 enum {
@@ -96,7 +96,7 @@ static int load_account(struct reader *rd, void *user)
 		return -ENOMEM;
 	return l->loader->account(l->user, endpoint, account,
 				  (uint64_t)reader_number(rd, ACCOUNT_SEQUENCE),
-				  out ? &outage : NULL);
+				  out ? &outage : NULL, 0);
 }
 
 static const char select_baselines[] = "SELECT endpoint, account, watch, kind FROM baseline";

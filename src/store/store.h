@@ -13,7 +13,9 @@
 
 #include "base/error.h"
 #include "model/event.h"
+#include "model/outbox.h"
 #include "model/snapshot.h"
+#include "model/stall.h"
 #include "model/state.h"
 #include "model/trouble.h"
 
@@ -66,9 +68,11 @@ enum store_op_type {
 	STORE_DELIVERY, /* insert; (event, notifier) is unique, again is ignored */
 	STORE_ATTEMPT,  /* a pending delivery's try has begun: its tries */
 	STORE_VERDICT,  /* a delivery's new state, tries, due time, error */
+	STORE_MODEL,    /* what a pending delivery says of its output model */
 	STORE_REPLACE,  /* a pending delivery is skipped for a newer one, which counts it */
 	STORE_NOTIFIER, /* insert or replace what is known of a notifier */
-	STORE_ACCOUNT,  /* insert or replace an account's row: sequence and open outage */
+	STORE_ACCOUNT,  /* insert or update an account's row: sequence and open outage */
+	STORE_WATCHED,  /* insert or update an account's row: its watched time */
 	STORE_BASELINE, /* a watch has its baseline of one kind */
 };
 
@@ -89,6 +93,7 @@ struct store_op {
 			struct attempt attempt;
 			uint64_t sequence; /* of its last event */
 			int64_t phase_since_us;
+			struct stillness still;
 		} job;
 		struct event_record *event;
 		struct {
@@ -112,6 +117,11 @@ struct store_op {
 			const char *error;
 		} verdict;
 		struct {
+			const char *event_id;
+			const char *notifier;
+			enum model_ready ready;
+		} model;
+		struct {
 			const char *event_id; /* becomes SKIPPED */
 			const char *by_id;    /* its `replaced` grows by one, and by the other's */
 			const char *notifier; /* of both */
@@ -122,6 +132,10 @@ struct store_op {
 			uint64_t sequence;
 			const struct outage *outage; /* the announced one that lasts; NULL: none */
 		} account;
+		struct {
+			const char *endpoint, *account;
+			uint64_t watched_ms;
+		} watched;
 		struct {
 			const char *endpoint, *account, *watch;
 			enum kind kind;
@@ -145,9 +159,10 @@ int store_apply(struct store *s, const struct store_op *ops, size_t n, struct er
 /* What is read at the start. Views, valid inside the call; a negative return stops the load. */
 struct store_loader {
 	int (*job)(void *user, const char *endpoint, const char *name, struct snapshot *snapshot,
-		   struct attempt attempt, uint64_t sequence, int64_t phase_since_us);
+		   struct attempt attempt, uint64_t sequence, int64_t phase_since_us,
+		   const struct stillness *still);
 	int (*account)(void *user, const char *endpoint, const char *account, uint64_t sequence,
-		       const struct outage *outage);
+		       const struct outage *outage, uint64_t watched_ms);
 	int (*baseline)(void *user, const char *endpoint, const char *account, const char *watch,
 			enum kind kind);
 	/*
@@ -164,6 +179,7 @@ struct store_delivery {
 	struct event_record *event; /* a reference that the list owns */
 	unsigned tries;
 	unsigned replaced; /* older progress events that it stands for */
+	enum model_ready model_ready;
 	int64_t created_us, due_us;
 };
 

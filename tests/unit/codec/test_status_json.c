@@ -305,8 +305,24 @@ Test(status_json, status_document)
 		"\"loop\":{\"longestStallMs\":51,\"longestStallCpuMs\":8},"
 		"\"configurationError\":null}";
 	static const struct account_view accounts[] = {
-		{"acme", "acme-id", "https://x", false, true, "dns", "no host", T0, 10, 5, 2, 3},
-		{"b", "b", "https://y", true, false, "", "", 0, 60, 0, 0, 0},
+		{.name = "acme",
+		 .account = "acme-id",
+		 .endpoint = "https://x",
+		 .degraded = true,
+		 .trouble = "dns",
+		 .last_error = "no host",
+		 .out_since_us = T0,
+		 .requests_per_minute = 10,
+		 .requests = 5,
+		 .failures = 2,
+		 .jobs = 3},
+		{.name = "b",
+		 .account = "b",
+		 .endpoint = "https://y",
+		 .in_sight = true,
+		 .trouble = "",
+		 .last_error = "",
+		 .requests_per_minute = 60},
 	};
 	static const struct notifier_view notifiers[] = {
 		{"slack", "webhook", true, false, 1, 2, 3, 4, 5, 6, 7, "410"},

@@ -104,7 +104,8 @@ void fixture_apply(struct store *s, struct store_op op)
 }
 
 static int dump_job(void *user, const char *endpoint, const char *name, struct snapshot *snapshot,
-		    struct attempt attempt, uint64_t sequence, int64_t phase_since_us)
+		    struct attempt attempt, uint64_t sequence, int64_t phase_since_us,
+		    const struct stillness *still)
 {
 	FILE *f = user;
 
@@ -120,7 +121,7 @@ static int dump_job(void *user, const char *endpoint, const char *name, struct s
 }
 
 static int dump_account(void *user, const char *endpoint, const char *account, uint64_t sequence,
-			const struct outage *outage)
+			const struct outage *outage, uint64_t watched_ms)
 {
 	FILE *f = user;
 

@@ -180,7 +180,8 @@ static void model_job(char ret[NAME_JOB_MAX], unsigned job)
 }
 
 static int model_read(void *user, const char *endpoint, const char *name, struct snapshot *snapshot,
-		      struct attempt attempt, uint64_t sequence, int64_t phase_since_us)
+		      struct attempt attempt, uint64_t sequence, int64_t phase_since_us,
+		      const struct stillness *still)
 {
 	uint64_t *sequences = user;
 

@@ -62,7 +62,7 @@ Test(load, stops_when_told)
 }
 
 static int accept_account(void *user, const char *endpoint, const char *account, uint64_t sequence,
-			  const struct outage *outage)
+			  const struct outage *outage, uint64_t watched_ms)
 {
 	return 0;
 }
@@ -117,7 +117,8 @@ Test(load, finds_names_that_cannot_be)
 }
 
 static int count_job(void *user, const char *endpoint, const char *name, struct snapshot *snapshot,
-		     struct attempt attempt, uint64_t sequence, int64_t phase_since_us)
+		     struct attempt attempt, uint64_t sequence, int64_t phase_since_us,
+		     const struct stillness *still)
 {
 	++*(unsigned *)user;
 	return 0;
