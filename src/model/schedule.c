@@ -35,6 +35,78 @@ uint64_t schedule_next_ms(uint32_t hash, uint64_t interval_ms, uint64_t last_ms,
 	return at_ms >= earliest_ms ? at_ms : add_ms(at_ms, interval_ms);
 }
 
+/* How a phase differs from running, which is looked at as often as the watch says. */
+enum pace {
+	PACE_WANTED,
+	PACE_SOON, /* something is about to happen: the floor, for SOON_MS */
+	PACE_SLOW, /* it waits for others */
+	PACE_ENDED,
+};
+
+#define SOON_MS     (10 * MS_PER_MIN)
+#define CHANGED_MS  MS_PER_MIN /* so long a state is new */
+#define SLOW_FACTOR 2
+#define ENDED_MS    MS_PER_H
+#define FORGET_MS   MS_PER_DAY
+
+static const enum pace paces[PHASE_COUNT_] = {
+	[PHASE_UNKNOWN] = PACE_WANTED,  [PHASE_QUEUED] = PACE_SLOW,
+	[PHASE_STARTING] = PACE_SLOW,   [PHASE_RUNNING] = PACE_WANTED,
+	[PHASE_FINISHING] = PACE_SOON,  [PHASE_PAUSED] = PACE_SLOW,
+	[PHASE_CANCELLING] = PACE_SOON, [PHASE_REMOVING] = PACE_SLOW,
+	[PHASE_SUCCEEDED] = PACE_ENDED, [PHASE_EARLY_STOPPED] = PACE_ENDED,
+	[PHASE_FAILED] = PACE_ENDED,    [PHASE_EXPIRED] = PACE_ENDED,
+	[PHASE_CANCELLED] = PACE_ENDED, [PHASE_REMOVED] = PACE_ENDED,
+};
+
+static uint64_t times_ms(uint64_t ms, uint64_t factor)
+{
+	uint64_t product;
+
+	return __builtin_mul_overflow(ms, factor, &product) ? UINT64_MAX - 1 : product;
+}
+
+uint64_t schedule_job_ms(const struct schedule_job *j)
+{
+	uint64_t floor_ms = MIN((uint64_t)SCHEDULE_FLOOR_MS, j->wanted_ms);
+	enum pace pace = paces[j->phase];
+
+	if (j->wanted_ms == UINT64_MAX)
+		return UINT64_MAX;
+	if (pace == PACE_ENDED)
+		return j->ended_ms < FORGET_MS ? MAX(ENDED_MS, j->wanted_ms) : UINT64_MAX;
+	if (j->in_phase_ms < CHANGED_MS)
+		return floor_ms;
+	switch (pace) {
+	case PACE_SOON:
+		return j->in_phase_ms < SOON_MS ? floor_ms : j->wanted_ms;
+	case PACE_SLOW:
+		return times_ms(j->wanted_ms, SLOW_FACTOR);
+	case PACE_WANTED:
+	case PACE_ENDED:
+		break;
+	}
+	/* Before the next look it may have ended. */
+	return j->eta_low_ms <= j->wanted_ms ? floor_ms : j->wanted_ms;
+}
+
+#define NEWCOMERS_FACTOR 2  /* a new job is queued first, and ends no sooner than it has run */
+#define EMPTY_FACTOR     10 /* where there has never been one */
+#define WHOLE_MS         MS_PER_H
+#define WHOLE_SHARE      10 /* of the budget goes there: one part in so many */
+
+uint64_t schedule_newcomers_ms(uint64_t wanted_ms, bool has_jobs)
+{
+	return times_ms(wanted_ms, has_jobs ? NEWCOMERS_FACTOR : EMPTY_FACTOR);
+}
+
+uint64_t schedule_whole_ms(uint64_t wanted_ms, uint32_t pages, uint32_t per_minute)
+{
+	uint64_t share_ms = (uint64_t)pages * WHOLE_SHARE * MS_PER_MIN / MAX(per_minute, 1U);
+
+	return MAX(MAX(WHOLE_MS, share_ms), wanted_ms);
+}
+
 uint64_t schedule_backoff_ms(unsigned failures, uint64_t retry_after_ms, uint32_t chance)
 {
 	uint64_t wait_ms = BACKOFF_FIRST_MS;
