@@ -95,7 +95,8 @@ bool snapshot_equal(const struct snapshot *a, const struct snapshot *b)
 {
 	/* The texts stand one after the other in both: same lengths and bytes are same texts. */
 	return a->phase == b->phase && a->progress_given == b->progress_given &&
-	       a->epochs == b->epochs && a->size == b->size && memcmp(a->at, b->at, sizeof(a->at)) == 0 &&
+	       a->epochs == b->epochs && a->size == b->size &&
+	       memcmp(a->at, b->at, sizeof(a->at)) == 0 &&
 	       memcmp(a->progress, b->progress, sizeof(a->progress)) == 0 &&
 	       memcmp(a->text, b->text, a->size) == 0;
 }
