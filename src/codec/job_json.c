@@ -13,17 +13,22 @@ struct job_json {
 	struct json_tokener *tok;
 };
 
-/* The texts of a job that stand at the same place in every kind: the allow-list, with the models,
- * status and progress below. Names and times are identifiers, the rest may be anything. */
+/*
+ * The texts of a job, with status and progress below: the allow-list. Names and times are
+ * identifiers, the rest may be anything. Where no key is given, the place depends on the kind.
+ */
 static const struct {
 	const char *key;
+	enum kind_field field;
 	int (*get)(struct json_object *v, const char **ret);
-} plain_texts[TEXT_COUNT_] = {
-	[TEXT_STATE] = {"state", json_util_identifier},
-	[TEXT_DISPLAY_NAME] = {"displayName", json_util_text},
-	[TEXT_DATASET] = {"dataset", json_util_identifier},
-	[TEXT_CREATE_TIME] = {"createTime", json_util_identifier},
-	[TEXT_COMPLETED_TIME] = {"completedTime", json_util_identifier},
+} texts[TEXT_COUNT_] = {
+	[TEXT_STATE] = {.key = "state", .get = json_util_identifier},
+	[TEXT_DISPLAY_NAME] = {.key = "displayName", .get = json_util_text},
+	[TEXT_CREATE_TIME] = {.key = "createTime", .get = json_util_identifier},
+	[TEXT_DATASET] = {.field = KIND_DATASET, .get = json_util_identifier},
+	[TEXT_BASE_MODEL] = {.field = KIND_BASE_MODEL, .get = json_util_identifier},
+	[TEXT_OUTPUT_MODEL] = {.field = KIND_OUTPUT_MODEL, .get = json_util_identifier},
+	[TEXT_COMPLETED_TIME] = {.field = KIND_END_TIME, .get = json_util_identifier},
 };
 
 /* google.rpc.Code, by number */
@@ -131,49 +136,73 @@ static int read_progress(struct json_object *job, struct progress *progress, str
 	return 0;
 }
 
-/* From the kind's configuration object, where it has one and that says something; else from the
- * job. */
-static int read_model(struct json_object *config, struct json_object *job, const char *key,
-		      const char **ret, struct error *e)
+/* NULL where the kind has no such field, or the answer says nothing of it. */
+static int find_field(struct json_object *job, const struct kind_place *place,
+		      struct json_object **ret, struct error *e)
 {
-	struct json_object *v = json_util_member(config, key);
+	struct json_object *object = NULL, *v = NULL;
 
-	if (json_util_is_none(v))
-		v = json_util_member(job, key);
-	return json_util_identifier(v, ret) < 0 ? malformed(e, key) : 0;
+	if (place->object && json_util_object(json_util_member(job, place->object), &object) < 0)
+		return malformed(e, place->object);
+	if (place->key) {
+		v = json_util_member(object, place->key);
+		if (json_util_is_none(v))
+			v = json_util_member(job, place->key);
+	}
+	*ret = v;
+	return 0;
 }
 
-static int read_models(struct json_object *job, const struct kind_info *kind,
+static int read_text(struct json_object *job, const struct kind_info *kind, enum snapshot_text text,
+		     struct snapshot_parts *parts, struct error *e)
+{
+	const struct kind_place *place = &kind->places[texts[text].field];
+	const char *key = texts[text].key;
+	struct json_object *v;
+	int r = 0;
+
+	if (key)
+		v = json_util_member(job, key);
+	else
+		r = find_field(job, place, &v, e);
+	if (r != 0)
+		return r;
+	return texts[text].get(v, &parts->text[text]) < 0 ? malformed(e, key ? key : place->key)
+							  : 0;
+}
+
+static int read_epochs(struct json_object *job, const struct kind_info *kind,
 		       struct snapshot_parts *parts, struct error *e)
 {
-	struct json_object *config = NULL;
-	int r;
+	const struct kind_place *place = &kind->places[KIND_EPOCHS];
+	struct json_object *v;
+	int32_t n;
+	int r = find_field(job, place, &v, e);
 
-	if (kind->config && json_util_object(json_util_member(job, kind->config), &config) < 0)
-		return malformed(e, kind->config);
-	r = read_model(config, job, kind->output_model, &parts->text[TEXT_OUTPUT_MODEL], e);
-	if (r == 0)
-		r = read_model(config, job, "baseModel", &parts->text[TEXT_BASE_MODEL], e);
-	return r;
+	if (r != 0)
+		return r;
+	if (json_util_int32(v, &n) < 0)
+		return malformed(e, place->key);
+	parts->epochs = (uint16_t)MIN(MAX(n, 0), UINT16_MAX);
+	return 0;
 }
 
 /* Fills views into the tree. */
 static int read_job(struct json_object *job, enum kind kind, struct snapshot_parts *parts,
 		    struct error *e)
 {
-	int r;
+	int r = 0;
 
 	*parts = (struct snapshot_parts){0};
-	for (int i = 0; i < TEXT_COUNT_; i++)
-		if (plain_texts[i].key &&
-		    plain_texts[i].get(json_util_member(job, plain_texts[i].key), &parts->text[i]) <
-			    0)
-			return malformed(e, plain_texts[i].key);
-	r = read_status(job, parts, e);
+	for (int i = 0; i < TEXT_COUNT_ && r == 0; i++)
+		if (texts[i].get)
+			r = read_text(job, kind_info(kind), i, parts, e);
+	if (r == 0)
+		r = read_status(job, parts, e);
 	if (r == 0)
 		r = read_progress(job, &parts->progress, e);
 	if (r == 0)
-		r = read_models(job, kind_info(kind), parts, e);
+		r = read_epochs(job, kind_info(kind), parts, e);
 	return r;
 }
 
@@ -198,19 +227,32 @@ int job_json_parse(struct job_json *p, const char *body, size_t len, const struc
 	return snapshot_new(&parts, ret);
 }
 
+/* An object is asked for as a whole, and once. */
+static bool is_named_before(const struct kind_info *info, int field)
+{
+	for (int i = 0; i < field; i++)
+		if (info->places[i].object && info->places[field].object &&
+		    strcmp(info->places[i].object, info->places[field].object) == 0)
+			return true;
+	return false;
+}
+
 int job_json_read_mask(enum kind kind, struct buf *b)
 {
 	const struct kind_info *info = kind_info(kind);
 	int r = buf_puts(b, "name,status");
 
 	for (int i = 0; i < TEXT_COUNT_ && r == 0; i++)
-		if (plain_texts[i].key && (i != TEXT_COMPLETED_TIME || info->has_completed_time))
-			r = buf_printf(b, ",%s", plain_texts[i].key);
+		if (texts[i].key)
+			r = buf_printf(b, ",%s", texts[i].key);
 	if (r == 0 && info->has_progress)
 		r = buf_puts(b, ",jobProgress");
-	if (r == 0)
-		r = info->config ? buf_printf(b, ",%s", info->config)
-				 : buf_printf(b, ",%s,baseModel", info->output_model);
+	for (int i = 0; i < KIND_FIELD_COUNT_ && r == 0; i++) {
+		const struct kind_place *place = &info->places[i];
+
+		if (place->key && !is_named_before(info, i))
+			r = buf_printf(b, ",%s", place->object ? place->object : place->key);
+	}
 	return r;
 }
 

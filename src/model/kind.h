@@ -1,5 +1,5 @@
 /*
- * The families of fine-tuning jobs, one row each. Adding a kind is adding a row.
+ * The families of jobs, one row each: everything in which they differ. Adding a kind is adding a row.
  *
  * Source: the vendor's API reference, "Gateway REST API" 4.259.0, and its SDK's generated types.
  */
@@ -12,17 +12,38 @@ enum kind {
 	KIND_SFT,
 	KIND_RFT,
 	KIND_DPO,
-	KIND_FT, /* the legacy fineTuningJobs */
+	KIND_FT,    /* the legacy fineTuningJobs */
+	KIND_RLOR,  /* trainers of reinforcement learning */
+	KIND_BATCH, /* batch inference */
+	KIND_EVAL,
 	KIND_COUNT_,
+};
+
+/* What every job has, but not under the same key. */
+enum kind_field {
+	KIND_DATASET,
+	KIND_BASE_MODEL,   /* batch: the model that answers */
+	KIND_OUTPUT_MODEL, /* batch and eval: the dataset that comes out */
+	/* None where a kind has only updateTime: that differs on every GET, and is never kept. */
+	KIND_END_TIME,
+	KIND_EPOCHS,
+	KIND_FIELD_COUNT_,
+};
+
+/*
+ * Where an answer keeps a field: under `key` in the job's object `object`, and where that says
+ * nothing, or is NULL, in the job itself. `key` NULL: nowhere.
+ */
+struct kind_place {
+	const char *object, *key;
 };
 
 struct kind_info {
 	const char *name;       /* short form, as in "sft/abc" */
 	const char *collection; /* path segment, and name of the array in a list's answer */
-	/* Where the answer keeps the output model: a key of the job, or of the object `config`. */
-	const char *output_model;
-	const char *config; /* "trainingConfig" for kinds that keep the models there, else NULL */
-	bool has_progress, has_completed_time; /* the kind's message has these fields */
+	struct kind_place places[KIND_FIELD_COUNT_];
+	bool has_progress; /* the kind's message has jobProgress */
+	bool makes_model;  /* what comes out is a model, which can be asked for */
 };
 
 extern const struct kind_info kind_infos[KIND_COUNT_];

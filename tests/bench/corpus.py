@@ -20,8 +20,8 @@ COLLECTION = bodies.KINDS["sft"][0]
 EMPTY_KIND = "dpo"  # a collection without jobs
 PAGE_SIZE = 200  # the API's maximum, and what the daemon asks for
 # As the daemon asks for the fields of this kind that count: job_json_read_mask().
-MASK = ("name,status,state,displayName,dataset,createTime,completedTime,jobProgress,outputModel,"
-        "baseModel")
+MASK = ("name,status,state,displayName,createTime,jobProgress,dataset,baseModel,outputModel,"
+        "completedTime,epochs")
 STATES = ("JOB_STATE_RUNNING",) * 3 + ("JOB_STATE_PENDING", "JOB_STATE_COMPLETED")
 
 

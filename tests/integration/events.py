@@ -28,7 +28,8 @@ JOB_TYPES = {f"job.{phase}" for phase in PHASES} | {
 WATCHER_TYPES = {"watcher.degraded", "watcher.restored"}
 COLLECTIONS = {
     "sft": "supervisedFineTuningJobs", "rft": "reinforcementFineTuningJobs", "dpo": "dpoJobs",
-    "ft": "fineTuningJobs",
+    "ft": "fineTuningJobs", "rlor": "rlorTrainerJobs", "batch": "batchInferenceJobs",
+    "eval": "evaluationJobs",
 }
 PROGRESS = (
     "percent", "epoch", "totalInputRequests", "totalProcessedRequests",

@@ -39,7 +39,7 @@ const char *const bodies[KIND_COUNT_] = {
 		"\"createdBy\":\"" SECRET "\",\"trainingConfig\":{"
 		"\"outputModel\":\"accounts/acme/models/out\","
 		"\"baseModel\":\"accounts/fireworks/models/base\",\"jinjaTemplate\":\"" SECRET "\","
-		"\"learningRate\":0.0001,\"region\":\"REGION_UNSPECIFIED\"},"
+		"\"learningRate\":0.0001,\"region\":\"REGION_UNSPECIFIED\",\"epochs\":3},"
 		"\"evaluator\":\"accounts/acme/evaluators/e\","
 		"\"wandbConfig\":{\"enabled\":true,\"apiKey\":\"" SECRET "\"},\"outputStats\":\"\","
 		"\"inferenceParameters\":{\"maxTokens\":1,\"extraBody\":\"" SECRET "\"},"
@@ -54,8 +54,8 @@ const char *const bodies[KIND_COUNT_] = {
 		"\"status\":{\"code\":\"OK\",\"message\":\"training\"},\"createdBy\":\"" SECRET
 		"\","
 		"\"trainingConfig\":{\"outputModel\":\"accounts/acme/models/out\","
-		"\"baseModel\":\"accounts/fireworks/models/base\",\"warmStartFrom\":\"\"},"
-		"\"wandbConfig\":{\"enabled\":true,\"apiKey\":\"" SECRET "\"},"
+		"\"baseModel\":\"accounts/fireworks/models/base\",\"warmStartFrom\":\"\","
+		"\"epochs\":3},\"wandbConfig\":{\"enabled\":true,\"apiKey\":\"" SECRET "\"},"
 		"\"trainerLogsSignedUrl\":\"" SECRET "\","
 		"\"lossConfig\":{\"method\":\"METHOD_UNSPECIFIED\",\"klBeta\":0.1}}",
 	[KIND_FT] =
@@ -66,8 +66,51 @@ const char *const bodies[KIND_COUNT_] = {
 		"\","
 		"\"modelId\":\"accounts/acme/models/out\",\"legacyJob\":{},"
 		"\"conversation\":{\"jinjaTemplate\":\"" SECRET "\"},"
-		"\"baseModel\":\"accounts/fireworks/models/base\",\"loraTargetModules\":[\"q\",\"k\"],"
+		"\"baseModel\":\"accounts/fireworks/models/base\",\"epochs\":3,\"loraTargetModules\":[\"q\",\"k\"],"
 		"\"wandbApiKey\":\"" SECRET "\",\"wandbUrl\":\"" SECRET "\",\"evaluation\":true}",
+	[KIND_RLOR] =
+		"{\"name\":\"accounts/acme/rlorTrainerJobs/abc\",\"displayName\":\"prod one\","
+		"\"createTime\":\"2026-11-20T06:31:56.123456Z\",\"completedTime\":null,"
+		"\"dataset\":\"accounts/acme/datasets/chat\",\"evaluationDataset\":\"\","
+		"\"state\":\"JOB_STATE_RUNNING\",\"status\":{\"code\":\"OK\",\"message\":\"training\"},"
+		"\"createdBy\":\"" SECRET "\",\"trainingConfig\":{"
+		"\"outputModel\":\"accounts/acme/models/out\","
+		"\"baseModel\":\"accounts/fireworks/models/base\",\"jinjaTemplate\":\"" SECRET "\","
+		"\"epochs\":3},\"rewardWeights\":[\"score\"],\"keepAlive\":false,"
+		"\"rolloutDeploymentName\":\"accounts/acme/deployments/d\","
+		"\"directRouteHandle\":\"" SECRET "\","
+		"\"acceleratorSeconds\":{\"NVIDIA_H100_80GB\":\"12\"},"
+		"\"awsS3Config\":{\"credentialsSecret\":\"" SECRET "\"},"
+		"\"wandbConfig\":{\"enabled\":true,\"apiKey\":\"" SECRET "\"},"
+		"\"jobProgress\":{\"percent\":42,\"epoch\":1,\"totalInputRequests\":2,"
+		"\"totalProcessedRequests\":3,\"successfullyProcessedRequests\":4,"
+		"\"failedRequests\":5,\"outputRows\":6,\"inputTokens\":7,\"outputTokens\":8,"
+		"\"cachedInputTokenCount\":9}}",
+	[KIND_BATCH] =
+		"{\"name\":\"accounts/acme/batchInferenceJobs/abc\",\"displayName\":\"prod one\","
+		"\"createTime\":\"2026-11-20T06:31:56.123456Z\",\"createdBy\":\"" SECRET "\","
+		"\"state\":\"JOB_STATE_RUNNING\",\"status\":{\"code\":\"OK\",\"message\":\"training\"},"
+		"\"model\":\"accounts/fireworks/models/base\","
+		"\"inputDatasetId\":\"accounts/acme/datasets/chat\","
+		"\"outputDatasetId\":\"accounts/acme/datasets/out\",\"systemPrompt\":\"" SECRET
+		"\","
+		"\"inferenceParameters\":{\"maxTokens\":1,\"extraBody\":\"" SECRET "\"},"
+		"\"updateTime\":\"2026-11-20T06:41:56.123456Z\",\"precision\":\"FP8\","
+		"\"lifecycle\":{\"startTime\":\"2026-11-20T06:32:00Z\",\"endTime\":null},"
+		"\"waitingOnCapacity\":false,\"continuedFromJobName\":\"\","
+		"\"jobProgress\":{\"percent\":42,\"epoch\":1,\"totalInputRequests\":2,"
+		"\"totalProcessedRequests\":3,\"successfullyProcessedRequests\":4,"
+		"\"failedRequests\":5,\"outputRows\":6,\"inputTokens\":7,\"outputTokens\":8,"
+		"\"cachedInputTokenCount\":9}}",
+	[KIND_EVAL] =
+		"{\"name\":\"accounts/acme/evaluationJobs/abc\",\"displayName\":\"prod one\","
+		"\"createTime\":\"2026-11-20T06:31:56.123456Z\",\"createdBy\":\"" SECRET "\","
+		"\"state\":\"JOB_STATE_RUNNING\",\"status\":{\"code\":\"OK\",\"message\":\"training\"},"
+		"\"evaluator\":\"accounts/acme/evaluators/e\",\"evaluatorVersion\":\"v1\","
+		"\"inputDataset\":\"accounts/acme/datasets/chat\","
+		"\"outputDataset\":\"accounts/acme/datasets/out\",\"metrics\":{\"score\":0.5},"
+		"\"outputStats\":\"\",\"updateTime\":\"2026-11-20T06:41:56.123456Z\","
+		"\"awsS3Config\":{\"credentialsSecret\":\"" SECRET "\"}}",
 };
 
 struct json_object *body_tree(enum kind kind)

@@ -68,17 +68,33 @@ static void expect_trouble(enum kind kind, const char *path, const char *value)
 	snapshot_unref(s);
 }
 
+#define BASE "accounts/fireworks/models/base"
+
 Test(job_json, reads_every_kind)
 {
+	static const struct {
+		const char *base, *output;
+		bool progress;
+		unsigned epochs;
+	} kinds[KIND_COUNT_] = {
+		[KIND_SFT] = {BASE, "accounts/acme/models/out", true, 3},
+		[KIND_RFT] = {BASE, "accounts/acme/models/out", true, 3},
+		[KIND_DPO] = {BASE, "accounts/acme/models/out", false, 3},
+		[KIND_FT] = {BASE, "accounts/acme/models/out", false, 3},
+		[KIND_RLOR] = {BASE, "accounts/acme/models/out", true, 3},
+		[KIND_BATCH] = {BASE, "accounts/acme/datasets/out", true, 0},
+		[KIND_EVAL] = {"", "accounts/acme/datasets/out", false, 0},
+	};
+
 	for (enum kind kind = 0; kind < KIND_COUNT_; kind++) {
-		bool progress = kind == KIND_SFT || kind == KIND_RFT;
+		bool progress = kinds[kind].progress;
 		const char *const expected[TEXT_COUNT_] = {
 			[TEXT_STATE] = kind == KIND_FT ? "RUNNING" : "JOB_STATE_RUNNING",
 			[TEXT_STATUS_CODE] = "OK",
 			[TEXT_STATUS_MESSAGE] = "training",
 			[TEXT_DISPLAY_NAME] = "prod one",
-			[TEXT_BASE_MODEL] = "accounts/fireworks/models/base",
-			[TEXT_OUTPUT_MODEL] = "accounts/acme/models/out",
+			[TEXT_BASE_MODEL] = kinds[kind].base,
+			[TEXT_OUTPUT_MODEL] = kinds[kind].output,
 			[TEXT_DATASET] = "accounts/acme/datasets/chat",
 			[TEXT_CREATE_TIME] = "2026-11-20T06:31:56.123456Z",
 			[TEXT_COMPLETED_TIME] = "",
@@ -90,6 +106,7 @@ Test(job_json, reads_every_kind)
 			cr_expect_str_eq(snapshot_text(s, i), expected[i], "%s text %d",
 					 kind_info(kind)->name, i);
 		cr_expect_eq(snapshot_phase(s), PHASE_RUNNING);
+		cr_expect_eq(s->epochs, kinds[kind].epochs, "%s", kind_info(kind)->name);
 		cr_expect_eq(s->progress_given, progress);
 		for (int i = 0; i < PROGRESS_COUNT_; i++)
 			cr_expect_eq(s->progress[i],
@@ -175,12 +192,32 @@ static const struct place text_places[] = {
 	{KIND_FT, "modelId"},
 	{KIND_FT, "baseModel"},
 	{KIND_FT, "state"},
+	{KIND_RLOR, "dataset"},
+	{KIND_RLOR, "completedTime"},
+	{KIND_RLOR, "trainingConfig.outputModel"},
+	{KIND_RLOR, "trainingConfig.baseModel"},
+	{KIND_BATCH, "inputDatasetId"},
+	{KIND_BATCH, "outputDatasetId"},
+	{KIND_BATCH, "model"},
+	{KIND_BATCH, "lifecycle.endTime"},
+	{KIND_EVAL, "inputDataset"},
+	{KIND_EVAL, "outputDataset"},
+	{KIND_EVAL, "createTime"},
 };
 
 static const struct place object_places[] = {
-	{KIND_SFT, "status"},         {KIND_SFT, "jobProgress"}, {KIND_RFT, "jobProgress"},
-	{KIND_RFT, "trainingConfig"}, {KIND_DPO, "status"},      {KIND_DPO, "trainingConfig"},
-	{KIND_DPO, "jobProgress"},    {KIND_FT, "status"},
+	{KIND_SFT, "status"},         {KIND_SFT, "jobProgress"},   {KIND_RFT, "jobProgress"},
+	{KIND_RFT, "trainingConfig"}, {KIND_DPO, "status"},        {KIND_DPO, "trainingConfig"},
+	{KIND_DPO, "jobProgress"},    {KIND_FT, "status"},         {KIND_RLOR, "trainingConfig"},
+	{KIND_BATCH, "lifecycle"},    {KIND_BATCH, "jobProgress"},
+};
+
+static const struct place epochs_places[] = {
+	{KIND_SFT, "epochs"},
+	{KIND_RFT, "trainingConfig.epochs"},
+	{KIND_DPO, "trainingConfig.epochs"},
+	{KIND_FT, "epochs"},
+	{KIND_RLOR, "trainingConfig.epochs"},
 };
 
 static void expect_none_alike(enum kind kind, const char *path)
@@ -205,6 +242,8 @@ Test(job_json, takes_none_for_none)
 		expect_none_alike(text_places[i].kind, text_places[i].path);
 	for (size_t i = 0; i < ARRAY_LEN(object_places); i++)
 		expect_none_alike(object_places[i].kind, object_places[i].path);
+	for (size_t i = 0; i < ARRAY_LEN(epochs_places); i++)
+		expect_none_alike(epochs_places[i].kind, epochs_places[i].path);
 	for (int i = 0; i < PROGRESS_COUNT_; i++) {
 		snprintf(path, sizeof(path), "jobProgress.%s", progress_names[i]);
 		expect_none_alike(KIND_SFT, path);
@@ -237,6 +276,9 @@ Test(job_json, refuses_wrong_types)
 			snprintf(path, sizeof(path), "jobProgress.%s", progress_names[i]);
 			expect_trouble(KIND_SFT, path, no_int[k]);
 		}
+	for (size_t i = 0; i < ARRAY_LEN(epochs_places); i++)
+		for (size_t k = 0; k < ARRAY_LEN(no_int); k++)
+			expect_trouble(epochs_places[i].kind, epochs_places[i].path, no_int[k]);
 	for (size_t k = 0; k < ARRAY_LEN(no_text); k++)
 		expect_trouble(KIND_DPO, "name", no_text[k]);
 }
@@ -261,28 +303,100 @@ Test(job_json, refuses_nul_and_control_characters)
 	}
 }
 
-Test(job_json, reads_the_config_first_and_the_job_else)
+/* For each field that stands in an object: that counts first, and the job where it says nothing. */
+Test(job_json, reads_the_object_first_and_the_job_else)
 {
-	static const char *const keys[] = {"outputModel", "baseModel"};
-	static const enum snapshot_text texts[] = {TEXT_OUTPUT_MODEL, TEXT_BASE_MODEL};
+	static const struct {
+		enum kind kind;
+		const char *object, *key;
+		enum snapshot_text text;
+	} cases[] = {
+		{KIND_RFT, "trainingConfig", "outputModel", TEXT_OUTPUT_MODEL},
+		{KIND_RFT, "trainingConfig", "baseModel", TEXT_BASE_MODEL},
+		{KIND_DPO, "trainingConfig", "outputModel", TEXT_OUTPUT_MODEL},
+		{KIND_DPO, "trainingConfig", "baseModel", TEXT_BASE_MODEL},
+		{KIND_RLOR, "trainingConfig", "outputModel", TEXT_OUTPUT_MODEL},
+		{KIND_RLOR, "trainingConfig", "baseModel", TEXT_BASE_MODEL},
+		{KIND_BATCH, "lifecycle", "endTime", TEXT_COMPLETED_TIME},
+	};
 
-	for (enum kind kind = KIND_RFT; kind <= KIND_DPO; kind++)
-		for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-			struct json_object *tree = body_tree(kind);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct json_object *tree = body_tree(cases[i].kind);
+		struct snapshot *s;
+		char path[64];
+
+		snprintf(path, sizeof(path), "%s.%s", cases[i].object, cases[i].key);
+		body_set(tree, path, "\"inside\"");
+		body_set(tree, cases[i].key, "\"elsewhere\"");
+		cr_assert_eq(parse_tree(cases[i].kind, tree, &s), 0);
+		cr_expect_str_eq(snapshot_text(s, cases[i].text), "inside", "case %zu", i);
+		snapshot_unref(s);
+
+		tree = body_tree(cases[i].kind);
+		body_set(tree, path, "\"\"");
+		body_set(tree, cases[i].key, "\"elsewhere\"");
+		cr_assert_eq(parse_tree(cases[i].kind, tree, &s), 0);
+		cr_expect_str_eq(snapshot_text(s, cases[i].text), "elsewhere", "case %zu", i);
+		snapshot_unref(s);
+	}
+}
+
+/* What a kind's message does not have says nothing, whatever an answer puts there. */
+Test(job_json, reads_nothing_where_the_kind_has_nothing)
+{
+	static const struct {
+		enum kind kind;
+		const char *path;
+		enum snapshot_text text;
+	} cases[] = {
+		{KIND_FT, "completedTime", TEXT_COMPLETED_TIME},
+		{KIND_BATCH, "completedTime", TEXT_COMPLETED_TIME},
+		{KIND_BATCH, "updateTime", TEXT_COMPLETED_TIME},
+		{KIND_EVAL, "completedTime", TEXT_COMPLETED_TIME},
+		{KIND_EVAL, "updateTime", TEXT_COMPLETED_TIME},
+		{KIND_EVAL, "baseModel", TEXT_BASE_MODEL},
+	};
+	static const struct place epochs[] = {{KIND_BATCH, "epochs"}, {KIND_EVAL, "epochs"}};
+	struct snapshot *s;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		cr_assert_eq(parse_with(cases[i].kind, cases[i].path, "\"2026-11-20T06:31:56Z\"",
+					&s),
+			     0);
+		cr_expect_str_empty(snapshot_text(s, cases[i].text), "case %zu", i);
+		snapshot_unref(s);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(epochs); i++) {
+		cr_assert_eq(parse_with(epochs[i].kind, epochs[i].path, "3", &s), 0);
+		cr_expect_eq(s->epochs, 0);
+		snapshot_unref(s);
+	}
+}
+
+Test(job_json, clamps_epochs)
+{
+	static const struct {
+		const char *json;
+		unsigned epochs;
+	} cases[] = {
+		{"1", 1},
+		{"\"2\"", 2},
+		{"65535", 65535},
+		{"65536", 65535},
+		{"99999999999999999999", 65535},
+		{"-1", 0},
+		{"0", 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(epochs_places); i++)
+		for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
 			struct snapshot *s;
-			char path[64];
 
-			body_set(tree, keys[i], "\"elsewhere\"");
-			cr_assert_eq(parse_tree(kind, tree, &s), 0);
-			cr_expect_str_neq(snapshot_text(s, texts[i]), "elsewhere");
-			snapshot_unref(s);
-
-			tree = body_tree(kind);
-			snprintf(path, sizeof(path), "trainingConfig.%s", keys[i]);
-			body_set(tree, path, "\"\"");
-			body_set(tree, keys[i], "\"elsewhere\"");
-			cr_assert_eq(parse_tree(kind, tree, &s), 0);
-			cr_expect_str_eq(snapshot_text(s, texts[i]), "elsewhere");
+			cr_assert_eq(parse_with(epochs_places[i].kind, epochs_places[i].path,
+						cases[k].json, &s),
+				     0);
+			cr_expect_eq(s->epochs, cases[k].epochs, "%s = %s", epochs_places[i].path,
+				     cases[k].json);
 			snapshot_unref(s);
 		}
 }
@@ -597,17 +711,20 @@ Test(job_json, is_reusable_after_failure)
 	cr_expect_null(job_json_free(NULL));
 }
 
+#define COMMON "name,status,state,displayName,createTime"
+
 /* The mask names what the kind's message has, and nothing else: a server refuses unknown names. */
 Test(job_json, read_mask)
 {
 	static const char *const masks[KIND_COUNT_] = {
-		[KIND_SFT] = "name,status,state,displayName,dataset,createTime,completedTime,"
-			     "jobProgress,outputModel,baseModel",
-		[KIND_RFT] = "name,status,state,displayName,dataset,createTime,completedTime,"
-			     "jobProgress,trainingConfig",
-		[KIND_DPO] = "name,status,state,displayName,dataset,createTime,completedTime,"
-			     "trainingConfig",
-		[KIND_FT] = "name,status,state,displayName,dataset,createTime,modelId,baseModel",
+		[KIND_SFT] =
+			COMMON ",jobProgress,dataset,baseModel,outputModel,completedTime,epochs",
+		[KIND_RFT] = COMMON ",jobProgress,dataset,trainingConfig,completedTime",
+		[KIND_DPO] = COMMON ",dataset,trainingConfig,completedTime",
+		[KIND_FT] = COMMON ",dataset,baseModel,modelId,epochs",
+		[KIND_RLOR] = COMMON ",jobProgress,dataset,trainingConfig,completedTime",
+		[KIND_BATCH] = COMMON ",jobProgress,inputDatasetId,model,outputDatasetId,lifecycle",
+		[KIND_EVAL] = COMMON ",inputDataset,outputDataset",
 	};
 
 	for (enum kind k = 0; k < KIND_COUNT_; k++) {

@@ -103,8 +103,8 @@ Test(faults, syntax)
 		{A "/* x\n\n", "2: this comment is never closed"},
 		{W "display-name = prod-*\nkinds = foo }",
 		 "2: unexpected '*'; a value that holds it needs quotes\n"
-		 "3: 'kinds' in watch \"w\": unknown value 'foo'; known: 'sft', 'rft', 'dpo' and "
-		 "'ft'"},
+		 "3: 'kinds' in watch \"w\": unknown value 'foo'; known: 'sft', 'rft', 'dpo', "
+		 "'ft', 'rlor', 'batch' and 'eval'"},
 		{A "state-dir = /a+b", "2: unexpected '+'; a value that holds it needs quotes"},
 		{W "}\nwatch|kinds = sft", "3: options of a section are set inside its braces"},
 		{A "watch|kinds = sft", "2: syntax error: no sub-section title/index for 'watch'"},
@@ -342,7 +342,7 @@ Test(faults, across_files)
 		fixture_faults(&f),
 		"main.conf:2: unknown option 'bar'\n"
 		"conf.d/a.conf:2: 'kinds' in watch \"w\": unknown value 'x'; known: 'sft', "
-		"'rft', 'dpo' and 'ft'\n"
+		"'rft', 'dpo', 'ft', 'rlor', 'batch' and 'eval'\n"
 		"conf.d/b.conf:1: account \"a\" is there already: @/main.conf:1\n"
 		"conf.d/b.conf:2: unknown option 'foo'\n");
 }

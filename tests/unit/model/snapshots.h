@@ -28,7 +28,8 @@ static inline struct snapshot_parts random_parts(struct rnd *r)
 	};
 	static const char *const texts[] = {NULL, "", "a", "b", "€"};
 	struct snapshot_parts parts = {.gone = rnd_below(r, 8) == 0,
-				       .progress.given = rnd_below(r, 2)};
+				       .progress.given = rnd_below(r, 2),
+				       .epochs = (uint16_t)rnd_below(r, 3)};
 
 	for (int i = 0; i < TEXT_COUNT_; i++)
 		parts.text[i] = texts[rnd_below(r, ARRAY_LEN(texts))];

@@ -1,6 +1,7 @@
 /* The families of jobs. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/macro.h"
@@ -10,12 +11,15 @@ Test(kind, names_and_collections)
 {
 	static const struct {
 		enum kind kind;
-		const char *name, *collection, *output_model, *config;
+		const char *name, *collection;
 	} cases[] = {
-		{KIND_SFT, "sft", "supervisedFineTuningJobs", "outputModel", ""},
-		{KIND_RFT, "rft", "reinforcementFineTuningJobs", "outputModel", "trainingConfig"},
-		{KIND_DPO, "dpo", "dpoJobs", "outputModel", "trainingConfig"},
-		{KIND_FT, "ft", "fineTuningJobs", "modelId", ""},
+		{KIND_SFT, "sft", "supervisedFineTuningJobs"},
+		{KIND_RFT, "rft", "reinforcementFineTuningJobs"},
+		{KIND_DPO, "dpo", "dpoJobs"},
+		{KIND_FT, "ft", "fineTuningJobs"},
+		{KIND_RLOR, "rlor", "rlorTrainerJobs"},
+		{KIND_BATCH, "batch", "batchInferenceJobs"},
+		{KIND_EVAL, "eval", "evaluationJobs"},
 	};
 
 	cr_assert_eq(ARRAY_LEN(cases), KIND_COUNT_);
@@ -25,8 +29,6 @@ Test(kind, names_and_collections)
 
 		cr_assert_str_eq(info->name, cases[i].name);
 		cr_assert_str_eq(info->collection, cases[i].collection);
-		cr_assert_str_eq(info->output_model, cases[i].output_model);
-		cr_assert_str_eq(info->config ? info->config : "", cases[i].config);
 		cr_assert_eq(kind_from_name(cases[i].name, &kind), 0);
 		cr_assert_eq(kind, cases[i].kind);
 		kind = KIND_COUNT_;
@@ -37,11 +39,59 @@ Test(kind, names_and_collections)
 	}
 }
 
+/* Where each field stands, as "object.key"; "" nowhere. */
+Test(kind, places)
+{
+	static const struct {
+		const char *places[KIND_FIELD_COUNT_];
+		bool progress, model;
+	} cases[KIND_COUNT_] = {
+		[KIND_SFT] = {{"dataset", "baseModel", "outputModel", "completedTime", "epochs"},
+			      true,
+			      true},
+		[KIND_RFT] = {{"dataset", "trainingConfig.baseModel", "trainingConfig.outputModel",
+			       "completedTime", "trainingConfig.epochs"},
+			      true,
+			      true},
+		[KIND_DPO] = {{"dataset", "trainingConfig.baseModel", "trainingConfig.outputModel",
+			       "completedTime", "trainingConfig.epochs"},
+			      false,
+			      true},
+		[KIND_FT] = {{"dataset", "baseModel", "modelId", "", "epochs"}, false, true},
+		[KIND_RLOR] = {{"dataset", "trainingConfig.baseModel", "trainingConfig.outputModel",
+				"completedTime", "trainingConfig.epochs"},
+			       true,
+			       true},
+		[KIND_BATCH] = {{"inputDatasetId", "model", "outputDatasetId", "lifecycle.endTime",
+				 ""},
+				true,
+				false},
+		[KIND_EVAL] = {{"inputDataset", "", "outputDataset", "", ""}, false, false},
+	};
+
+	for (enum kind k = 0; k < KIND_COUNT_; k++) {
+		const struct kind_info *info = kind_info(k);
+
+		cr_expect_eq(info->has_progress, cases[k].progress, "%s", info->name);
+		cr_expect_eq(info->makes_model, cases[k].model, "%s", info->name);
+		for (int i = 0; i < KIND_FIELD_COUNT_; i++) {
+			const struct kind_place *place = &info->places[i];
+			char path[64] = "";
+
+			if (place->key)
+				snprintf(path, sizeof(path), "%s%s%s",
+					 place->object ? place->object : "",
+					 place->object ? "." : "", place->key);
+			cr_expect_str_eq(path, cases[k].places[i], "%s %d", info->name, i);
+		}
+	}
+}
+
 Test(kind, unknown)
 {
-	static const char *const names[] = {"", "SFT", "sf", "sftx", "sft ", "dpoJobs", "rlor"};
+	static const char *const names[] = {"", "SFT", "sf", "sftx", "sft ", "dpoJobs", "rlors"};
 	static const char *const collections[] = {
-		"", "sft", "dpoJob", "dpoJobsx", "DpoJobs", "fineTuningJobs/x", "rlorTrainerJobs",
+		"", "sft", "dpoJob", "dpoJobsx", "DpoJobs", "fineTuningJobs/x", "rlorTrainerJob",
 	};
 	enum kind kind = KIND_RFT;
 

@@ -11,6 +11,7 @@ static struct snapshot_parts full_parts(void)
 		.text = {"JOB_STATE_RUNNING", "CANCELLED", "message", "name", "base", "output",
 			 "dataset", "2026-11-20T06:31:56Z", "2026-11-20T07:31:56Z"},
 		.progress.given = true,
+		.epochs = UINT16_MAX,
 	};
 
 	for (int i = 0; i < PROGRESS_COUNT_; i++)
@@ -27,6 +28,7 @@ Test(snapshot, keeps_every_part)
 		cr_assert_str_eq(snapshot_text(s, i), parts.text[i]);
 	cr_assert_eq(memcmp(s->progress, parts.progress.values, sizeof(s->progress)), 0);
 	cr_assert(s->progress_given);
+	cr_assert_eq(s->epochs, UINT16_MAX);
 	cr_assert_eq(snapshot_phase(s), PHASE_RUNNING);
 }
 
@@ -58,6 +60,14 @@ Test(snapshot, equality_looks_at_every_field)
 		other.text[i] = "x";
 		o = snapshot_of(&other);
 		cr_assert_not(snapshot_equal(s, o), "text %d", i);
+	}
+	{
+		struct snapshot_parts other = parts;
+		_cleanup_snapshot_ struct snapshot *o = NULL;
+
+		other.epochs--;
+		o = snapshot_of(&other);
+		cr_assert_not(snapshot_equal(s, o), "epochs");
 	}
 	for (int i = 0; i < PROGRESS_COUNT_; i++) {
 		struct snapshot_parts other = parts;
