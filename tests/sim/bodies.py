@@ -1,4 +1,5 @@
-"""What the API's answers look like: a body for each kind of job, the account, and the errors.
+"""What the API's answers look like: a body for each kind of job, the account, a model, and the
+errors.
 
 Every secret that the real API can put into a body is planted here with SECRET in it, so that a test
 can search everything the daemon writes for that one word.
@@ -327,6 +328,33 @@ def account_body(account, settings):
         "state": "READY",
         "status": {"code": "OK", "message": ""},
         "suspendState": settings.get("suspendState", "UNSUSPENDED"),
+        "updateTime": UPDATE_TIME,
+    }
+
+
+def model_body(account, id_, state):
+    """A fine-tuned model, as far as a watcher of its state can care."""
+    return {
+        "name": f"accounts/{account}/models/{id_}",
+        "displayName": id_,
+        "description": "",
+        "createTime": timestamp(EPOCH),
+        "state": state,
+        "status": {"code": "OK", "message": ""},
+        "kind": "HF_PEFT_ADDON",
+        "baseModelDetails": None,
+        "peftDetails": {
+            "baseModel": "accounts/fireworks/models/llama-v3p1-8b-instruct", "r": 8,
+            "targetModules": ["q_proj", "v_proj"], "baseModelType": "llama",
+            "mergeAddonModelName": "",
+        },
+        "public": False,
+        "contextLength": 131072,
+        "importedFrom": "",
+        "fineTuningJob": "",
+        "deployedModelRefs": [],
+        "huggingFaceUrl": "",
+        "createdBy": f"{SECRET}-person@example.com",
         "updateTime": UPDATE_TIME,
     }
 

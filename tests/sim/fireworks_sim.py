@@ -147,7 +147,11 @@ class Api:
         try:
             if account is None and request.method == "GET":
                 self.list_accounts(request, answer)
-            elif account not in self.world.accounts or (collection and not kind):
+            elif account not in self.world.accounts:
+                answer.error(404)
+            elif request.method == "GET" and collection == "models" and id_ and not verb:
+                self.get_model(account, id_, request, answer)
+            elif collection and not kind:
                 answer.error(404)
             elif request.method == "GET" and not collection:
                 self.send_body(answer, [bodies.dumps(
@@ -205,6 +209,19 @@ class Api:
             answer.error(404)
             return
         self.send_body(answer, self.render([job], mask))
+
+    def get_model(self, account, id_, request, answer):
+        state = self.world.models.get((account, id_))
+        if state is None:
+            answer.error(404)
+            return
+        body = bodies.model_body(account, id_, state)
+        mask = listing.read_mask(request.query, self.world.settings["readMask"])
+        try:
+            body = scenario.apply_mask(body, mask) if mask else body
+        except (KeyError, TypeError) as e:
+            raise listing.BadArgument(f"invalid read mask: {e}") from None
+        self.send_body(answer, [bodies.dumps(body)])
 
     def render(self, jobs, mask):
         try:
@@ -271,6 +288,7 @@ class Api:
             ("GET", "status"): lambda: {
                 "now": self.world.tick(), "jobs": len(self.world.jobs), "requests": len(self.log)},
             ("POST", "job"): lambda: {"name": self.world.alter(value).name},
+            ("POST", "model"): lambda: self.world.set_model(value) or {},
             ("POST", "fault"): lambda: self.set_faults(value),
             ("POST", "advance"): lambda: self.advance(value),
             ("POST", "settings"): lambda: self.set_settings(value),

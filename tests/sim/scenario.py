@@ -206,8 +206,8 @@ class World:
 
     def __init__(self, scenario):
         known = {
-            "comment", "clock", "scale", "key", "accounts", "settings", "jobs", "generate",
-            "faults",
+            "comment", "clock", "scale", "key", "accounts", "settings", "models", "jobs",
+            "generate", "faults",
         }
         if scenario.keys() - known:
             raise ScenarioError(f"unknown: {', '.join(sorted(scenario.keys() - known))}")
@@ -217,6 +217,7 @@ class World:
         self.accounts = {}
         self.settings = dict(self.SETTINGS)
         self.jobs = {}  # name: Job
+        self.models = {}  # (account, id): state
         self.collections = {}  # (account, kind): [Job]
         self.generation = {}  # (account, kind): counts changes of who is there
         self.sorted = {}  # cache of sorted lists
@@ -225,6 +226,8 @@ class World:
         for account, settings in scenario.get("accounts", {}).items():
             self.accounts[account] = dict(settings)
         self.set(scenario.get("settings", {}))
+        for spec in scenario.get("models", []):
+            self.set_model(spec)
         for index, spec in enumerate(scenario.get("jobs", [])):
             self.add(spec, index)
         for spec in scenario.get("generate", []):
@@ -237,6 +240,20 @@ class World:
         if unknown:
             raise ScenarioError(f"unknown settings: {', '.join(sorted(unknown))}")
         self.settings.update(settings)
+
+    def set_model(self, spec):
+        """Makes a model, changes its state, or removes it: state ""."""
+        unknown = spec.keys() - {"account", "id", "state"}
+        if unknown:
+            raise ScenarioError(f"unknown in a model: {', '.join(sorted(unknown))}")
+        account, id_, state = spec.get("account", "acme"), spec["id"], spec["state"]
+        if not ID.fullmatch(id_) or not isinstance(state, str):
+            raise ScenarioError(f"no model: {id_!r}, {state!r}")
+        self.accounts.setdefault(account, {})
+        if state:
+            self.models[account, id_] = state
+        else:
+            self.models.pop((account, id_), None)
 
     def account_key(self, account):
         return self.accounts[account].get("key", self.key)

@@ -86,6 +86,27 @@ def accounts(t):
 
 
 @tap.test()
+def models_have_a_state(t):
+    model = "/v1/accounts/acme/models/mine"
+    client = Client(t, jobs(models=[{"id": "mine", "state": "UPLOADING"}]))
+    status, body = client.get(model)
+    t.equal((status, body["name"], body["state"]), (200, model[4:], "UPLOADING"))
+    for state, expected in (("READY", (200, "READY")), ("", (404, None)),
+                            ("UPLOADING", (200, "UPLOADING"))):
+        t.equal(client.post("/_sim/model", {"id": "mine", "state": state}), (200, {}))
+        status, body = client.get(model)
+        t.equal((status, body.get("state")), expected, f"set to {state!r}")
+    t.equal(client.get(f"{model}?readMask=state"), (200, {"state": "UPLOADING"}))
+    t.equal(client.get("/v1/accounts/acme/models/other"),
+            (404, {"code": 5, "details": [], "message": "resource not found"}))
+    t.equal(client.post("/_sim/model", {"id": "A B", "state": "READY"})[0], 400)
+    t.equal(client.post("/_sim/model", {"id": "a", "state": "READY", "sate": 1})[0], 400)
+    t.equal(client.get(model, key="fw_wrong")[0], 403)
+    models = [row for row in client.get("/_sim/requests")[1]["requests"] if row["path"] == model]
+    t.equal(len(models), 6, "they count as requests")
+
+
+@tap.test()
 def defaults_are_emitted_and_messages_null(t):
     client = Client(t, jobs({"kind": "sft", "id": "a"}))
     job = client.get(f"{SFT}/a")[1]
