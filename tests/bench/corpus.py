@@ -35,6 +35,7 @@ def _job(index):
         dataset=f"accounts/{ACCOUNT}/datasets/support-{index:05d}",
         base_model="accounts/fireworks/models/llama-v3p1-8b-instruct",
         output_model=f"accounts/{ACCOUNT}/models/ft-{job_id}",
+        epochs=2,
     )
 
 

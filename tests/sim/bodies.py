@@ -138,7 +138,7 @@ def training_config(job):
         "loraRank": 16,
         "acceleratorCount": 1,
         "region": "REGION_UNSPECIFIED",
-        "epochs": 2,
+        "epochs": job.epochs,
         "batchSize": 65536,
         "gradientAccumulationSteps": 1,
         "learningRateWarmupSteps": 0,
@@ -170,7 +170,7 @@ def sft(job, values):
         "warmStartFrom": "",
         "jinjaTemplate": TEMPLATE,
         "earlyStop": False,
-        "epochs": 2,
+        "epochs": job.epochs,
         "learningRate": 0.0001,
         "maxContextLength": 8192,
         "loraRank": 8,
@@ -245,7 +245,7 @@ def ft(job, values):
         "genie": None,
         "baseModel": job.base_model,
         "warmStartFrom": "",
-        "epochs": 1,
+        "epochs": job.epochs,
         "learningRate": 0.0001,
         "loraRank": 8,
         "loraTargetModules": ["q_proj", "v_proj"],
@@ -266,17 +266,31 @@ def ft(job, values):
 
 def rlor(job, values):
     return {
-        **rft(job, values),
+        **common(job, values),
+        **storage_secrets(job),
+        "evaluationDataset": "",
+        "evalAutoCarveout": False,
+        "trainingConfig": training_config(job),
         "rewardWeights": ["score"],
+        "wandbConfig": wandb_config(job),
         "keepAlive": False,
         "rolloutDeploymentName": f"accounts/{job.account}/deployments/rollout-{job.id}",
+        "lossConfig": {"method": "GRPO", "klBeta": 0.001},
+        "nodeCount": 1,
+        "acceleratorSeconds": {},
+        "jobProgress": shown_progress(job.kind, values),
+        "trainerLogsSignedUrl": signed_url(job, "trainer-logs"),
+        "updateTime": UPDATE_TIME,
     }
 
 
 def batch(job, values):
     body = common(job, values)
+    ended = body.pop("completedTime")
     del body["dataset"]
-    running = values["state"] == "JOB_STATE_RUNNING"
+    waiting = values["waitingOnCapacity"]
+    if waiting is None:
+        waiting = values["state"] == "JOB_STATE_PENDING"
     return {
         **body,
         "inputDatasetId": job.dataset,
@@ -287,8 +301,8 @@ def batch(job, values):
             "maxTokens": 2048, "temperature": 0, "topP": 1, "n": 1, "extraBody": "", "topK": 40,
         },
         "jobProgress": shown_progress(job.kind, values),
-        "lifecycle": {"startTime": timestamp(job.created), "endTime": body["completedTime"]},
-        "waitingOnCapacity": not running and body["completedTime"] is None,
+        "lifecycle": {"startTime": timestamp(job.created), "endTime": ended},
+        "waitingOnCapacity": waiting,
         "updateTime": UPDATE_TIME,
     }
 

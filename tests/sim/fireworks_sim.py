@@ -253,7 +253,7 @@ class Api:
         if f"accounts/{account}/{bodies.KINDS[kind][0]}/{id_}" in self.world.jobs:
             answer.error(409)
             return
-        fields = ("displayName", "dataset", "baseModel", "outputModel")
+        fields = ("displayName", "dataset", "baseModel", "outputModel", "epochs")
         job = self.world.add({
             "account": account, "kind": kind, "id": id_,
             "timeline": self.world.settings["created"],

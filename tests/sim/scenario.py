@@ -17,7 +17,7 @@ import bodies
 ID = re.compile(r"[a-z0-9-]{1,63}")
 STEP_FIELDS = {
     "at", "poll", "state", "rawState", "status", "progress", "hidden", "gone", "displayName",
-    "outputModel",
+    "outputModel", "waitingOnCapacity",
 }
 OK = {"code": "OK", "message": ""}
 
@@ -74,8 +74,10 @@ class Job:
         )
         self.output_model = spec.get("outputModel", f"accounts/{account}/models/{self.id}")
         self.dataset = spec.get("dataset", f"accounts/{account}/datasets/{self.id}-data")
+        self.epochs = spec.get("epochs", 1 if self.kind == "ft" else 2)
         self.created = bodies.EPOCH + timedelta(minutes=spec.get("createdMinute", index))
-        self.values = {"state": "", "status": dict(OK), "progress": None}
+        self.values = {"state": "", "status": dict(OK), "progress": None,
+                       "waitingOnCapacity": None}
         self.hidden = False
         self.gone = False
         self.exists = False
@@ -124,6 +126,8 @@ class Job:
             self.values["status"] = merge_status(self.values["status"], step["status"])
         if "progress" in step:
             self.values["progress"] = step["progress"]
+        if "waitingOnCapacity" in step:
+            self.values["waitingOnCapacity"] = step["waitingOnCapacity"]
         self.hidden = step.get("hidden", self.hidden)
         self.gone = step.get("gone", self.gone)
         self.display_name = step.get("displayName", self.display_name)

@@ -73,6 +73,56 @@ def every_kind_has_get_and_list(t):
         t.check(low <= size <= high, f"{kind}: a body of {size} bytes")
 
 
+def at(body, *path):
+    """What stands there, or None where the body ends before."""
+    for key in path:
+        body = body.get(key) if body else None
+    return body
+
+
+@tap.test()
+def kinds_differ_where_the_api_does(t):
+    places = {
+        # progress, end time, what it made, epochs
+        "sft": ("jobProgress", ("completedTime",), ("outputModel",), ("epochs",)),
+        "rft": ("jobProgress", ("completedTime",), ("trainingConfig", "outputModel"),
+                ("trainingConfig", "epochs")),
+        "dpo": (None, ("completedTime",), ("trainingConfig", "outputModel"),
+                ("trainingConfig", "epochs")),
+        "ft": (None, None, ("modelId",), ("epochs",)),
+        "rlor": ("jobProgress", ("completedTime",), ("trainingConfig", "outputModel"),
+                 ("trainingConfig", "epochs")),
+        "batch": ("jobProgress", ("lifecycle", "endTime"), ("outputDatasetId",), None),
+        "eval": (None, None, ("outputDataset",), None),
+    }
+    t.equal(places.keys(), bodies.KINDS.keys())
+    client = Client(t, jobs(*({"kind": kind, "id": "a", "epochs": 7, "state": "RUNNING",
+                               "progress": {"percent": 30}} for kind in places)))
+    for kind, (progress, end, made, epochs) in places.items():
+        path = f"/v1/accounts/acme/{bodies.KINDS[kind][0]}/a"
+        body = client.get(path)[1]
+        t.equal(at(body, "jobProgress", "percent"), 30 if progress else None, f"{kind}: progress")
+        t.equal("jobProgress" in body, bool(progress), f"{kind}: progress")
+        t.check(at(body, *made), f"{kind}: {body}")
+        t.equal(at(body, *(epochs or ("epochs",))), 7 if epochs else None, f"{kind}: epochs")
+        t.equal(at(body, *(end or ("completedTime",))), None, f"{kind}: no end yet")
+        client.post("/_sim/job", {"kind": kind, "id": "a", "state": "COMPLETED"})
+        body = client.get(path)[1]
+        t.equal(bool(at(body, *(end or ("completedTime",)))), bool(end), f"{kind}: the end")
+        t.equal("completedTime" in body, end == ("completedTime",), f"{kind}: completedTime")
+
+
+@tap.test()
+def a_batch_waits_for_capacity(t):
+    client = Client(t, jobs({"kind": "batch", "id": "a", "state": "PENDING"}))
+    for step, expected in (({}, True), ({"state": "RUNNING"}, False),
+                           ({"waitingOnCapacity": True}, True), ({"state": "COMPLETED"}, True),
+                           ({"waitingOnCapacity": None}, False)):
+        client.post("/_sim/job", {"kind": "batch", "id": "a", **step})
+        body = client.get("/v1/accounts/acme/batchInferenceJobs/a")[1]
+        t.equal(body["waitingOnCapacity"], expected, str(step))
+
+
 @tap.test()
 def accounts(t):
     client = Client(t, jobs({"kind": "sft"}, accounts={
@@ -83,6 +133,9 @@ def accounts(t):
     t.equal((status, account["suspendState"]), (200, "CREDIT_DEPLETED"))
     t.equal(client.get("/v1/accounts/nobody")[0], 404)
     t.equal(client.get("/v1/accounts/other")[0], 403, "the key of another account")
+    for state in ("FAILED_PAYMENTS", "UNSUSPENDED"):
+        client.post("/_sim/settings", {"accounts": {"acme": {"suspendState": state}}})
+        t.equal(client.get("/v1/accounts/acme")[1]["suspendState"], state, "changed while running")
 
 
 @tap.test()
