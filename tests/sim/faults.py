@@ -9,10 +9,10 @@ import bodies
 
 FIELDS = {
     "do", "path", "method", "request", "window", "times", "seconds", "chunk", "bytes", "depth",
-    "status", "location", "retryAfter", "retryAfterMs", "shape", "message", "token",
+    "status", "location", "retryAfter", "retryAfterMs", "shape", "message", "token", "page", "jobs",
 }
 # The answer still arrives whole, so it counts as a sight of the jobs in it.
-INTACT = ("delay", "drip")
+INTACT = ("delay", "drip", "change")
 
 
 class Fault:
@@ -29,17 +29,26 @@ class Fault:
             self.do = "status"
         if self.do not in DEEDS:
             raise ValueError(f"do: {self.do!r} is none of {', '.join(sorted(DEEDS))}, or a status")
+        # What the fault changes when it has been answered, as World.alter() takes it.
+        self.changes = spec.get("jobs", [])
+        if (self.do == "change") != bool(self.changes):
+            raise ValueError("jobs: for do: change, and only for it")
+        if any("kind" not in job or "id" not in job for job in self.changes):
+            raise ValueError("jobs: without kind or id")
         self.spec = spec
         self.path = re.compile(spec.get("path", ""))
         self.method = spec.get("method")
         self.first, self.last = spec.get("request", (1, float("inf")))
+        self.pages = spec.get("page")
         self.begin, self.end = spec.get("window", (0, float("inf")))
         self.left = spec.get("times", float("inf"))
         self.seen = 0
 
-    def hits(self, method, path, now):
-        """Whether this request is hit; counts the requests that match path and method."""
+    def hits(self, method, path, now, page=None):
+        """Whether this request is hit; counts the requests that match path, method and page."""
         if self.method and method != self.method or not self.path.search(path):
+            return False
+        if self.pages and (page is None or not self.pages[0] <= page <= self.pages[1]):
             return False
         self.seen += 1
         if not (self.first <= self.seen <= self.last and self.begin <= now < self.end):
@@ -169,7 +178,7 @@ def alter_trailing(_fault, answer):
 
 
 def nothing(_fault, _answer):
-    """What happens on the wire is the server's part: see fireworks_sim.send()."""
+    """What happens on the wire, or to the jobs, is the server's part: see fireworks_sim."""
 
 
 DEEDS = {
@@ -188,6 +197,7 @@ DEEDS = {
     "duplicate-key": alter_duplicate,
     "invalid-utf8": alter_utf8,
     "trailing": alter_trailing,
+    "change": nothing,
     "delay": nothing,
     "drip": nothing,
     "reset": nothing,

@@ -84,16 +84,32 @@ class Api:
             }
             self.log.append(entry)
             answer = Answer()
+            page = self.page_of(request)
             fault = next(
-                (f for f in self.faults if f.hits(request.method, request.path, now)), None)
+                (f for f in self.faults if f.hits(request.method, request.path, now, page)), None)
             look = fault is None or fault.intact()
             if self.check(request, answer, entry):
                 self.route(request, answer, now, look)
             if fault is not None:
                 entry["fault"] = fault.do
                 faults.DEEDS[fault.do](fault, answer)
+                self.change(fault.changes, answer)
             entry["status"] = answer.status
         return answer, fault
+
+    def page_of(self, request):
+        """The number of the page of a list that this asks for; None for anything else."""
+        match = PATH.fullmatch(request.path)
+        is_list = request.method == "GET" and match and match[2] and not match[3]
+        return listing.page_number(request.query) if is_list else None
+
+    def change(self, specs, answer):
+        """What happens to jobs right after an answer. One that cannot be is told in its place."""
+        try:
+            for spec in specs:
+                self.world.alter(spec)
+        except (ValueError, KeyError, TypeError) as e:
+            answer.error(500, f"change: {e}")
 
     def check(self, request, answer, entry):
         """The front end's part: bodies, rate, key. True when the call goes on."""
@@ -130,13 +146,14 @@ class Api:
         return key == world.account_key(account)
 
     def within_rate(self):
-        limit = self.world.settings["requestsPerMinute"]
+        settings = self.world.settings
+        limit = settings["requestsPerMinute"]
         if limit is None:
             return True
         now = time.monotonic()
-        while self.recent and self.recent[0] <= now - 60:
+        while self.recent and self.recent[0] <= now - settings["minute"]:
             self.recent.popleft()
-        if len(self.recent) >= limit:
+        if len(self.recent) >= limit - settings["foreign"]:
             return False
         self.recent.append(now)
         return True
@@ -182,8 +199,12 @@ class Api:
         size = listing.page_size(request.query)
         texts = [bodies.dumps(bodies.account_body(a, world.accounts[a])) for a in mine[:size]]
         token = "more" if len(mine) > size else ""
-        self.send_body(answer, texts, '{"accounts":[',
-                       f'],"nextPageToken":"{token}","totalSize":{len(mine)}}}')
+        self.send_body(answer, texts, '{"accounts":[', f"],{self.list_end(token, len(mine))}")
+
+    def list_end(self, token, total):
+        """The last members of a list, and its brace."""
+        size = f',"totalSize":{total}' if self.world.settings["totalSize"] else ""
+        return f'"nextPageToken":"{token}"{size}}}'
 
     def list_jobs(self, account, kind, request, answer, now, look):
         jobs, token, total = listing.page(self.world, account, kind, request.query)
@@ -192,10 +213,10 @@ class Api:
             for job in jobs:
                 self.world.look(job, now)
         if mask and self.world.settings["readMask"] == "page":
-            self.send_body(answer, [], f'{{"nextPageToken":"{token}","totalSize":{total}', "}")
+            self.send_body(answer, [], "{", self.list_end(token, total))
             return
         self.send_body(answer, self.render(jobs, mask), f'{{"{bodies.KINDS[kind][0]}":[',
-                       f'],"nextPageToken":"{token}","totalSize":{total}}}')
+                       f"],{self.list_end(token, total)}")
 
     def get_job(self, account, kind, id_, request, answer, now, look):
         job = self.world.jobs.get(f"accounts/{account}/{bodies.KINDS[kind][0]}/{id_}")

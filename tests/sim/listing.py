@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import zlib
 
 import scenario
 
@@ -44,6 +45,8 @@ def order(query, allowed):
     text = query.get("orderBy", "")
     if not text:
         return "name", False
+    if allowed == "ignore":
+        return "name", False
     match = re.fullmatch(r"(\w+)(?: (asc|desc))?", text)
     if not allowed or not match or match[1] not in FIELDS:
         raise BadArgument(f"invalid order by: {text}")
@@ -53,7 +56,7 @@ def order(query, allowed):
 def read_filter(query, allowed):
     """The filter as groups that must all hold, each of alternatives (OR binds closer), or None."""
     text = query.get("filter", "")
-    if not text:
+    if not text or allowed == "ignore":
         return None
     if not allowed:
         raise BadArgument("filtering is not supported")
@@ -75,6 +78,11 @@ def value_of(job, field):
     return {"name": job.name, "displayName": job.display_name, "state": job.values["state"]}[field]
 
 
+def is_lost(job):
+    """Whether a filter that is "lossy" leaves this job out though it matches."""
+    return zlib.crc32(job.name.encode()) % 3 == 0
+
+
 def passes(job, groups):
     return all(
         any(COMPARE[op](value_of(job, field), value) for field, op, value in alternatives)
@@ -89,18 +97,32 @@ def binding(account, kind, query):
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def make_token(bound, key):
-    return base64.urlsafe_b64encode(json.dumps([bound, key]).encode()).decode()
+class Token:
+    """Where a listing goes on: what it is bound to, the page's number, and the last one's key, or
+    how many came before."""
+
+    def __init__(self, bound, number, behind):
+        self.bound, self.number, self.behind = bound, number, behind
+
+    def __str__(self):
+        text = json.dumps([self.bound, self.number, self.behind])
+        return base64.urlsafe_b64encode(text.encode()).decode()
+
+    @classmethod
+    def read(cls, text):
+        try:
+            bound, number, behind = json.loads(base64.urlsafe_b64decode(text.encode()))
+        except (ValueError, TypeError):
+            raise BadArgument("invalid page token") from None
+        return cls(bound, number, behind)
 
 
-def read_token(token, bound):
+def page_number(query):
+    """The number, from 1, of the page that a list request asks for; None when nobody can tell."""
     try:
-        was, key = json.loads(base64.urlsafe_b64decode(token.encode()))
-    except ValueError:
-        raise BadArgument("invalid page token") from None
-    if was != bound:
-        raise BadArgument("page token does not match the request's other parameters")
-    return tuple(key)
+        return Token.read(query["pageToken"]).number if query.get("pageToken") else 1
+    except BadArgument:
+        return None
 
 
 def read_mask(query, allowed):
@@ -115,7 +137,7 @@ def read_mask(query, allowed):
 
 
 def page(world, account, kind, query):
-    """The jobs of one page, the next page's token, and the total number."""
+    """The jobs of one page, the next page's token or "", and the total number."""
     settings = world.settings
     size = page_size(query)
     field, descending = order(query, settings["orderBy"])
@@ -123,11 +145,20 @@ def page(world, account, kind, query):
     bound = binding(account, kind, query)
     jobs, keys = world.listed(account, kind, (field, descending))
     if groups:
-        chosen = [(job, key) for job, key in zip(jobs, keys) if passes(job, groups)]
+        lossy = settings["filter"] == "lossy"
+        chosen = [(job, key) for job, key in zip(jobs, keys)
+                  if passes(job, groups) and not (lossy and is_lost(job))]
         jobs, keys = [job for job, _ in chosen], [key for _, key in chosen]
-    begin = 0
+    begin, number = 0, 1
     if query.get("pageToken"):
-        begin = scenario.after(keys, read_token(query["pageToken"], bound), descending)
+        token = Token.read(query["pageToken"])
+        if token.bound != bound:
+            raise BadArgument("page token does not match the request's other parameters")
+        number = token.number
+        begin = token.behind if isinstance(token.behind, int) else scenario.after(
+            keys, tuple(token.behind), descending)
     end = begin + size
-    token = make_token(bound, keys[end - 1]) if end < len(jobs) else ""
-    return jobs[begin:end], token, len(jobs)
+    if end >= len(jobs):
+        return jobs[begin:], "", len(jobs)
+    behind = end if settings["tokens"] == "offset" else keys[end - 1]
+    return jobs[begin:end], str(Token(bound, number + 1, behind)), len(jobs)

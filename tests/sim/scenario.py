@@ -198,14 +198,30 @@ class World:
     """All accounts and jobs of a scenario. Every method is called with `lock` held."""
 
     SETTINGS = {
-        "filter": True,  # False: a list with a filter is answered with 400
-        # The same for readMask. "snake": lowerCamel paths are not understood, and left out in
+        # False: a list with a filter is answered with 400; "ignore": as one without; "lossy": some
+        # of the jobs that match are left out.
+        "filter": True,
+        # False as for the filter. "snake": lowerCamel paths are not understood, and left out in
         # silence; "page": the mask is taken to be of the page, which then has no jobs.
         "readMask": True,
-        "orderBy": True,
+        "orderBy": True,  # False and "ignore" as for the filter
+        # What a page token holds: the "key" of the last job, so that nobody who comes or goes moves
+        # the rest, or an "offset".
+        "tokens": "key",
+        "totalSize": True,  # False: lists do not say how many there are
         "requestsPerMinute": None,  # more in a sliding minute: 429
+        "foreign": 0,  # requests a minute that others make in the same envelope, before ours
+        "minute": 60,  # its seconds
         "retryAfter": None,  # what the 429 of the rate limit says
         "created": [{"at": 0, "state": "CREATING"}],  # timeline of created jobs, from the creation
+    }
+
+    CHOICES = {
+        "filter": (True, False, "ignore", "lossy"),
+        "readMask": (True, False, "snake", "page"),
+        "orderBy": (True, False, "ignore"),
+        "tokens": ("key", "offset"),
+        "totalSize": (True, False),
     }
 
     def __init__(self, scenario):
@@ -243,6 +259,9 @@ class World:
         unknown = settings.keys() - self.SETTINGS.keys()
         if unknown:
             raise ScenarioError(f"unknown settings: {', '.join(sorted(unknown))}")
+        for name, values in self.CHOICES.items():
+            if name in settings and settings[name] not in values:
+                raise ScenarioError(f"{name}: {settings[name]!r} is none of {values}")
         self.settings.update(settings)
 
     def set_model(self, spec):

@@ -308,6 +308,115 @@ def a_get_has_no_body(t):
     t.equal(client.server.api.log[-1]["hadBody"], True)
 
 
+def ids_of(client, query="", kind="sft"):
+    """All pages of a list: the jobs' ids, and each page's totalSize."""
+    collection = bodies.KINDS[kind][0]
+    ids, totals, token = [], [], ""
+    while token or not totals:
+        page = client.get(f"/v1/accounts/acme/{collection}?{query}&pageToken={token}")[1]
+        ids += [job["name"].rpartition("/")[2] for job in page[collection]]
+        totals.append(page.get("totalSize"))
+        token = page["nextPageToken"]
+    return ids, totals
+
+
+ACTIVE = "filter=state%3D%22JOB_STATE_RUNNING%22"
+
+
+@tap.test()
+def a_filter_can_be_ignored_or_lie(t):
+    client = Client(t, {"generate": [
+        {"kind": "sft", "count": 300, "states": {"RUNNING": 1, "COMPLETED": 1}}]})
+    everybody, totals = ids_of(client, "pageSize=200")
+    t.equal((len(everybody), totals), (300, [300, 300]))
+    active, totals = ids_of(client, f"pageSize=20&{ACTIVE}")
+    t.check(100 < len(active) < 200, f"{len(active)} are active")
+    t.equal(set(totals), {len(active)}, "totalSize counts what the filter leaves")
+    client.post("/_sim/settings", {"filter": "ignore"})
+    t.equal(ids_of(client, f"pageSize=200&{ACTIVE}"), (everybody, [300, 300]))
+    t.equal(client.get(f"{SFT}?filter=nonsense")[0], 200)
+    client.post("/_sim/settings", {"filter": "lossy"})
+    lossy, totals = ids_of(client, f"pageSize=20&{ACTIVE}")
+    t.check(set(lossy) < set(active) and len(active) / 2 < len(lossy),
+            f"{len(lossy)} of {len(active)} are left")
+    t.equal(set(totals), {len(lossy)}, "the lie is consistent")
+    t.equal(ids_of(client, "pageSize=200")[0], everybody, "without a filter nothing is lost")
+    client.post("/_sim/settings", {"totalSize": False})
+    t.equal(ids_of(client, "pageSize=200"), (everybody, [None, None]))
+    t.equal(client.post("/_sim/settings", {"filter": "sometimes"})[0], 400)
+
+
+@tap.test()
+def an_order_can_be_ignored(t):
+    client = Client(t, {"generate": [{"kind": "sft", "count": 30}]})
+    newest = "pageSize=7&orderBy=createTime%20desc"
+    ordered = ids_of(client, newest)[0]
+    t.check(ordered != sorted(ordered), "the names are not in the order of time")
+    client.post("/_sim/settings", {"orderBy": "ignore"})
+    t.equal(ids_of(client, newest)[0], sorted(ordered))
+
+
+@tap.test()
+def jobs_come_and_go_between_pages(t):
+    names = [f"m-{i}" for i in range(6)]
+    comes = {"kind": "sft", "id": "a-new", "state": "PENDING"}
+    goes = {"kind": "sft", "id": "m-0", "gone": True}
+    for tokens, change, expected in (
+            ("key", comes, names),
+            ("key", goes, names),
+            ("offset", comes, ["m-0", "m-1", "m-1", "m-2", "m-3", "m-4", "m-5"]),
+            ("offset", goes, ["m-0", "m-1", "m-3", "m-4", "m-5"])):
+        client = Client(t, jobs(*({"kind": "sft", "id": name} for name in names),
+                                settings={"tokens": tokens}, faults=[
+                                    {"do": "change", "path": "Jobs$", "page": [1, 1],
+                                     "request": [2, 2], "jobs": [change]}]))
+        case = f"{tokens}, {change['id']}"
+        t.equal(ids_of(client, "pageSize=2")[0], names, f"{case}: the first listing")
+        t.equal(ids_of(client, "pageSize=2")[0], expected, f"{case}: the second one")
+        after = sorted({"a-new", *names} if change is comes else set(names) - {"m-0"})
+        t.equal(ids_of(client, "pageSize=2")[0], after, f"{case}: the third one")
+        faults = [row["fault"] for row in client.get("/_sim/requests")[1]["requests"]]
+        t.equal(faults.count("change"), 1, case)
+
+
+@tap.test()
+def a_change_is_checked(t):
+    client = Client(t, jobs({"kind": "sft", "id": "a"}))
+    for bad in ({"do": "change"}, {"do": "change", "jobs": [{"id": "a"}]},
+                {"do": 500, "jobs": [{"kind": "sft", "id": "a"}]}):
+        t.equal(client.post("/_sim/fault", bad)[0], 400, str(bad))
+    client.post("/_sim/fault", {"do": "change", "jobs": [{"kind": "sft", "id": "a", "colour": 1}]})
+    status, error = client.get(SFT)
+    t.equal(status, 500)
+    t.check("colour" in error["message"], error["message"])
+
+
+@tap.test()
+def faults_of_one_collection_and_of_one_page(t):
+    client = Client(t, {
+        "generate": [{"kind": kind, "count": 20} for kind in ("sft", "dpo")],
+        "faults": [{"do": 403, "path": "/dpoJobs"}, {"do": 503, "path": "Jobs$", "page": [2, 3]}]})
+    t.equal([client.get(f"/v1/accounts/acme/{collection}")[0]
+             for collection in ("dpoJobs", "supervisedFineTuningJobs", "rlorTrainerJobs")],
+            [403, 200, 200])
+    token = client.get(f"{SFT}?pageSize=5")[1]["nextPageToken"]
+    t.equal(client.raw("GET", f"{SFT}?pageSize=5&pageToken={token}")[0].status, 503)
+    t.equal(client.get(f"{SFT}?pageSize=5&pageToken=nonsense")[0], 400)
+
+
+@tap.test()
+def others_use_the_same_envelope(t):
+    client = Client(t, jobs({"kind": "sft", "id": "a"}, settings={
+        "requestsPerMinute": 5, "foreign": 3, "minute": 3600}))
+    t.equal([client.get(SFT)[0] for _ in range(3)], [200, 200, 429])
+    client.post("/_sim/settings", {"foreign": 0})
+    t.equal([client.get(SFT)[0] for _ in range(4)], [200, 200, 200, 429], "they are quiet now")
+    client.post("/_sim/settings", {"minute": 0.001})
+    t.wait(lambda: client.get(SFT)[0] == 200, 5, "the minute is over")
+    client.post("/_sim/settings", {"foreign": 5})
+    t.equal(client.get(SFT)[0], 429, "they take all of it")
+
+
 @tap.test()
 def rate_limit(t):
     client = Client(t, jobs({"kind": "sft", "id": "a"}, settings={"requestsPerMinute": 3}))
