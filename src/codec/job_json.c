@@ -296,6 +296,17 @@ static int read_token(struct json_object *page, const char **ret, struct error *
 	return 0;
 }
 
+/* How many jobs the whole list has. */
+static int read_total(struct json_object *page, uint32_t *ret, struct error *e)
+{
+	int32_t n;
+
+	if (json_util_int32(json_util_member(page, "totalSize"), &n) < 0)
+		return malformed(e, "totalSize");
+	*ret = (uint32_t)MAX(n, 0);
+	return 0;
+}
+
 /*
  * The array of a page. It may be left out like every empty value, but then nothing else may stand
  * there than what a page has: an object of unknown keys is not an empty page.
@@ -341,12 +352,14 @@ static int read_entries(struct json_object *jobs, size_t n, const char *account,
 
 int job_json_parse_page(struct job_json *p, const char *body, size_t len, const char *account,
 			enum kind kind, job_json_fn fn, void *user,
-			char ret_token[JOB_JSON_TOKEN_MAX], struct error *ret_e)
+			char ret_token[JOB_JSON_TOKEN_MAX], uint32_t *ret_total,
+			struct error *ret_e)
 {
 	_cleanup_json_ struct json_object *page = NULL;
 	_cleanup_free_ struct entry *entries = NULL;
 	struct json_object *jobs = NULL;
 	const char *token = "";
+	uint32_t total = 0;
 	size_t n;
 	int r;
 
@@ -355,6 +368,8 @@ int job_json_parse_page(struct job_json *p, const char *body, size_t len, const 
 		r = read_array(page, kind_info(kind)->collection, &jobs, ret_e);
 	if (r == 0)
 		r = read_token(page, &token, ret_e);
+	if (r == 0)
+		r = read_total(page, &total, ret_e);
 	if (r != 0)
 		return r;
 	n = jobs ? json_object_array_length(jobs) : 0;
@@ -372,16 +387,26 @@ int job_json_parse_page(struct job_json *p, const char *body, size_t len, const 
 			return r;
 	}
 	snprintf(ret_token, JOB_JSON_TOKEN_MAX, "%s", token);
+	if (ret_total)
+		*ret_total = total;
 	return 0;
+}
+
+/* The id in "accounts/acme", a view; NULL when that is not what it is. */
+static const char *account_id(const char *name)
+{
+	static const char prefix[] = "accounts/";
+	const char *id = name + strlen(prefix);
+
+	return strncmp(name, prefix, strlen(prefix)) == 0 && name_id_valid(id) ? id : NULL;
 }
 
 int job_json_parse_accounts(struct job_json *p, const char *body, size_t len,
 			    char ret_account[NAME_ID_MAX + 1], struct error *ret_e)
 {
-	static const char prefix[] = "accounts/";
 	_cleanup_json_ struct json_object *page = NULL;
 	struct json_object *accounts = NULL, *account;
-	const char *name, *token;
+	const char *name, *token, *id;
 	size_t n;
 	int r;
 
@@ -401,9 +426,60 @@ int job_json_parse_accounts(struct job_json *p, const char *body, size_t len,
 	if (!json_object_is_type(account, json_type_object) ||
 	    json_util_identifier(json_util_member(account, "name"), &name) < 0)
 		return malformed(ret_e, "accounts");
-	if (strncmp(name, prefix, strlen(prefix)) != 0 || !name_id_valid(name + strlen(prefix)))
+	id = account_id(name);
+	if (!id)
 		return error_set(ret_e, TROUBLE_NOT_API, "name: not the name of an account");
-	snprintf(ret_account, NAME_ID_MAX + 1, "%s", name + strlen(prefix));
+	snprintf(ret_account, NAME_ID_MAX + 1, "%s", id);
+	return 0;
+}
+
+/* States of an account that are no reason for anything. */
+static bool is_unsuspended(const char *state)
+{
+	static const char *const none[] = {"UNSUSPENDED", "UNSPECIFIED",
+					   "SUSPEND_STATE_UNSPECIFIED"};
+
+	for (size_t i = 0; i < ARRAY_LEN(none); i++)
+		if (strcmp(state, none[i]) == 0)
+			return true;
+	return false;
+}
+
+int job_json_parse_account(struct job_json *p, const char *body, size_t len,
+			   char ret_suspend_state[JOB_JSON_SUSPEND_MAX], struct error *ret_e)
+{
+	_cleanup_json_ struct json_object *account = NULL;
+	const char *name, *state;
+	int r = parse_document(p, body, len, &account, ret_e);
+
+	if (r != 0)
+		return r;
+	/* Any other object says nothing of a suspension either. */
+	if (json_util_identifier(json_util_member(account, "name"), &name) < 0 || !account_id(name))
+		return error_set(ret_e, TROUBLE_NOT_API, "name: not the name of an account");
+	if (json_util_identifier(json_util_member(account, "suspendState"), &state) < 0)
+		return malformed(ret_e, "suspendState");
+	if (strlen(state) >= JOB_JSON_SUSPEND_MAX)
+		return error_set(ret_e, TROUBLE_NOT_API, "suspendState: too long");
+	snprintf(ret_suspend_state, JOB_JSON_SUSPEND_MAX, "%s", is_unsuspended(state) ? "" : state);
+	return 0;
+}
+
+int job_json_parse_model(struct job_json *p, const char *body, size_t len, bool *ret_ready,
+			 struct error *ret_e)
+{
+	_cleanup_json_ struct json_object *model = NULL;
+	const char *name, *state;
+	int r = parse_document(p, body, len, &model, ret_e);
+
+	if (r != 0)
+		return r;
+	if (json_util_identifier(json_util_member(model, "name"), &name) < 0 ||
+	    strncmp(name, "accounts/", strlen("accounts/")) != 0 || !strstr(name, "/models/"))
+		return error_set(ret_e, TROUBLE_NOT_API, "name: not the name of a model");
+	if (json_util_identifier(json_util_member(model, "state"), &state) < 0)
+		return malformed(ret_e, "state");
+	*ret_ready = strcmp(state, "READY") == 0;
 	return 0;
 }
 

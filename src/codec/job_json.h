@@ -19,8 +19,9 @@
 #include "model/snapshot.h"
 #include "model/trouble.h"
 
-#define JOB_JSON_PAGE_MAX  1000
-#define JOB_JSON_TOKEN_MAX 4096
+#define JOB_JSON_PAGE_MAX    1000
+#define JOB_JSON_TOKEN_MAX   4096
+#define JOB_JSON_SUSPEND_MAX 64 /* bytes of an account's suspendState, with the NUL */
 
 /* The parser keeps json-c's tokener from one answer to the next. */
 struct job_json;
@@ -51,12 +52,14 @@ typedef int (*job_json_fn)(void *user, const struct job_name *name, struct snaps
 /*
  * One page of a collection. A single malformed job fails the page: nothing is called then, for half
  * a page would look like jobs that are gone. Jobs of another account or kind: TROUBLE_WRONG_JOB.
- * `ret_token` gets the next page's token ("" on the last page). 0, -ENOMEM, a positive enum trouble,
- * or the first negative value that `fn` returned.
+ * `ret_token` gets the next page's token ("" on the last page), `ret_total`, which may be NULL, the
+ * number of jobs in the whole list (0 where the page does not say). 0, -ENOMEM, a positive enum
+ * trouble, or the first negative value that `fn` returned.
  */
 int job_json_parse_page(struct job_json *p, const char *body, size_t len, const char *account,
 			enum kind kind, job_json_fn fn, void *user,
-			char ret_token[JOB_JSON_TOKEN_MAX], struct error *ret_e);
+			char ret_token[JOB_JSON_TOKEN_MAX], uint32_t *ret_total,
+			struct error *ret_e);
 
 /*
  * The answer to GET /v1/accounts?pageSize=2: the id of the only account. 0, -ENOMEM, -ENOTUNIQ when
@@ -64,6 +67,17 @@ int job_json_parse_page(struct job_json *p, const char *body, size_t len, const 
  */
 int job_json_parse_accounts(struct job_json *p, const char *body, size_t len,
 			    char ret_account[NAME_ID_MAX + 1], struct error *ret_e);
+
+/*
+ * The answer to GET /v1/accounts/{id}: why the account is suspended ("CREDIT_DEPLETED"), as the API
+ * has it; "" when it is not, or the API does not say. 0, -ENOMEM, TROUBLE_NOT_API.
+ */
+int job_json_parse_account(struct job_json *p, const char *body, size_t len,
+			   char ret_suspend_state[JOB_JSON_SUSPEND_MAX], struct error *ret_e);
+
+/* The answer to a GET of a model: whether its state is READY. 0, -ENOMEM, TROUBLE_NOT_API. */
+int job_json_parse_model(struct job_json *p, const char *body, size_t len, bool *ret_ready,
+			 struct error *ret_e);
 
 /*
  * The message in the body of an API error, in either of its two shapes, cut to `size` bytes, control

@@ -358,7 +358,7 @@ static enum answer_outcome page_answered(struct answers *a, const struct questio
 	if (observation_begin(a->observer, c->account, &page.b) < 0)
 		page.b = NULL;
 	r = job_json_parse_page(a->parser, res->body, res->len, c->account->id, c->kind,
-				on_page_job, &page, token, &e);
+				on_page_job, &page, token, NULL, &e);
 	/* Nothing at all may be a mask that was taken to be of the page, not of its jobs. */
 	if (r == 0 && q->masked && page.n == 0 && !c->token)
 		r = -ENODATA;

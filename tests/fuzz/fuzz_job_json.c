@@ -92,7 +92,8 @@ static void check_kind(struct job_json *p, enum kind kind, const char *body, siz
 	} else {
 		FUZZ_CHECK(e.text[0] && text_is_utf8(e.text) && !text_has_control(e.text));
 	}
-	r = job_json_parse_page(p, body, len, ACCOUNT, kind, check_page_job, &page, token, NULL);
+	r = job_json_parse_page(p, body, len, ACCOUNT, kind, check_page_job, &page, token, NULL,
+				NULL);
 	FUZZ_CHECK(r == 0 || r == TROUBLE_NOT_API || r == TROUBLE_WRONG_JOB);
 	FUZZ_CHECK(r == 0 ? strlen(token) < JOB_JSON_TOKEN_MAX : page.n == 0);
 }
@@ -100,9 +101,10 @@ static void check_kind(struct job_json *p, enum kind kind, const char *body, siz
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *body = (const char *)data;
-	char account[NAME_ID_MAX + 1], message[64];
+	char account[NAME_ID_MAX + 1], message[64], suspended[JOB_JSON_SUSPEND_MAX];
 	struct event_fields f;
 	struct job_json *p;
+	bool ready;
 	int r;
 
 	FUZZ_CHECK(job_json_new(&p) == 0);
@@ -111,6 +113,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	r = job_json_parse_accounts(p, body, size, account, NULL);
 	FUZZ_CHECK(r == 0 || r == -ENOTUNIQ || r == -ENOENT || r == TROUBLE_NOT_API);
 	FUZZ_CHECK(r != 0 || name_id_valid(account));
+	r = job_json_parse_account(p, body, size, suspended, NULL);
+	FUZZ_CHECK(r == 0 || r == TROUBLE_NOT_API);
+	FUZZ_CHECK(r != 0 || (text_is_utf8(suspended) && !text_has_control(suspended)));
+	r = job_json_parse_model(p, body, size, &ready, NULL);
+	FUZZ_CHECK(r == 0 || r == TROUBLE_NOT_API);
 	job_json_error_message(p, body, size, message, sizeof(message));
 	FUZZ_CHECK(text_is_utf8(message) && !text_has_control(message));
 	r = event_fields_parse(body, size, &f);

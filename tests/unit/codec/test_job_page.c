@@ -16,6 +16,7 @@ struct seen {
 	char ids[JOB_JSON_PAGE_MAX][NAME_ID_MAX + 1];
 	char states[JOB_JSON_PAGE_MAX][64];
 	size_t n;
+	uint32_t total;
 	size_t fail_at; /* 1: the first call fails; 0: none */
 };
 
@@ -38,7 +39,8 @@ static int parse_page(enum kind kind, const char *body, struct seen *seen, char 
 	int r;
 
 	cr_assert_eq(job_json_new(&p), 0);
-	r = job_json_parse_page(p, body, strlen(body), "acme", kind, collect, seen, token, &e);
+	r = job_json_parse_page(p, body, strlen(body), "acme", kind, collect, seen, token,
+				&seen->total, &e);
 	if (r > 0)
 		cr_expect_str_not_empty(e.text);
 	job_json_free(p);
@@ -64,6 +66,7 @@ Test(job_page, reads_every_kind_in_order)
 		cr_expect_str_eq(seen.ids[1], "a");
 		cr_expect_str_eq(seen.states[1], "PENDING");
 		cr_expect_str_eq(token, "opaque/+=");
+		cr_expect_eq(seen.total, 2);
 	}
 }
 
@@ -76,14 +79,17 @@ Test(job_page, takes_none_for_empty)
 		"{\"supervisedFineTuningJobs\":null,\"nextPageToken\":null}",
 		"{\"supervisedFineTuningJobs\":\"\",\"nextPageToken\":0}",
 		"{\"supervisedFineTuningJobs\":[],\"somethingNew\":1}",
+		"{\"supervisedFineTuningJobs\":[],\"totalSize\":null}",
+		"{\"supervisedFineTuningJobs\":[],\"totalSize\":-1}",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(empty); i++) {
 		char token[JOB_JSON_TOKEN_MAX] = "untouched";
-		struct seen seen = {0};
+		struct seen seen = {.total = 7};
 
 		cr_expect_eq(parse_page(KIND_SFT, empty[i], &seen, token), 0, "%s", empty[i]);
 		cr_expect_eq(seen.n, 0);
+		cr_expect_eq(seen.total, 0);
 		cr_expect_str_empty(token);
 	}
 }
@@ -136,17 +142,22 @@ Test(job_page, refuses_what_is_not_a_page)
 		"{\"supervisedFineTuningJobs\":true}",
 		"{\"supervisedFineTuningJobs\":[],\"nextPageToken\":17}",
 		"{\"supervisedFineTuningJobs\":[],\"nextPageToken\":\"a\\nb\"}",
+		"{\"supervisedFineTuningJobs\":[],\"totalSize\":true}",
+		"{\"supervisedFineTuningJobs\":[],\"totalSize\":1.5}",
+		"{\"supervisedFineTuningJobs\":[],\"totalSize\":\"many\"}",
+		"{\"supervisedFineTuningJobs\":[],\"totalSize\":[2]}",
 		"{\"supervisedFineTuningJobs\":[],\"supervisedFineTuningJobs\":[]}",
 		"{\"supervisedFineTuningJobs\":[" SFT("a") "]",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char token[JOB_JSON_TOKEN_MAX];
-		struct seen seen = {0};
+		struct seen seen = {.total = 7};
 
 		cr_expect_eq(parse_page(KIND_SFT, cases[i], &seen, token), TROUBLE_NOT_API, "%s",
 			     cases[i]);
 		cr_expect_eq(seen.n, 0);
+		cr_expect_eq(seen.total, 7, "written on failure");
 	}
 }
 
@@ -276,6 +287,115 @@ Test(job_page, finds_the_only_account)
 						     account, &e),
 			     cases[i].r, "%s", cases[i].body);
 		cr_expect_str_eq(account, cases[i].account, "%s", cases[i].body);
+		cr_expect_eq(e.text[0] == '\0', cases[i].r == 0, "%s", cases[i].body);
+	}
+	job_json_free(p);
+}
+
+Test(job_page, reads_the_size_of_the_list)
+{
+	static const struct {
+		const char *body;
+		uint32_t total;
+	} cases[] = {
+		{"{\"dpoJobs\":[],\"totalSize\":5000}", 5000},
+		{"{\"dpoJobs\":[],\"totalSize\":\"5000\"}", 5000},
+		{"{\"dpoJobs\":[],\"totalSize\":99999999999}", INT32_MAX},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char token[JOB_JSON_TOKEN_MAX];
+		struct seen seen = {0};
+
+		cr_expect_eq(parse_page(KIND_DPO, cases[i].body, &seen, token), 0);
+		cr_expect_eq(seen.total, cases[i].total, "%s", cases[i].body);
+	}
+}
+
+#define ACCOUNT "\"name\":\"accounts/acme\""
+
+Test(job_page, reads_why_an_account_is_suspended)
+{
+	static const struct {
+		const char *body;
+		int r;
+		const char *state;
+	} cases[] = {
+		{"{" ACCOUNT ",\"suspendState\":\"CREDIT_DEPLETED\",\"email\":\"x\"}", 0,
+		 "CREDIT_DEPLETED"},
+		{"{" ACCOUNT ",\"suspendState\":\"FROM_THE_FUTURE\"}", 0, "FROM_THE_FUTURE"},
+		{"{" ACCOUNT ",\"suspendState\":\"UNSUSPENDED\"}", 0, ""},
+		{"{" ACCOUNT ",\"suspendState\":\"SUSPEND_STATE_UNSPECIFIED\"}", 0, ""},
+		{"{" ACCOUNT ",\"suspendState\":\"UNSPECIFIED\"}", 0, ""},
+		{"{" ACCOUNT ",\"suspendState\":\"\"}", 0, ""},
+		{"{" ACCOUNT ",\"suspendState\":null}", 0, ""},
+		{"{" ACCOUNT ",\"suspendState\":0}", 0, ""},
+		{"{" ACCOUNT "}", 0, ""},
+		{"{" ACCOUNT ",\"suspendState\":17}", TROUBLE_NOT_API, "untouched"},
+		{"{" ACCOUNT ",\"suspendState\":[]}", TROUBLE_NOT_API, "untouched"},
+		{"{" ACCOUNT ",\"suspendState\":\"A\\nB\"}", TROUBLE_NOT_API, "untouched"},
+		{"{" ACCOUNT ",\"suspendState\":\"A\\u0000\"}", TROUBLE_NOT_API, "untouched"},
+		{"{" ACCOUNT ",\"suspendState\":\""
+		 "0123456789012345678901234567890123456789012345678901234567890123\"}",
+		 TROUBLE_NOT_API, "untouched"},
+		{"{\"name\":\"accounts/acme/models/m\"}", TROUBLE_NOT_API, "untouched"},
+		{"{\"name\":\"accounts/\"}", TROUBLE_NOT_API, "untouched"},
+		{"{\"name\":7}", TROUBLE_NOT_API, "untouched"},
+		{"{}", TROUBLE_NOT_API, "untouched"},
+		{"null", TROUBLE_NOT_API, "untouched"},
+		{"<html>", TROUBLE_NOT_API, "untouched"},
+	};
+	struct job_json *p;
+
+	cr_assert_eq(job_json_new(&p), 0);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char state[JOB_JSON_SUSPEND_MAX] = "untouched";
+		struct error e = ERROR_NONE;
+
+		cr_expect_eq(job_json_parse_account(p, cases[i].body, strlen(cases[i].body), state,
+						    &e),
+			     cases[i].r, "%s", cases[i].body);
+		cr_expect_str_eq(state, cases[i].state, "%s", cases[i].body);
+		cr_expect_eq(e.text[0] == '\0', cases[i].r == 0, "%s", cases[i].body);
+	}
+	job_json_free(p);
+}
+
+#define MODEL "\"name\":\"accounts/acme/models/out\""
+
+Test(job_page, reads_whether_a_model_is_ready)
+{
+	static const struct {
+		const char *body;
+		int r;
+		bool ready;
+	} cases[] = {
+		{"{" MODEL ",\"state\":\"READY\",\"public\":false}", 0, true},
+		{"{" MODEL ",\"state\":\"UPLOADING\"}", 0, false},
+		{"{" MODEL ",\"state\":\"STATE_UNSPECIFIED\"}", 0, false},
+		{"{" MODEL ",\"state\":\"FROM_THE_FUTURE\"}", 0, false},
+		{"{" MODEL ",\"state\":null}", 0, false},
+		{"{" MODEL "}", 0, false},
+		{"{" MODEL ",\"state\":2}", TROUBLE_NOT_API, true},
+		{"{" MODEL ",\"state\":\"READY\\n\"}", TROUBLE_NOT_API, true},
+		{"{\"name\":\"accounts/acme\",\"state\":\"READY\"}", TROUBLE_NOT_API, true},
+		{"{\"name\":\"out\",\"state\":\"READY\"}", TROUBLE_NOT_API, true},
+		{"{\"state\":\"READY\"}", TROUBLE_NOT_API, true},
+		{"{\"name\":[],\"state\":\"READY\"}", TROUBLE_NOT_API, true},
+		{"[]", TROUBLE_NOT_API, true},
+		{"<html>", TROUBLE_NOT_API, true},
+	};
+	struct job_json *p;
+
+	cr_assert_eq(job_json_new(&p), 0);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct error e = ERROR_NONE;
+		bool ready = true; /* what a failure leaves as it was */
+
+		cr_expect_eq(job_json_parse_model(p, cases[i].body, strlen(cases[i].body), &ready,
+						  &e),
+			     cases[i].r, "%s", cases[i].body);
+		cr_expect_eq(ready, cases[i].ready, "%s", cases[i].body);
 		cr_expect_eq(e.text[0] == '\0', cases[i].r == 0, "%s", cases[i].body);
 	}
 	job_json_free(p);
