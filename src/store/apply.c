@@ -33,6 +33,8 @@ static const char *const statements[STMT_COUNT_] = {
 			 " WHERE event = " EVENT_1 " AND notifier = ?2 AND state = 'pending'",
 	[STMT_VERDICT] = "UPDATE delivery SET state = ?3, tries = ?4, due_us = ?5, error = ?6"
 			 " WHERE event = " EVENT_1 " AND notifier = ?2",
+	[STMT_MODEL] = "UPDATE delivery SET model_ready = ?3"
+		       " WHERE event = " EVENT_1 " AND notifier = ?2 AND state = 'pending'",
 	/* The two look at the same state, which the second one ends: nothing is counted twice. */
 	[STMT_REPLACE_COUNT] =
 		"UPDATE delivery SET replaced = delivery.replaced + 1 + old.replaced"
@@ -49,10 +51,15 @@ static const char *const statements[STMT_COUNT_] = {
 		" AND delivery.event <> new.event",
 	[STMT_NOTIFIER] = "INSERT OR REPLACE INTO notifier (name, since_us, removed_us)"
 			  " VALUES (?1, ?2, ?3)",
-	[STMT_ACCOUNT] =
-		"INSERT OR REPLACE INTO account (endpoint, account, sequence, outage_trouble,"
-		" outage_since_us, outage_failures, outage_first, outage_last)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	[STMT_ACCOUNT] = "INSERT INTO account (endpoint, account, sequence, outage_trouble,"
+			 " outage_since_us, outage_failures, outage_first, outage_last)"
+			 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+			 " ON CONFLICT (endpoint, account) DO UPDATE SET sequence = ?3,"
+			 " outage_trouble = ?4, outage_since_us = ?5, outage_failures = ?6,"
+			 " outage_first = ?7, outage_last = ?8",
+	[STMT_WATCHED] = "INSERT INTO account (endpoint, account, sequence, watched_ms)"
+			 " VALUES (?1, ?2, 0, ?3)"
+			 " ON CONFLICT (endpoint, account) DO UPDATE SET watched_ms = ?3",
 	[STMT_BASELINE] = "INSERT OR IGNORE INTO baseline (endpoint, account, watch, kind)"
 			  " VALUES (?1, ?2, ?3, ?4)",
 };
@@ -98,6 +105,7 @@ static void bind_int(struct binder *b, int at, int64_t value)
 static void bind_job(struct binder *b, const struct store_op *op)
 {
 	const struct snapshot *snapshot = op->job.snapshot;
+	const struct stillness *still = &op->job.still;
 
 	bind_text(b, JOB_ENDPOINT + 1, op->job.endpoint);
 	bind_text(b, JOB_NAME + 1, op->job.name);
@@ -110,6 +118,11 @@ static void bind_job(struct binder *b, const struct store_op *op)
 	bind_int(b, JOB_ATTEMPT_ENDED + 1, op->job.attempt.ended);
 	bind_int(b, JOB_SEQUENCE + 1, (int64_t)op->job.sequence);
 	bind_int(b, JOB_PHASE_SINCE_US + 1, op->job.phase_since_us);
+	bind_int(b, JOB_EPOCHS + 1, snapshot->epochs);
+	bind_int(b, JOB_MOVED_US + 1, still->moved_us);
+	bind_int(b, JOB_MOVED_WATCHED_MS + 1, (int64_t)still->moved_watched_ms);
+	bind_text(b, JOB_MOVED + 1, schema_moved_name(still->moved));
+	bind_int(b, JOB_STALLED + 1, still->stalled);
 }
 
 static void bind_job_drop(struct binder *b, const struct store_op *op)
@@ -162,6 +175,14 @@ static void bind_verdict(struct binder *b, const struct store_op *op)
 	bind_text(b, 6, op->verdict.error);
 }
 
+static void bind_model(struct binder *b, const struct store_op *op)
+{
+	bind_text(b, 1, op->model.event_id);
+	bind_text(b, 2, op->model.notifier);
+	if (op->model.ready != MODEL_UNASKED) /* what is not bound is NULL */
+		bind_int(b, 3, op->model.ready == MODEL_READY);
+}
+
 static void bind_replace(struct binder *b, const struct store_op *op)
 {
 	bind_text(b, 1, op->replace.event_id);
@@ -192,6 +213,13 @@ static void bind_account(struct binder *b, const struct store_op *op)
 	bind_text(b, 8, outage->last);
 }
 
+static void bind_watched(struct binder *b, const struct store_op *op)
+{
+	bind_text(b, 1, op->watched.endpoint);
+	bind_text(b, 2, op->watched.account);
+	bind_int(b, 3, (int64_t)op->watched.watched_ms);
+}
+
 static void bind_baseline(struct binder *b, const struct store_op *op)
 {
 	bind_text(b, 1, op->baseline.endpoint);
@@ -215,9 +243,11 @@ static const struct {
 			     {STMT_DELIVERY, bind_delivery}}},
 	[STORE_ATTEMPT] = {{{STMT_ATTEMPT, bind_attempt}}},
 	[STORE_VERDICT] = {{{STMT_VERDICT, bind_verdict}}},
+	[STORE_MODEL] = {{{STMT_MODEL, bind_model}}},
 	[STORE_REPLACE] = {{{STMT_REPLACE_COUNT, bind_replace}, {STMT_REPLACE, bind_replace}}},
 	[STORE_NOTIFIER] = {{{STMT_NOTIFIER, bind_notifier}}},
 	[STORE_ACCOUNT] = {{{STMT_ACCOUNT, bind_account}}},
+	[STORE_WATCHED] = {{{STMT_WATCHED, bind_watched}}},
 	[STORE_BASELINE] = {{{STMT_BASELINE, bind_baseline}}},
 };
 

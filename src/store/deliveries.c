@@ -8,13 +8,14 @@
 enum {
 	WINDOW_TRIES = READER_EVENT_COUNT_,
 	WINDOW_REPLACED,
+	WINDOW_MODEL_READY,
 	WINDOW_CREATED_US,
 	WINDOW_DUE_US,
 };
 
 /* The index has the order, so that only what is taken is read. */
 static const char select_window[] =
-	"SELECT " READER_EVENT ", d.tries, d.replaced, d.created_us, d.due_us"
+	"SELECT " READER_EVENT ", d.tries, d.replaced, d.model_ready, d.created_us, d.due_us"
 	" FROM delivery d INDEXED BY delivery_waiting CROSS JOIN event e ON e.number = d.event"
 	" WHERE d.notifier = ?1 AND d.event > ?2 AND d.state = 'pending' ORDER BY d.event LIMIT ?3";
 
@@ -32,6 +33,7 @@ static int read_delivery(struct reader *rd, void *user)
 	*d = (struct store_delivery){
 		.tries = (unsigned)reader_number(rd, WINDOW_TRIES),
 		.replaced = (unsigned)reader_number(rd, WINDOW_REPLACED),
+		.model_ready = reader_model(rd, WINDOW_MODEL_READY),
 		.created_us = reader_number(rd, WINDOW_CREATED_US),
 		.due_us = reader_number(rd, WINDOW_DUE_US),
 	};

@@ -23,11 +23,18 @@ static int load_job(struct reader *rd, void *user)
 		/* The phase follows from the state, but for a job that the API has lost. */
 		.gone = strcmp(reader_text(rd, JOB_PHASE), phase_name(PHASE_REMOVED)) == 0,
 		.progress.given = !reader_is_null(rd, JOB_PROGRESS),
+		.epochs = (uint16_t)reader_number(rd, JOB_EPOCHS),
 	};
 	struct attempt attempt = {
 		.number = (uint32_t)reader_number(rd, JOB_ATTEMPT),
 		.ended = reader_number(rd, JOB_ATTEMPT_ENDED) != 0,
 	};
+	struct stillness still = {
+		.moved_us = reader_number(rd, JOB_MOVED_US),
+		.moved_watched_ms = (uint64_t)reader_number(rd, JOB_MOVED_WATCHED_MS),
+		.stalled = reader_number(rd, JOB_STALLED) != 0,
+	};
+	const char *moved = reader_text(rd, JOB_MOVED);
 	int r;
 
 	for (int i = 0; i < TEXT_COUNT_; i++)
@@ -36,12 +43,14 @@ static int load_job(struct reader *rd, void *user)
 		parts.progress.values[i] = (int32_t)reader_number(rd, JOB_PROGRESS + i);
 	if (rd->failed)
 		return -ENOMEM;
+	if (schema_moved_from_name(moved, &still.moved) < 0)
+		return reader_unknown(rd, "movement", moved);
 	r = snapshot_new(&parts, &snapshot);
 	if (r < 0)
 		return r;
 	return l->loader->job(l->user, endpoint, name, snapshot, attempt,
 			      (uint64_t)reader_number(rd, JOB_SEQUENCE),
-			      reader_number(rd, JOB_PHASE_SINCE_US), &(struct stillness){0});
+			      reader_number(rd, JOB_PHASE_SINCE_US), &still);
 }
 
 enum {
@@ -53,11 +62,12 @@ enum {
 	ACCOUNT_FAILURES,
 	ACCOUNT_FIRST,
 	ACCOUNT_LAST,
+	ACCOUNT_WATCHED_MS,
 };
 
 static const char select_accounts[] =
 	"SELECT endpoint, account, sequence, outage_trouble, outage_since_us, outage_failures,"
-	" outage_first, outage_last FROM account";
+	" outage_first, outage_last, watched_ms FROM account";
 
 static int read_outage(struct reader *rd, struct outage *ret)
 {
@@ -96,7 +106,8 @@ static int load_account(struct reader *rd, void *user)
 		return -ENOMEM;
 	return l->loader->account(l->user, endpoint, account,
 				  (uint64_t)reader_number(rd, ACCOUNT_SEQUENCE),
-				  out ? &outage : NULL, 0);
+				  out ? &outage : NULL,
+				  (uint64_t)reader_number(rd, ACCOUNT_WATCHED_MS));
 }
 
 static const char select_baselines[] = "SELECT endpoint, account, watch, kind FROM baseline";

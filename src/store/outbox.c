@@ -83,11 +83,12 @@ enum {
 	RESEND_STATE = READER_EVENT_COUNT_,
 	RESEND_TRIES,
 	RESEND_REPLACED,
+	RESEND_MODEL_READY,
 	RESEND_CREATED_US,
 };
 
 static const char select_one[] =
-	"SELECT " READER_EVENT ", d.state, d.tries, d.replaced, d.created_us"
+	"SELECT " READER_EVENT ", d.state, d.tries, d.replaced, d.model_ready, d.created_us"
 	" FROM event e JOIN delivery d ON d.event = e.number WHERE e.id = ?1 AND d.notifier = ?2";
 
 struct resending {
@@ -108,6 +109,7 @@ static int read_one(struct reader *rd, void *user)
 	*x->ret = (struct store_delivery){
 		.tries = (unsigned)reader_number(rd, RESEND_TRIES),
 		.replaced = (unsigned)reader_number(rd, RESEND_REPLACED),
+		.model_ready = reader_model(rd, RESEND_MODEL_READY),
 		.created_us = reader_number(rd, RESEND_CREATED_US),
 		.due_us = x->now_us,
 	};

@@ -50,6 +50,13 @@ bool reader_is_null(const struct reader *rd, int column)
 	return sqlite3_column_type(rd->stmt, column) == SQLITE_NULL;
 }
 
+enum model_ready reader_model(const struct reader *rd, int column)
+{
+	if (reader_is_null(rd, column))
+		return MODEL_UNASKED;
+	return reader_number(rd, column) ? MODEL_READY : MODEL_LATE;
+}
+
 int reader_unknown(const struct reader *rd, const char *what, const char *name)
 {
 	return error_set(rd->ret_e, -EPROTO,

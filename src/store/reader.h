@@ -28,6 +28,9 @@ const char *reader_text(struct reader *rd, int column);
 int64_t reader_number(const struct reader *rd, int column);
 bool reader_is_null(const struct reader *rd, int column);
 
+/* Column delivery.model_ready, which may be NULL. */
+enum model_ready reader_model(const struct reader *rd, int column);
+
 /* -EPROTO for a name in the database that only a newer version can have written. */
 int reader_unknown(const struct reader *rd, const char *what, const char *name);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "store/store_internal.h"
@@ -102,7 +103,23 @@ static const char version_2[] =
 	") STRICT, WITHOUT ROWID;"
 	"INSERT INTO notifier SELECT DISTINCT notifier, 0, 0 FROM delivery;";
 
-const char *const schema_migrations[] = {version_1, version_2};
+/*
+ * Of a job's movements the older versions kept only when its phase began, which is the last that is
+ * known. Watched time begins with this version, so nothing has stood still yet.
+ *
+ * model_ready is NULL where a delivery says nothing of its model.
+ */
+static const char version_3[] =
+	"ALTER TABLE job ADD COLUMN epochs INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE job ADD COLUMN moved_us INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE job ADD COLUMN moved_watched_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE job ADD COLUMN moved TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE job ADD COLUMN stalled INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE job SET moved_us = phase_since_us;"
+	"ALTER TABLE account ADD COLUMN watched_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE delivery ADD COLUMN model_ready INTEGER;";
+
+const char *const schema_migrations[] = {version_1, version_2, version_3};
 const unsigned schema_version = ARRAY_LEN(schema_migrations);
 
 static const char *const job_columns[JOB_COLUMN_COUNT_] = {
@@ -133,7 +150,39 @@ static const char *const job_columns[JOB_COLUMN_COUNT_] = {
 	[JOB_ATTEMPT_ENDED] = "attempt_ended",
 	[JOB_SEQUENCE] = "sequence",
 	[JOB_PHASE_SINCE_US] = "phase_since_us",
+	[JOB_EPOCHS] = "epochs",
+	[JOB_MOVED_US] = "moved_us",
+	[JOB_MOVED_WATCHED_MS] = "moved_watched_ms",
+	[JOB_MOVED] = "moved",
+	[JOB_STALLED] = "stalled",
 };
+
+/* By the set of enum change. So few that each has its text. */
+static const char *const moved_names[] = {
+	[0] = "",
+	[CHANGE_STATE] = "state",
+	[CHANGE_STATUS] = "status",
+	[CHANGE_STATE | CHANGE_STATUS] = "state status",
+	[CHANGE_PROGRESS] = "progress",
+	[CHANGE_STATE | CHANGE_PROGRESS] = "state progress",
+	[CHANGE_STATUS | CHANGE_PROGRESS] = "status progress",
+	[CHANGE_STATE | CHANGE_STATUS | CHANGE_PROGRESS] = "state status progress",
+};
+
+const char *schema_moved_name(unsigned moved)
+{
+	return moved < ARRAY_LEN(moved_names) ? moved_names[moved] : NULL;
+}
+
+int schema_moved_from_name(const char *name, uint8_t *ret)
+{
+	for (size_t i = 0; i < ARRAY_LEN(moved_names); i++)
+		if (strcmp(moved_names[i], name) == 0) {
+			*ret = (uint8_t)i;
+			return 0;
+		}
+	return -ENOENT;
+}
 
 #define SQL_MAX_BYTES 8192
 

@@ -8,8 +8,10 @@
 
 #include <sqlite3.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
+#include "model/event.h"
 #include "model/snapshot.h"
 
 #define SCHEMA_APPLICATION_ID 0x74756e77 /* "tunw", in the file's header */
@@ -36,9 +38,18 @@ enum job_column {
 	JOB_ATTEMPT_ENDED,
 	JOB_SEQUENCE,
 	JOB_PHASE_SINCE_US,
+	JOB_EPOCHS,
+	JOB_MOVED_US,
+	JOB_MOVED_WATCHED_MS,
+	JOB_MOVED,
+	JOB_STALLED,
 	JOB_COLUMN_COUNT_,
 };
 
 /* Statements over all columns, in that order: an upsert, and a select of all rows. The caller frees. */
 int schema_job_upsert(char **ret_sql);
 int schema_job_select(char **ret_sql);
+
+/* What moved, a set of enum change, as column `moved` has it: "state progress"; "" for the empty set. */
+const char *schema_moved_name(unsigned moved);              /* NULL for what no set is */
+int schema_moved_from_name(const char *name, uint8_t *ret); /* 0 or -ENOENT */

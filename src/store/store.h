@@ -149,8 +149,9 @@ struct store_op {
  * records, which nobody may look at before it has returned, and touches nothing else of them.
  *
  * A delivery of an event that is not in the store, and was not made before it in the same call, is
- * refused. Attempts, verdicts and replacements of deliveries that are not there, or not pending any
- * more (but a verdict may bring one back), change nothing; making them again changes nothing.
+ * refused. Attempts, verdicts, models and replacements of deliveries that are not there, or not
+ * pending any more (but a verdict may bring one back), change nothing; making them again changes
+ * nothing.
  * -ENOENT: its file is not there any more, or another one is in its place.
  * -EUCLEAN: the database is damaged. It does not get well by waiting.
  */

@@ -49,6 +49,7 @@ struct snapshot *fixture_snapshot(const char *state, int percent)
 			 [TEXT_DISPLAY_NAME] = "name",
 			 [TEXT_CREATE_TIME] = "2026-11-20T06:31:56Z"},
 		.progress.given = percent >= 0,
+		.epochs = 3,
 	};
 	struct snapshot *s = NULL;
 
@@ -83,7 +84,11 @@ struct store_op fixture_job(const char *name, struct snapshot *snapshot, uint64_
 			.snapshot = snapshot,
 			.attempt = {.number = 1},
 			.sequence = sequence,
-			.phase_since_us = 77},
+			.phase_since_us = 77,
+			.still = {.moved_us = 66,
+				  .moved_watched_ms = 55,
+				  .moved = CHANGE_STATE | CHANGE_PROGRESS,
+				  .stalled = sequence % 2}},
 	};
 }
 
@@ -116,7 +121,9 @@ static int dump_job(void *user, const char *endpoint, const char *name, struct s
 		fprintf(f, " [%s]", snapshot_text(snapshot, i));
 	for (int i = 0; i < PROGRESS_COUNT_ && snapshot->progress_given; i++)
 		fprintf(f, " %" PRId32, snapshot->progress[i]);
-	fputc('\n', f);
+	fprintf(f, " of %u; moved %u at %" PRId64 ", %" PRIu64 " ms%s\n", snapshot->epochs,
+		still->moved, still->moved_us, still->moved_watched_ms,
+		still->stalled ? ", stalled" : "");
 	return 0;
 }
 
@@ -125,7 +132,8 @@ static int dump_account(void *user, const char *endpoint, const char *account, u
 {
 	FILE *f = user;
 
-	fprintf(f, "account %s %s %" PRIu64, endpoint, account, sequence);
+	fprintf(f, "account %s %s %" PRIu64 " %" PRIu64 " ms", endpoint, account, sequence,
+		watched_ms);
 	if (outage)
 		fprintf(f, " %s %" PRId64 " %" PRId64 " %" PRIu64 " [%s] [%s]",
 			trouble_name(outage->trouble), outage->since_us, outage->until_us,

@@ -25,9 +25,10 @@ static void expect_dump(struct store *s, const char *expected)
 	cr_expect_str_eq(dump, expected, "%s", dump);
 }
 
-#define JOB_LINE(phase, sequence, state, progress)                                                 \
+#define JOB_LINE(phase, sequence, state, progress, stalled)                                        \
 	"job https://api.test " JOB " " phase " 1 " sequence " 77: [" state                        \
-	"] [OK] [it is \"so\"; ünïcode] [name] [] [] [] [2026-11-20T06:31:56Z] []" progress "\n"
+	"] [OK] [it is \"so\"; ünïcode] [name] [] [] [] [2026-11-20T06:31:56Z] []" progress        \
+	" of 3; moved 5 at 66, 55 ms" stalled "\n"
 
 Test(apply, replaces_and_drops_a_job)
 {
@@ -37,11 +38,12 @@ Test(apply, replaces_and_drops_a_job)
 		const char *expected;
 	} rows[] = {
 		{"JOB_STATE_RUNNING", 5,
-		 JOB_LINE("running", "1", "JOB_STATE_RUNNING", " 5 6 7 8 9 10 11 12 13 14")},
+		 JOB_LINE("running", "1", "JOB_STATE_RUNNING", " 5 6 7 8 9 10 11 12 13 14",
+			  ", stalled")},
 		/* None given is not the same as all 0, and takes the old values away. */
-		{"JOB_STATE_PAUSED", -1, JOB_LINE("paused", "2", "JOB_STATE_PAUSED", "")},
-		{"", 0, JOB_LINE("unknown", "3", "", " 0 1 2 3 4 5 6 7 8 9")},
-		{"JOB_STATE_ARCHIVED", -1, JOB_LINE("removed", "4", "JOB_STATE_ARCHIVED", "")},
+		{"JOB_STATE_PAUSED", -1, JOB_LINE("paused", "2", "JOB_STATE_PAUSED", "", "")},
+		{"", 0, JOB_LINE("unknown", "3", "", " 0 1 2 3 4 5 6 7 8 9", ", stalled")},
+		{"JOB_STATE_ARCHIVED", -1, JOB_LINE("removed", "4", "JOB_STATE_ARCHIVED", "", "")},
 	};
 	struct store *s = fixture_open();
 	struct store_op drop = {.type = STORE_JOB_DROP,
@@ -69,7 +71,8 @@ Test(apply, keeps_that_a_job_is_gone)
 	cr_assert_eq(snapshot_new_gone(last, &gone), 0);
 	fixture_apply(s, fixture_job(JOB, gone, 9));
 	expect_dump(s, "job https://api.test " JOB " removed 1 9 77: [] [OK] [] [name] [] [] []"
-		       " [2026-11-20T06:31:56Z] [] 3 4 5 6 7 8 9 10 11 12\n");
+		       " [2026-11-20T06:31:56Z] [] 3 4 5 6 7 8 9 10 11 12"
+		       " of 3; moved 5 at 66, 55 ms, stalled\n");
 	store_close(s);
 }
 
@@ -147,7 +150,7 @@ Test(apply, keeps_accounts_and_baselines)
 			      .account = {"https://api.test", "acme", 7, &outage}};
 
 	fixture_apply(s, op);
-	expect_dump(s, "account https://api.test acme 7 tls 10 0 3 [first] [last]\n");
+	expect_dump(s, "account https://api.test acme 7 0 ms tls 10 0 3 [first] [last]\n");
 	op.account.outage = NULL;
 	op.account.sequence = 8;
 	fixture_apply(s, op);
@@ -155,7 +158,84 @@ Test(apply, keeps_accounts_and_baselines)
 			       .baseline = {"https://api.test", "acme", "w", KIND_FT}};
 	fixture_apply(s, op);
 	fixture_apply(s, op);
-	expect_dump(s, "account https://api.test acme 8\nbaseline https://api.test acme w ft\n");
+	expect_dump(s,
+		    "account https://api.test acme 8 0 ms\nbaseline https://api.test acme w ft\n");
+	store_close(s);
+}
+
+/* Its sequence and outage are written by others than its watched time; neither takes what is not its. */
+Test(apply, keeps_watched_time_beside_the_rest)
+{
+	const struct outage outage = {TROUBLE_TLS, 10, 0, 3, "first", "last"};
+	const struct {
+		struct store_op op;
+		const char *expected;
+	} rows[] = {
+		{{.type = STORE_WATCHED, .watched = {"https://api.test", "acme", 500}},
+		 "account https://api.test acme 0 500 ms\n"},
+		{{.type = STORE_ACCOUNT, .account = {"https://api.test", "acme", 7, &outage}},
+		 "account https://api.test acme 7 500 ms tls 10 0 3 [first] [last]\n"},
+		{{.type = STORE_WATCHED, .watched = {"https://api.test", "acme", 1ULL << 40}},
+		 "account https://api.test acme 7 1099511627776 ms tls 10 0 3 [first] [last]\n"},
+		{{.type = STORE_ACCOUNT, .account = {"https://api.test", "acme", 8, NULL}},
+		 "account https://api.test acme 8 1099511627776 ms\n"},
+	};
+	struct store *s = fixture_open();
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		fixture_apply(s, rows[i].op);
+		expect_dump(s, rows[i].expected);
+	}
+	store_close(s);
+}
+
+static int read_still(void *user, const char *endpoint, const char *name, struct snapshot *snapshot,
+		      struct attempt attempt, uint64_t sequence, int64_t phase_since_us,
+		      const struct stillness *still)
+{
+	*(struct stillness *)user = *still;
+	return 0;
+}
+
+/* The words are for who reads the table, and are read back. */
+Test(apply, keeps_what_moved_as_words)
+{
+	static const struct {
+		uint8_t moved;
+		const char *words;
+	} rows[] = {
+		{0, ""},
+		{CHANGE_STATE, "state"},
+		{CHANGE_STATUS, "status"},
+		{CHANGE_PROGRESS, "progress"},
+		{CHANGE_STATE | CHANGE_STATUS, "state status"},
+		{CHANGE_STATE | CHANGE_PROGRESS, "state progress"},
+		{CHANGE_STATUS | CHANGE_PROGRESS, "status progress"},
+		{CHANGE_STATE | CHANGE_STATUS | CHANGE_PROGRESS, "state status progress"},
+	};
+	_cleanup_snapshot_ struct snapshot *snapshot = fixture_snapshot("JOB_STATE_RUNNING", 1);
+	const struct store_loader loader = {.job = read_still};
+	struct store *s = fixture_open();
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct store_op op = fixture_job(JOB, snapshot, 1);
+		_cleanup_free_ char *words = NULL;
+		struct stillness found;
+
+		op.job.still = (struct stillness){
+			.moved_us = INT64_MAX - (int64_t)i,
+			.moved_watched_ms = INT64_MAX,
+			.moved = rows[i].moved,
+		};
+		fixture_apply(s, op);
+		words = fixture_query("SELECT moved FROM job");
+		cr_expect_str_eq(words, rows[i].words, "%s", words);
+		cr_assert_eq(store_load(s, &loader, &found, NULL), 0);
+		cr_expect_eq(found.moved_us, op.job.still.moved_us);
+		cr_expect_eq(found.moved_watched_ms, op.job.still.moved_watched_ms);
+		cr_expect_eq(found.moved, rows[i].moved);
+		cr_expect(!found.stalled);
+	}
 	store_close(s);
 }
 

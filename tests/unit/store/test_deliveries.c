@@ -26,6 +26,7 @@ struct model_delivery {
 	bool there;
 	enum delivery_state state;
 	unsigned tries, replaced;
+	enum model_ready model;
 	int64_t created_us, due_us;
 	char error[64];
 };
@@ -68,6 +69,8 @@ static bool model_apply(struct model *m, const struct store_op *op, size_t event
 		return true;
 	if (op->type == STORE_ATTEMPT && d->state == DELIVERY_PENDING)
 		d->tries = op->attempt.tries;
+	if (op->type == STORE_MODEL && d->state == DELIVERY_PENDING)
+		d->model = op->model.ready;
 	if (op->type == STORE_VERDICT) {
 		d->state = op->verdict.state;
 		d->tries = op->verdict.tries;
@@ -86,8 +89,8 @@ static bool model_apply(struct model *m, const struct store_op *op, size_t event
 static struct store_op random_op(struct rnd *rnd, size_t event, size_t by, size_t notifier)
 {
 	static const enum store_op_type types[] = {STORE_EVENT,   STORE_DELIVERY, STORE_DELIVERY,
-						   STORE_ATTEMPT, STORE_VERDICT,  STORE_REPLACE,
-						   STORE_REPLACE, STORE_NOTIFIER};
+						   STORE_ATTEMPT, STORE_VERDICT,  STORE_MODEL,
+						   STORE_REPLACE, STORE_REPLACE,  STORE_NOTIFIER};
 	struct store_op op = {.type = types[rnd_below(rnd, ARRAY_LEN(types))]};
 	bool odd = rnd_below(rnd, 2);
 
@@ -115,6 +118,11 @@ static struct store_op random_op(struct rnd *rnd, size_t event, size_t by, size_
 		op.verdict.due_us = (int64_t)rnd_below(rnd, 1000);
 		op.verdict.error = odd ? "503" : "";
 		break;
+	case STORE_MODEL:
+		op.model.event_id = events[event]->id;
+		op.model.notifier = notifiers[notifier];
+		op.model.ready = rnd_below(rnd, MODEL_READY_COUNT_);
+		break;
 	case STORE_REPLACE:
 		op.replace.event_id = events[event]->id;
 		op.replace.by_id = events[by]->id;
@@ -129,6 +137,8 @@ static struct store_op random_op(struct rnd *rnd, size_t event, size_t by, size_
 	return op;
 }
 
+static const char *const models[MODEL_READY_COUNT_] = {"-", "1", "0"};
+
 static void check_rows(const struct model *m, unsigned round)
 {
 	_cleanup_free_ char *expected = NULL, *found = NULL;
@@ -141,16 +151,17 @@ static void check_rows(const struct model *m, unsigned round)
 			const struct model_delivery *d = &m->deliveries[i][k];
 
 			if (d->there)
-				fprintf(f, "%" PRIu64 " %s %s %u %u %" PRId64 " %" PRId64 " [%s]\n",
+				fprintf(f,
+					"%" PRIu64 " %s %s %u %u %s %" PRId64 " %" PRId64 " [%s]\n",
 					events[i]->sequence, notifiers[k],
 					delivery_state_name(d->state), d->tries, d->replaced,
-					d->created_us, d->due_us, d->error);
+					models[d->model], d->created_us, d->due_us, d->error);
 		}
 	fclose(f);
 	found = fixture_query(
 		"SELECT coalesce(group_concat(line, ''), '') FROM (SELECT e.sequence || ' ' ||"
-		" notifier || ' ' || state || ' ' || tries || ' ' || replaced || ' ' || created_us"
-		" || ' ' || due_us || ' [' || error || ']' || char(10) AS line FROM delivery"
+		" notifier || ' ' || state || ' ' || tries || ' ' || replaced || ' ' ||"
+		" coalesce(model_ready, '-') || ' ' || created_us || ' ' || due_us || ' [' || error || ']' || char(10) AS line FROM delivery"
 		" JOIN event e ON e.number = event ORDER BY e.sequence, notifier)");
 	cr_assert_str_eq(found, expected, "round %u:\n%snot\n%s", round, found, expected);
 }
@@ -228,6 +239,7 @@ static void check_window(struct store *s, const struct model *m, struct rnd *rnd
 		cr_assert_str_eq(found[i].event->body, events[e]->body);
 		cr_assert_eq(found[i].tries, d->tries, "round %u", round);
 		cr_assert_eq(found[i].replaced, d->replaced, "round %u", round);
+		cr_assert_eq(found[i].model_ready, d->model, "round %u", round);
 		cr_assert_eq(found[i].created_us, d->created_us, "round %u", round);
 		cr_assert_eq(found[i].due_us, d->due_us, "round %u", round);
 	}

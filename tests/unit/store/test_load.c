@@ -61,6 +61,13 @@ Test(load, stops_when_told)
 	store_close(s);
 }
 
+static int accept_job(void *user, const char *endpoint, const char *name, struct snapshot *snapshot,
+		      struct attempt attempt, uint64_t sequence, int64_t phase_since_us,
+		      const struct stillness *still)
+{
+	return 0;
+}
+
 static int accept_account(void *user, const char *endpoint, const char *account, uint64_t sequence,
 			  const struct outage *outage, uint64_t watched_ms)
 {
@@ -82,10 +89,14 @@ Test(load, says_what_it_does_not_know)
 		int r;
 	} rows[] = {
 		{"INSERT INTO baseline VALUES ('e', 'a', 'w', 'rlor')", "kind \"rlor\"", -EPROTO},
-		{"INSERT INTO account VALUES ('e', 'a', 1, 'gremlins', 1, 1, '', '')",
+		{"INSERT INTO account VALUES ('e', 'a', 1, 'gremlins', 1, 1, '', '', 0)",
 		 "trouble \"gremlins\"", -EPROTO},
+		{"UPDATE job SET moved = 'state mood'", "movement \"state mood\"", -EPROTO},
 	};
-	const struct store_loader loader = {.account = accept_account, .baseline = accept_baseline};
+	const struct store_loader loader = {.job = accept_job,
+					    .account = accept_account,
+					    .baseline = accept_baseline};
+	_cleanup_snapshot_ struct snapshot *snapshot = fixture_snapshot("JOB_STATE_RUNNING", 1);
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct error e = ERROR_NONE;
@@ -94,6 +105,7 @@ Test(load, says_what_it_does_not_know)
 
 		snprintf(fixture_state, sizeof(fixture_state), "%s/%zu", fixture_dir, i);
 		s = with_deliveries();
+		fixture_apply(s, fixture_job("accounts/a/dpoJobs/j", snapshot, 1));
 		cr_expect_eq(store_load(s, &loader, NULL, &e), 0, "%s", e.text);
 		free(fixture_query(rows[i].sql));
 		r = store_load(s, &loader, NULL, &e);

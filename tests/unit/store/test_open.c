@@ -352,7 +352,7 @@ Test(open, refuses_a_large_database_that_cannot_be_used)
 	shell("INSERT INTO event (id, subject, sequence, type, time_us, body) VALUES"
 	      " ('a', 's', 1, 'job.running', 1, hex(zeroblob(34 * 1024 * 1024))),"
 	      " ('b', 's', 1, 'job.running', 1, '{}');"
-	      "INSERT INTO delivery VALUES (2, 'hook', 'pending', 0, 1, 1, '', 0)");
+	      "INSERT INTO delivery VALUES (2, 'hook', 'pending', 0, 1, 1, '', 0, NULL)");
 	cr_assert_eq(stat(fixture_path("state.db"), &st), 0);
 	cr_assert_gt(st.st_size, 64 * 1024 * 1024);
 	damage_each("SELECT group_concat(rootpage) FROM sqlite_schema WHERE name IN ('job',"

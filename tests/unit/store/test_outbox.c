@@ -93,11 +93,12 @@ Test(outbox, resends_what_is_over)
 	static const struct {
 		enum delivery_state state;
 		int r;
+		enum model_ready model; /* stays: it says again what it has said */
 	} cases[] = {
-		{DELIVERY_PENDING, 1},
-		{DELIVERY_DELIVERED, 0},
-		{DELIVERY_DEAD, 0},
-		{DELIVERY_SKIPPED, 0},
+		{DELIVERY_PENDING, 1, MODEL_LATE},
+		{DELIVERY_DELIVERED, 0, MODEL_READY},
+		{DELIVERY_DEAD, 0, MODEL_LATE},
+		{DELIVERY_SKIPPED, 0, MODEL_UNASKED},
 	};
 	char ids[ARRAY_LEN(cases)][EVENT_ID_MAX];
 	struct store *s = with_events(ARRAY_LEN(cases), ids);
@@ -105,6 +106,8 @@ Test(outbox, resends_what_is_over)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct store_delivery d = {0};
 
+		fixture_apply(s, (struct store_op){.type = STORE_MODEL,
+						   .model = {ids[i], "hook", cases[i].model}});
 		judge(s, ids[i], cases[i].state, "why");
 		cr_assert_eq(store_resend(s, ids[i], "hook", NOW_US, &d, NULL), cases[i].r,
 			     "case %zu", i);
@@ -112,9 +115,11 @@ Test(outbox, resends_what_is_over)
 		cr_expect_eq(d.event->number, i + 1);
 		cr_expect_eq(d.tries, 4);
 		cr_expect_eq(d.due_us, NOW_US);
+		cr_expect_eq(d.model_ready, cases[i].model, "case %zu", i);
 		store_deliveries_done(&d, 1);
 		cr_expect_eq(store_resend(s, ids[i], "hook", NOW_US + 1, &d, NULL), 1);
 		cr_expect_eq(d.due_us, NOW_US + 1);
+		cr_expect_eq(d.model_ready, cases[i].model, "case %zu", i);
 		store_deliveries_done(&d, 1);
 	}
 	store_close(s);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -80,59 +81,89 @@ Test(schema, changes_nothing_when_a_step_fails)
 }
 
 /*
- * What version 1 looked like when it was released, with a row in each table. A later version opens
+ * What each version looked like when it was released, with rows in each table. A later version opens
  * it, and finds everything.
  */
-static const char fixture_v1[] =
-	"INSERT INTO job VALUES ('https://api.test', 'accounts/a/dpoJobs/j', 'running',"
-	" 'JOB_STATE_RUNNING', 'OK', 'm', 'd', 'b', 'o', 's', 'c', 'e',"
+#define JOB_ROW                                                                                    \
+	"INSERT INTO job VALUES ('https://api.test', 'accounts/a/dpoJobs/j', 'running',"           \
+	" 'JOB_STATE_RUNNING', 'OK', 'm', 'd', 'b', 'o', 's', 'c', 'e',"                           \
 	" 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 3, 1, 12, 99);"
-	"INSERT INTO event (id, subject, sequence, type, time_us, body) VALUES ('evt_1',"
+#define EVENT_ROW                                                                                  \
+	"INSERT INTO event (id, subject, sequence, type, time_us, body) VALUES ('evt_1',"          \
 	" 'accounts/a/dpoJobs/j', 12, 'job.running', 5, '{}');"
-	"INSERT INTO delivery VALUES (1, 'hook', 'pending', 2, 3, 4, 'oh');"
-	"INSERT INTO account VALUES ('https://api.test', 'a', 7, 'dns', 1, 2, 'f', 'l');"
-	"INSERT INTO baseline VALUES ('https://api.test', 'a', 'w', 'rft');";
+#define ACCOUNT_ROWS                                                                               \
+	"INSERT INTO account VALUES ('https://api.test', 'a', 7, 'dns', 1, 2, 'f', 'l'),"          \
+	" ('https://api.test', 'b', 8, NULL, NULL, NULL, NULL, NULL);"
+#define BASELINE_ROW "INSERT INTO baseline VALUES ('https://api.test', 'a', 'w', 'rft');"
 
-/* A file as version 1 left it. */
-static void make_v1(void)
+static const struct version {
+	unsigned number;
+	const char *rows;
+	const char *obstacle, *words,
+		*removal;  /* what a migration cannot go past, and what it says */
+	const char *extra; /* the columns that came later */
+} versions[] = {
+	{1,
+	 JOB_ROW EVENT_ROW ACCOUNT_ROWS BASELINE_ROW
+	 "INSERT INTO delivery VALUES (1, 'hook', 'pending', 2, 3, 4, 'oh');",
+	 "CREATE TABLE notifier (x)", "from version 1 to 3: table notifier", "DROP TABLE notifier",
+	 "hook 0 0, replaced 0, model -"},
+	{2,
+	 JOB_ROW EVENT_ROW ACCOUNT_ROWS BASELINE_ROW
+	 "INSERT INTO delivery VALUES (1, 'hook', 'pending', 2, 3, 4, 'oh', 6);"
+	 "INSERT INTO notifier VALUES ('hook', 8, 9);",
+	 /* The last that is added: all before it has been done when it fails. */
+	 "ALTER TABLE delivery ADD COLUMN model_ready INTEGER",
+	 "from version 2 to 3: duplicate column", "ALTER TABLE delivery DROP COLUMN model_ready",
+	 "hook 8 9, replaced 6, model -"},
+};
+
+/* A file as the version left it. */
+static void make_old(const struct version *v)
 {
 	struct error e = ERROR_NONE;
 	sqlite3 *db = NULL;
 
+	snprintf(fixture_state, sizeof(fixture_state), "%s/v%u", fixture_dir, v->number);
 	cr_assert_eq(mkdir(fixture_state, 0700), 0);
 	cr_assert_eq(sqlite3_open(fixture_path("state.db"), &db), SQLITE_OK);
-	cr_assert_eq(schema_migrate(db, schema_migrations, 0, 1, &e), 0, "%s", e.text);
+	cr_assert_eq(schema_migrate(db, schema_migrations, 0, v->number, &e), 0, "%s", e.text);
 	cr_assert_eq(sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL), SQLITE_OK);
-	cr_assert_eq(sqlite3_exec(db, fixture_v1, NULL, NULL, NULL), SQLITE_OK, "%s",
+	cr_assert_eq(sqlite3_exec(db, v->rows, NULL, NULL, NULL), SQLITE_OK, "%s",
 		     sqlite3_errmsg(db));
 	sqlite3_close(db);
 }
 
-static void expect_v1_opens(void)
+/* A job has moved when its phase began, as far as is known, and has not stood still since. */
+static void expect_opens(const struct version *v)
 {
-	_cleanup_free_ char *dump = NULL, *notifier = NULL, *replaced = NULL;
+	_cleanup_free_ char *dump = NULL, *extra = NULL;
 	struct store *s = fixture_open();
 
 	dump = fixture_dump(s);
 	cr_expect_str_eq(dump,
-			 "account https://api.test a 7 dns 1 0 2 [f] [l]\n"
+			 "account https://api.test a 7 0 ms dns 1 0 2 [f] [l]\n"
+			 "account https://api.test b 8 0 ms\n"
 			 "baseline https://api.test a w rft\n"
 			 "job https://api.test accounts/a/dpoJobs/j running 3! 12 99:"
 			 " [JOB_STATE_RUNNING] [OK] [m] [d] [b] [o] [s] [c] [e]"
-			 " 1 2 3 4 5 6 7 8 9 10\n"
+			 " 1 2 3 4 5 6 7 8 9 10 of 0; moved 0 at 99, 0 ms\n"
 			 "delivery accounts/a/dpoJobs/j 12 job.running 5 {} -> hook 2 3 4 [oh]\n",
-			 "%s", dump);
-	notifier = fixture_query("SELECT name || since_us || removed_us FROM notifier");
-	cr_expect_str_eq(notifier, "hook00", "%s", notifier);
-	replaced = fixture_query("SELECT replaced FROM delivery");
-	cr_expect_str_eq(replaced, "0", "%s", replaced);
+			 "version %u: %s", v->number, dump);
+	extra = fixture_query("SELECT name || ' ' || since_us || ' ' || removed_us || ', replaced '"
+			      " || replaced || ', model ' || coalesce(model_ready, '-')"
+			      " FROM notifier JOIN delivery ON notifier = name");
+	cr_expect_str_eq(extra, v->extra, "version %u: %s", v->number, extra);
 	store_close(s);
 }
 
-Test(schema, opens_version_1)
+Test(schema, opens_older_versions)
 {
-	make_v1();
-	expect_v1_opens();
+	cr_assert_eq(ARRAY_LEN(versions), schema_version - 1, "one for each that was");
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		make_old(&versions[i]);
+		expect_opens(&versions[i]);
+	}
 }
 
 /* All that a version is: its mark, its tables and its indexes, and that nothing is torn. */
@@ -143,21 +174,24 @@ static char *version_picture(void)
 			     " FROM sqlite_schema");
 }
 
-Test(schema, leaves_version_1_when_it_cannot_be_migrated)
+Test(schema, leaves_older_versions_when_they_cannot_be_migrated)
 {
-	_cleanup_free_ char *before = NULL, *after = NULL;
-	struct error e = ERROR_NONE;
-	struct store *s = NULL;
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		const struct version *v = &versions[i];
+		_cleanup_free_ char *before = NULL, *after = NULL;
+		struct error e = ERROR_NONE;
+		struct store *s = NULL;
 
-	make_v1();
-	free(fixture_query("CREATE TABLE notifier (x)"));
-	before = version_picture();
-	cr_expect_eq(store_open(fixture_state, &s, &e), -EINVAL);
-	cr_expect_not_null(strstr(e.text, "from version 1 to 2: table notifier"), "%s", e.text);
-	after = version_picture();
-	cr_expect_str_eq(after, before, "%s", after);
-	free(fixture_query("DROP TABLE notifier"));
-	expect_v1_opens();
+		make_old(v);
+		free(fixture_query(v->obstacle));
+		before = version_picture();
+		cr_expect_eq(store_open(fixture_state, &s, &e), -EINVAL);
+		cr_expect_not_null(strstr(e.text, v->words), "%s", e.text);
+		after = version_picture();
+		cr_expect_str_eq(after, before, "%s", after);
+		free(fixture_query(v->removal));
+		expect_opens(v);
+	}
 }
 
 static int die(void *user)
@@ -166,7 +200,7 @@ static int die(void *user)
 }
 
 /* Migrates in a process of its own that is killed after some of the work, or at its commit. */
-static void kill_migration(int after)
+static void kill_migration(unsigned version, int after)
 {
 	pid_t child = fork();
 	int status;
@@ -179,27 +213,31 @@ static void kill_migration(int after)
 			_exit(1);
 		sqlite3_progress_handler(db, after, die, NULL);
 		sqlite3_commit_hook(db, die, NULL);
-		_exit(schema_migrate(db, schema_migrations, 1, 2, NULL) < 0);
+		_exit(schema_migrate(db, schema_migrations, version, schema_version, NULL) < 0);
 	}
 	cr_assert_eq(waitpid(child, &status, 0), child);
 	cr_assert(WIFSIGNALED(status), "it was not killed: %x", status);
 }
 
-Test(schema, leaves_version_1_when_it_is_killed)
+Test(schema, leaves_older_versions_when_it_is_killed)
 {
-	_cleanup_free_ char *before = NULL;
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		const struct version *v = &versions[i];
+		_cleanup_free_ char *before = NULL;
 
-	make_v1();
-	before = version_picture();
-	/* The last one's work is never so long: it dies at the commit. */
-	for (int n = 1; n < 100000; n *= 3) {
-		_cleanup_free_ char *after = NULL;
+		make_old(v);
+		before = version_picture();
+		/* The last one's work is never so long: it dies at the commit. */
+		for (int n = 1; n < 100000; n *= 3) {
+			_cleanup_free_ char *after = NULL;
 
-		kill_migration(n);
-		after = version_picture();
-		cr_assert_str_eq(after, before, "after %d steps: %s", n, after);
+			kill_migration(v->number, n);
+			after = version_picture();
+			cr_assert_str_eq(after, before, "version %u, after %d steps: %s", v->number,
+					 n, after);
+		}
+		expect_opens(v);
 	}
-	expect_v1_opens();
 }
 
 /* A number is never used again, so that a reader who remembers the last one misses nothing. */
