@@ -77,9 +77,11 @@ static const size_t texts_at[][4] = {
 	[STORE_DELIVERY] = {AT(delivery.event_id), AT(delivery.notifier), AT(delivery.error)},
 	[STORE_ATTEMPT] = {AT(attempt.event_id), AT(attempt.notifier)},
 	[STORE_VERDICT] = {AT(verdict.event_id), AT(verdict.notifier), AT(verdict.error)},
+	[STORE_MODEL] = {AT(model.event_id), AT(model.notifier)},
 	[STORE_REPLACE] = {AT(replace.event_id), AT(replace.by_id), AT(replace.notifier)},
 	[STORE_NOTIFIER] = {AT(notifier.name)},
 	[STORE_ACCOUNT] = {AT(account.endpoint), AT(account.account)},
+	[STORE_WATCHED] = {AT(watched.endpoint), AT(watched.account)},
 	[STORE_BASELINE] = {AT(baseline.endpoint), AT(baseline.account), AT(baseline.watch)},
 };
 

@@ -229,11 +229,13 @@ Test(committer, owns_what_it_is_given)
 		{.type = STORE_DELIVERY, .delivery = {id, notifier, 5, DELIVERY_PENDING, ""}},
 		{.type = STORE_DELIVERY, .delivery = {id, "off", 5, DELIVERY_SKIPPED, cause}},
 		{.type = STORE_ATTEMPT, .attempt = {id, notifier, 1}},
+		{.type = STORE_MODEL, .model = {id, notifier, MODEL_LATE}},
 		{.type = STORE_REPLACE, .replace = {id, by, notifier}},
 		{.type = STORE_NOTIFIER, .notifier = {notifier, 6, 0}},
 		{.type = STORE_VERDICT, .verdict = {id, notifier, DELIVERY_PENDING, 1, 9, error}},
 		{.type = STORE_VERDICT, .verdict = {id, "none", DELIVERY_DEAD, 1, 9, NULL}},
 		{.type = STORE_ACCOUNT, .account = {endpoint, account, 4, &outage}},
+		{.type = STORE_WATCHED, .watched = {endpoint, account, 8}},
 		{.type = STORE_BASELINE, .baseline = {endpoint, account, watch, KIND_FT}},
 		{.type = STORE_JOB_DROP, .job = {.endpoint = endpoint, .name = name}},
 	};
@@ -262,10 +264,12 @@ Test(committer, owns_what_it_is_given)
 	static const char *const questions[] = {
 		"SELECT count(*) FROM job WHERE endpoint = 'e' AND name = '" JOB "'",
 		"SELECT count(*) FROM delivery WHERE notifier = 'hook' AND error = '503'",
+		"SELECT count(*) FROM delivery WHERE notifier = 'hook' AND model_ready = 0",
 		"SELECT count(*) FROM delivery WHERE notifier = 'off' AND error = 'off'",
 		"SELECT count(*) FROM notifier WHERE name = 'hook' AND since_us = 6",
 		("SELECT count(*) FROM account WHERE endpoint = 'e' AND account = 'acme'"
-		 " AND outage_first = 'first' AND outage_last = 'last' AND outage_failures = 2"),
+		 " AND outage_first = 'first' AND outage_last = 'last' AND outage_failures = 2"
+		 " AND watched_ms = 8"),
 		"SELECT count(*) FROM baseline WHERE account = 'acme' AND watch = 'w'",
 	};
 	for (size_t i = 0; i < ARRAY_LEN(questions); i++)
