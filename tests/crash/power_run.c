@@ -113,7 +113,10 @@ static void add_transition(struct run *run, struct step *step, struct rnd *rnd)
 					    .snapshot = make_snapshot(rnd),
 					    .attempt = {.number = 1},
 					    .sequence = sequence,
-					    .phase_since_us = event->time_us}});
+					    .phase_since_us = event->time_us,
+					    .still = {.moved_us = event->time_us,
+						      .moved_watched_ms = sequence,
+						      .moved = CHANGE_STATE}}});
 	add(step, (struct store_op){.type = STORE_EVENT, .event = event});
 	for (size_t i = 0; i < ARRAY_LEN(notifiers); i++)
 		add(step, (struct store_op){.type = STORE_DELIVERY,
@@ -131,6 +134,11 @@ static void add_attempts(struct run *run, struct step *step, struct rnd *rnd)
 
 	add(step,
 	    (struct store_op){.type = STORE_ATTEMPT, .attempt = {event->id, notifiers[0], 1}});
+	add(step, (struct store_op){.type = STORE_MODEL,
+				    .model = {event->id, notifiers[0],
+					      rnd_below(rnd, MODEL_READY_COUNT_)}});
+	add(step, (struct store_op){.type = STORE_WATCHED,
+				    .watched = {ENDPOINT, "a", (uint64_t)event->time_us}});
 	if (run->n_done + 1 < run->n_events && rnd_below(rnd, 3) == 0)
 		add(step, (struct store_op){.type = STORE_REPLACE,
 					    .replace = {event->id, run->events[run->n_done + 1]->id,
@@ -231,11 +239,15 @@ bool run_reopens(const struct run *run, size_t step)
 
 static const char old_rows[] =
 	"PRAGMA application_id = 0x74756e77; PRAGMA user_version = 1;"
+	"INSERT INTO job VALUES ('https://api.test', 'accounts/a/dpoJobs/old', 'running',"
+	" 'JOB_STATE_RUNNING', 'OK', '', 'old', 'b', 'o', 'd', '2026-11-20T06:31:56Z', '',"
+	" 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1, 0, 1, 5);"
+	"INSERT INTO account VALUES ('https://api.test', 'a', 1, 'dns', 1, 2, 'f', 'l');"
 	"INSERT INTO event VALUES (7, 'evt_old', 'accounts/a/dpoJobs/old', 1, 'job.running', 5, '{}');"
 	"INSERT INTO delivery VALUES (7, 'web', 'pending', 2, 5, 6, 'HTTP 503');"
 	"PRAGMA journal_mode = WAL";
 
-void run_make_old(const char *dir)
+void run_make_old(const char *dir, unsigned version)
 {
 	char path[512];
 	sqlite3 *db = NULL;
@@ -243,7 +255,8 @@ void run_make_old(const char *dir)
 	snprintf(path, sizeof(path), "%s/state.db", dir);
 	if (mkdir(dir, 0700) < 0 || sqlite3_open(path, &db) != SQLITE_OK ||
 	    sqlite3_exec(db, schema_migrations[0], NULL, NULL, NULL) != SQLITE_OK ||
-	    sqlite3_exec(db, old_rows, NULL, NULL, NULL) != SQLITE_OK)
+	    sqlite3_exec(db, old_rows, NULL, NULL, NULL) != SQLITE_OK ||
+	    schema_migrate(db, schema_migrations, 1, version, NULL) < 0)
 		abort();
 	sqlite3_close(db);
 }

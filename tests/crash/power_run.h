@@ -26,8 +26,11 @@ int run_apply(const struct run *run, size_t step, struct store *s, struct error 
 /* Whether the store is closed and opened again after that step. */
 bool run_reopens(const struct run *run, size_t step);
 
-/* Makes a database of schema 1, with a pending delivery, in the directory, which is not there. */
-void run_make_old(const char *dir);
+/*
+ * Makes a database of an older schema, with a job, an account in trouble and a pending delivery, in the
+ * directory, which is not there.
+ */
+void run_make_old(const char *dir, unsigned version);
 
 /* A hash over every row of every table. */
 uint64_t run_picture(struct store *s);
