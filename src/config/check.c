@@ -12,6 +12,7 @@
 #define API_URL_DEFAULT     "https://api.fireworks.ai"
 #define WEBHOOK_TIMEOUT_MS  (20 * MS_PER_S)
 #define MAX_WAITING         100000 /* deliveries, some kilobytes on disk each at most */
+#define MODEL_WAIT_MS       MS_PER_H
 #define EXEC_TIMEOUT_MS     (10 * MS_PER_MIN)
 #define REQUESTS_PER_MINUTE 10
 #define IMPLICIT            "default"
@@ -362,6 +363,33 @@ static void check_digest(struct load *l, const struct raw_section *s,
 			  fault_in_section(s).text, why);
 }
 
+/*
+ * model_wait_ms has the limit, its default or as it was written; it stays where the notifier waits.
+ *
+ * One message of a digest would wait for the models of all its jobs: the news of each job would be as
+ * late as the slowest model of any, and none of them could say of its own model whether it is ready
+ * before all of them are decided. That is no digest any more, so it is one or the other.
+ */
+static void check_model_wait(struct load *l, const struct raw_section *s, struct config_notifier *n)
+{
+	const struct raw_option *o = raw_find(s, "wait-for-model");
+	bool wait = o != NULL; /* also when its value is at fault: one fault says so */
+
+	if (raw_text(s, "wait-for-model"))
+		value_bool(l, s, o, &wait);
+	if (!wait)
+		n->model_wait_ms = 0;
+	if (!wait && raw_find(s, "wait-for-model-max"))
+		fault_add(l, raw_place(s, "wait-for-model-max"),
+			  "'wait-for-model-max'%s: only with wait-for-model = true",
+			  fault_in_section(s).text);
+	if (wait && n->digest_ms > 0)
+		fault_add(l, raw_place(s, "wait-for-model"),
+			  "'wait-for-model'%s: a digest would wait for the models of all its jobs; "
+			  "give the events that wait to another notifier, without digest",
+			  fault_in_section(s).text);
+}
+
 /* What a format asks for. */
 static void check_format(struct load *l, const struct raw_section *s,
 			 const struct config_notifier *n)
@@ -395,11 +423,13 @@ static int check_notifier(struct load *l, const struct raw_section *s, size_t i)
 	n->events = default_events();
 	n->max_parallel = 1;
 	n->max_waiting = MAX_WAITING;
+	n->model_wait_ms = MODEL_WAIT_MS;
 	n->timeout_ms = n->type == NOTIFIER_EXEC ? EXEC_TIMEOUT_MS : WEBHOOK_TIMEOUT_MS;
 	r = options_apply(l, s, n);
 	if (r < 0)
 		return r;
 	check_digest(l, s, n);
+	check_model_wait(l, s, n);
 	if (n->type == NOTIFIER_WEBHOOK) {
 		r = keys_notifier(l, s, n);
 		check_format(l, s, n);

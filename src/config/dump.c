@@ -194,6 +194,10 @@ static void dump_notifier(const struct config_notifier *n, FILE *out)
 			put_item(items++, event_type_name(e), out);
 	fputs("}\n", out);
 	fprintf(out, "\tmax-waiting = %" PRIu32 "\n", n->max_waiting);
+	if (n->model_wait_ms > 0) {
+		fputs("\twait-for-model = true\n", out);
+		put_span("\t", "wait-for-model-max", n->model_wait_ms, out);
+	}
 	switch (n->type) {
 	case NOTIFIER_SYSLOG:
 	case NOTIFIER_TYPE_COUNT_:

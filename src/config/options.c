@@ -423,6 +423,12 @@ const struct option_spec option_specs[] = {
 	 .max = MS_PER_DAY,
 	 .off = true,
 	 NOTIFIER(digest_ms)},
+	{.name = "wait-for-model", .section = SECTION_NOTIFIER}, /* check.c reads it */
+	{.name = "wait-for-model-max",
+	 .apply = value_span,
+	 .min = MS_PER_S,
+	 .max = 30 * MS_PER_DAY,
+	 NOTIFIER(model_wait_ms)},
 	{.name = "max-waiting",
 	 .apply = value_number,
 	 .min = 1,

@@ -73,6 +73,8 @@ Test(config, contract_example)
 	     "    events = {\"job.succeeded\"}\n"
 	     "    timeout = \"5min\"\n"
 	     "    max-parallel = 2\n"
+	     "    wait-for-model = true\n"
+	     "    wait-for-model-max = \"2h\"\n"
 	     "}\n");
 	c = f.config;
 	cr_expect_eq(c->poll_interval_ms, 45000);
@@ -129,6 +131,8 @@ Test(config, contract_example)
 	cr_expect_null(c->notifiers[2].command[3]);
 	cr_expect_eq(c->notifiers[2].timeout_ms, 5 * MS_PER_MIN);
 	cr_expect_eq(c->notifiers[2].max_parallel, 2);
+	cr_expect_eq(c->notifiers[1].model_wait_ms, 0);
+	cr_expect_eq(c->notifiers[2].model_wait_ms, 2 * MS_PER_H);
 }
 
 Test(config, defaults)
@@ -159,6 +163,7 @@ Test(config, defaults)
 	cr_expect_str_eq(c->notifiers[0].name, "journal");
 	cr_expect_eq(c->notifiers[0].type, NOTIFIER_SYSLOG);
 	cr_expect_eq(c->notifiers[0].digest_ms, 0);
+	cr_expect_eq(c->notifiers[0].model_wait_ms, 0);
 	cr_expect_eq(c->notifiers[0].max_waiting, 100000);
 	for (enum event_type e = EVENT_NONE + 1; e < EVENT_COUNT_; e++)
 		if (event_type_is_end(e))
@@ -174,11 +179,15 @@ Test(config, what_is_off)
 {
 	good("history-max-age = off\nhistory-max-size = off\naccount a {}\n"
 	     "notifier x { type = webhook url-file = \"@/url\" digest = off }\n"
-	     "notifier y { type = exec command = \"@/hook\" digest = off }\n");
+	     "notifier y { type = exec command = \"@/hook\" digest = off wait-for-model = off }\n"
+	     "notifier z { type = webhook url-file = \"@/url\" format = slack digest = off "
+	     "wait-for-model = yes }\n");
 	cr_expect_eq(f.config->history_max_age_ms, UINT64_MAX);
 	cr_expect_eq(f.config->history_max_bytes, UINT64_MAX);
 	cr_expect_eq(f.config->notifiers[0].digest_ms, 0);
 	cr_expect_eq(f.config->notifiers[1].digest_ms, 0);
+	cr_expect_eq(f.config->notifiers[1].model_wait_ms, 0);
+	cr_expect_eq(f.config->notifiers[2].model_wait_ms, MS_PER_H);
 }
 
 Test(config, routes)

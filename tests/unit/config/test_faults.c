@@ -320,6 +320,25 @@ Test(faults, notifiers)
 		   "max-waiting = 0 }",
 		 "3: 'digest' in notifier \"n\": '999ms' is not between 1s and 1d, or off\n"
 		 "4: 'max-waiting' in notifier \"n\": '0' is not a number from 1 to 10000000"},
+		{N "type = syslog\nwait-for-model = true wait-for-model-max = 999ms }",
+		 "3: 'wait-for-model-max' in notifier \"n\": '999ms' is not between 1s and 30d"},
+		{N "type = syslog\nwait-for-model = true wait-for-model-max = \"31d\" }",
+		 "3: 'wait-for-model-max' in notifier \"n\": '31d' is not between 1s and 30d"},
+		{N "type = syslog\nwait-for-model = true wait-for-model-max = off }",
+		 "3: 'wait-for-model-max' in notifier \"n\": 'off' is not between 1s and 30d"},
+		{N "type = syslog\nwait-for-model-max = 1h }",
+		 "3: 'wait-for-model-max' in notifier \"n\": only with wait-for-model = true"},
+		{N "type = syslog wait-for-model = false\nwait-for-model-max = 1h }",
+		 "3: 'wait-for-model-max' in notifier \"n\": only with wait-for-model = true"},
+		{N "type = syslog\nwait-for-model = 1h\nwait-for-model-max = 1h }",
+		 "3: 'wait-for-model' in notifier \"n\": unknown value '1h'; known: 'false', "
+		 "'true', 'no', 'yes', 'off' and 'on'"},
+		{N "type = syslog\nwait-for-model = {}\nwait-for-model-max = 1h }",
+		 "1: 'wait-for-model' in notifier \"n\" is an empty list"},
+		{N "type = webhook url-file = \"@/url\" format = slack digest = 30s\n"
+		   "wait-for-model = true }",
+		 "3: 'wait-for-model' in notifier \"n\": a digest would wait for the models of all "
+		 "its jobs; give the events that wait to another notifier, without digest"},
 		{N "type = syslog\nmax-waiting = 10000001 }",
 		 "3: 'max-waiting' in notifier \"n\": '10000001' is not a number from 1 to "
 		 "10000000"},
