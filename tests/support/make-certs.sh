@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes a test CA and two certificates for "localhost" in DIR: good.pem, and expired.pem that ran
-# out yesterday. One key for all: nothing here is secret.
+# Makes two test CAs and certificates for "localhost" in DIR: by ca.pem good.pem, and expired.pem
+# that ran out yesterday; by other-ca.pem other.pem. One key for all three: nothing here is secret.
 set -eu
 cd "$1"
 openssl ecparam -name prime256v1 -genkey -noout -out key.pem
@@ -12,3 +12,4 @@ openssl x509 -req -in csr.pem -CA ca.pem -CAkey key.pem -set_serial 3 -days -1 -
 # Another CA of the same name and another key.
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout other.key \
 	-out other-ca.pem -days 2 -subj "/CN=tunewatch test CA"
+openssl x509 -req -in csr.pem -CA other-ca.pem -CAkey other.key -set_serial 4 -days 2 -extfile ext -out other.pem

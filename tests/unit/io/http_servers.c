@@ -109,15 +109,18 @@ static void nginx_write_config(const struct nginx *s)
 		"  location /which { return 200 '$connection $server_protocol'; } }\n"
 		" server { listen 127.0.0.1:%u ssl; ssl_certificate expired.pem;\n"
 		"  location / { return 200 expired; } }\n"
+		" server { listen 127.0.0.1:%u ssl http2; ssl_certificate other.pem;\n"
+		"  location /which { return 200 '$connection $server_protocol'; } }\n"
 		"}\n",
-		s->h2_port, s->h2_twin_port, s->h1_port, s->expired_port);
+		s->h2_port, s->h2_twin_port, s->h1_port, s->expired_port, s->other_port);
 	cr_assert_eq(fclose(f), 0);
 }
 
 /* nginx takes over sockets that listen already: no port is lost in between, and none waited for. */
 bool nginx_start(struct nginx *s, const char **ret_reason)
 {
-	unsigned *const ports[] = {&s->h2_port, &s->h2_twin_port, &s->h1_port, &s->expired_port};
+	unsigned *const ports[] = {&s->h2_port, &s->h2_twin_port, &s->h1_port, &s->expired_port,
+				   &s->other_port};
 	char inherited[128] = "NGINX=";
 	int fds[ARRAY_LEN(ports)];
 

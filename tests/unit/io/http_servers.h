@@ -21,6 +21,7 @@ struct nginx {
 	unsigned h2_twin_port; /* the same again */
 	unsigned h1_port;      /* TLS, HTTP/1.1 */
 	unsigned expired_port; /* TLS with a certificate that ran out */
+	unsigned other_port;   /* TLS with a certificate of other-ca.pem */
 };
 
 /* False, with a reason, where there is no nginx or openssl. */
