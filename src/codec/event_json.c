@@ -36,6 +36,11 @@ static bool add_time(struct json_object *object, const char *key, int64_t real_u
 	return json_util_add_text(object, key, text);
 }
 
+static bool add_epochs(struct json_object *job, const struct snapshot *s)
+{
+	return s->epochs == 0 || json_util_add_uint(job, "epochs", s->epochs);
+}
+
 static bool add_job(struct json_object *data, const struct event *event)
 {
 	const struct job_name *name = event->job;
@@ -50,14 +55,15 @@ static bool add_job(struct json_object *data, const struct event *event)
 	     json_util_add_text(job, "id", name->id);
 	for (size_t i = 0; ok && i < ARRAY_LEN(job_texts); i++)
 		ok = json_util_add_text(job, job_texts[i].key,
-					snapshot_text(event->to, job_texts[i].text));
+					snapshot_text(event->to, job_texts[i].text)) &&
+		     (job_texts[i].text != TEXT_DATASET || add_epochs(job, event->to));
 	return ok;
 }
 
-static bool add_changed(struct json_object *data, unsigned changed)
+static bool add_changes(struct json_object *object, const char *key, unsigned changed)
 {
 	struct json_object *names = json_object_new_array();
-	bool ok = json_util_add(data, "changed", names);
+	bool ok = json_util_add(object, key, names);
 
 	for (size_t i = 0; ok && i < ARRAY_LEN(change_names); i++) {
 		if (changed & change_names[i].change)
@@ -96,12 +102,30 @@ static bool add_snapshot(struct json_object *data, const char *key, const struct
 	       add_progress(object, s);
 }
 
+static bool add_stall(struct json_object *data, const struct event_stall *stall)
+{
+	struct json_object *object;
+
+	if (!stall)
+		return true;
+	object = json_util_add_object(data, "stall");
+	return object && json_util_add_uint(object, "stillSeconds", stall->still_ms / MS_PER_S) &&
+	       add_time(object, "lastMovement", stall->moved_us) &&
+	       add_changes(object, "moved", stall->moved);
+}
+
+static bool add_suspend_state(struct json_object *data, const char *state)
+{
+	return !state || !*state || json_util_add_text(data, "suspendState", state);
+}
+
 static bool add_job_data(struct json_object *data, const struct event *event)
 {
 	return add_job(data, event) && json_util_add_uint(data, "attempt", event->attempt) &&
 	       json_util_add_uint(data, "sequence", event->sequence) &&
-	       add_changed(data, event->changed) && add_snapshot(data, "from", event->from) &&
-	       add_snapshot(data, "to", event->to);
+	       add_changes(data, "changed", event->changed) &&
+	       add_snapshot(data, "from", event->from) && add_snapshot(data, "to", event->to) &&
+	       add_stall(data, event->stall) && add_suspend_state(data, event->suspend_state);
 }
 
 static bool add_watcher_data(struct json_object *data, const struct event *event)
@@ -145,23 +169,53 @@ static bool add_envelope(struct json_object *doc, const struct event *event)
 	       json_util_add_text(doc, "datacontenttype", "application/json");
 }
 
+static int print(struct json_object *doc, struct buf *b)
+{
+	const char *text;
+	size_t len;
+
+	text = json_object_to_json_string_length(
+		doc, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+	if (!text)
+		return -ENOMEM;
+	return len > EVENT_JSON_MAX ? -EMSGSIZE : buf_append(b, text, len);
+}
+
 int event_json_format(const struct event *event, struct buf *b)
 {
 	_cleanup_json_ struct json_object *doc = json_object_new_object();
 	struct json_object *data;
-	const char *text;
-	size_t len;
 
 	if (!doc || !add_envelope(doc, event))
 		return -ENOMEM;
 	data = json_util_add_object(doc, "data");
 	if (!data || !(event->job ? add_job_data(data, event) : add_watcher_data(data, event)))
 		return -ENOMEM;
-	text = json_object_to_json_string_length(
-		doc, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-	if (!text)
+	return print(doc, b);
+}
+
+int event_json_say_model(const char *body, size_t len, enum model_ready ready, struct buf *b)
+{
+	_cleanup_tokener_ struct json_tokener *tok = NULL;
+	_cleanup_json_ struct json_object *doc = NULL;
+	struct json_object *data;
+	int r;
+
+	if (ready == MODEL_UNASKED)
+		return buf_append(b, body, len);
+	tok = json_util_tokener();
+	if (!tok)
 		return -ENOMEM;
-	return len > EVENT_JSON_MAX ? -EMSGSIZE : buf_append(b, text, len);
+	r = json_util_parse(tok, body, len, &doc, NULL);
+	if (r < 0)
+		return r;
+	data = json_util_member(doc, "data");
+	if (!json_object_is_type(data, json_type_object) ||
+	    json_object_object_get_ex(data, "modelReady", NULL))
+		return -EBADMSG;
+	if (!json_util_add_bool(data, "modelReady", ready == MODEL_READY))
+		return -ENOMEM;
+	return print(doc, b);
 }
 
 /* Where each field stands. Of two rows for one field, the first that finds something counts. */
@@ -198,9 +252,14 @@ static const struct {
 	{EVENT_FIELD_TROUBLE, {"data", "trouble"}},
 	{EVENT_FIELD_ERROR, {"data", "lastError"}},
 	{EVENT_FIELD_DURATION, {"data", "durationSeconds"}},
+	{EVENT_FIELD_STILL, {"data", "stall", "stillSeconds"}},
+	{EVENT_FIELD_LAST_MOVEMENT, {"data", "stall", "lastMovement"}},
+	{EVENT_FIELD_MOVED, {"data", "stall", "moved"}},
+	{EVENT_FIELD_SUSPEND_STATE, {"data", "suspendState"}},
+	{EVENT_FIELD_MODEL_READY, {"data", "modelReady"}},
 };
 
-/* A text or an integer as text; "" where the path leads nowhere. */
+/* A text, an integer or a boolean as text, of a list the first; "" where the path leads nowhere. */
 static int read_field(struct json_object *doc, const char *const path[4], const char **ret)
 {
 	struct json_object *v = doc;
@@ -210,7 +269,9 @@ static int read_field(struct json_object *doc, const char *const path[4], const 
 			return -EBADMSG;
 		v = json_util_member(v, path[i]);
 	}
-	if (!json_object_is_type(v, json_type_int))
+	if (json_object_is_type(v, json_type_array))
+		v = json_object_array_get_idx(v, 0);
+	if (!json_object_is_type(v, json_type_int) && !json_object_is_type(v, json_type_boolean))
 		return json_util_text(v, ret);
 	*ret = json_object_get_string(v);
 	return *ret ? 0 : -ENOMEM;

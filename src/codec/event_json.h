@@ -21,7 +21,8 @@ int event_json_format(const struct event *event, struct buf *b);
 
 /*
  * Appends the document with "modelReady":true or false as the last member of its data; as it is for
- * MODEL_UNASKED. The same input gives the same bytes. 0, -EBADMSG, -ENOMEM, -EMSGSIZE.
+ * MODEL_UNASKED. The same input gives the same bytes. 0, -EBADMSG for what is no event or says so
+ * already, -ENOMEM, -EMSGSIZE.
  */
 int event_json_say_model(const char *body, size_t len, enum model_ready ready, struct buf *b);
 
@@ -52,9 +53,14 @@ enum event_field {
 	EVENT_FIELD_PREVIOUS_STATE, /* of `from` */
 	EVENT_FIELD_PREVIOUS_PHASE,
 	EVENT_FIELD_PREVIOUS_PERCENT,
-	EVENT_FIELD_TROUBLE,  /* watcher.*: class of the trouble */
-	EVENT_FIELD_ERROR,    /* watcher.*: the last error */
-	EVENT_FIELD_DURATION, /* watcher.restored: how long, in whole seconds */
+	EVENT_FIELD_TROUBLE,       /* watcher.*: class of the trouble */
+	EVENT_FIELD_ERROR,         /* watcher.*: the last error */
+	EVENT_FIELD_DURATION,      /* watcher.restored: how long, in whole seconds */
+	EVENT_FIELD_STILL,         /* job.stalled, job.recovered: how long, in whole seconds */
+	EVENT_FIELD_LAST_MOVEMENT, /* before that; RFC 3339 */
+	EVENT_FIELD_MOVED, /* what moved then, the weightiest: "state", "status", "progress" */
+	EVENT_FIELD_SUSPEND_STATE, /* job.paused: the account's, where that is why */
+	EVENT_FIELD_MODEL_READY,   /* "true", "false"; "" where nothing was asked */
 	EVENT_FIELD_COUNT_,
 };
 

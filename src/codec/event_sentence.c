@@ -17,6 +17,11 @@ enum part {
 	PART_PHASE = 1 << 4,    /* the phase it is in */
 	PART_TROUBLE = 1 << 5,
 	PART_DURATION = 1 << 6,
+	PART_STILL = 1 << 7, /* for how long it has not moved */
+	PART_WAS_STILL = 1 << 8,
+	PART_STANDING = 1 << 9, /* where, and what moved last */
+	PART_SUSPENDED = 1 << 10,
+	PART_MODEL = 1 << 11, /* whether the output model is ready */
 };
 
 static const struct {
@@ -27,11 +32,11 @@ static const struct {
 	[EVENT_JOB_STARTING] = {"is starting", PART_STATUS | PART_WAS},
 	[EVENT_JOB_RUNNING] = {"is running", PART_PROGRESS | PART_WAS},
 	[EVENT_JOB_FINISHING] = {"is finishing", PART_WAS},
-	[EVENT_JOB_PAUSED] = {"is paused", PART_STATUS | PART_WAS},
+	[EVENT_JOB_PAUSED] = {"is paused", PART_SUSPENDED | PART_STATUS | PART_WAS},
 	[EVENT_JOB_CANCELLING] = {"is being cancelled", PART_WAS},
 	[EVENT_JOB_REMOVING] = {"is being removed", PART_WAS},
 	/* A status message of a completed job is its metrics. */
-	[EVENT_JOB_SUCCEEDED] = {"succeeded", PART_WAS},
+	[EVENT_JOB_SUCCEEDED] = {"succeeded", PART_MODEL | PART_WAS},
 	[EVENT_JOB_EARLY_STOPPED] = {"stopped early", PART_STATUS | PART_WAS},
 	[EVENT_JOB_FAILED] = {"failed", PART_STATUS | PART_WAS},
 	[EVENT_JOB_EXPIRED] = {"expired", PART_STATUS | PART_WAS},
@@ -41,8 +46,8 @@ static const struct {
 	[EVENT_JOB_STATUS] = {"reports", PART_STATUS},
 	[EVENT_JOB_PROGRESS] = {"is", PART_PROGRESS},
 	[EVENT_JOB_FOUND] = {"was found", PART_PHASE | PART_PROGRESS},
-	[EVENT_JOB_STALLED] = {"does not move", PART_PHASE | PART_PROGRESS | PART_STATUS},
-	[EVENT_JOB_RECOVERED] = {"moves again", PART_PHASE | PART_PROGRESS},
+	[EVENT_JOB_STALLED] = {"has not moved", PART_STILL | PART_STANDING | PART_STATUS},
+	[EVENT_JOB_RECOVERED] = {"moves again", PART_WAS_STILL},
 	[EVENT_WATCHER_DEGRADED] = {"is out of sight", PART_TROUBLE},
 	[EVENT_WATCHER_RESTORED] = {"is in sight again", PART_DURATION},
 };
@@ -96,13 +101,54 @@ static int put_trouble(const char *const v[], struct buf *b)
 	return buf_printf(b, ": %s: %s", v[EVENT_FIELD_TROUBLE], v[EVENT_FIELD_ERROR]);
 }
 
-static int put_duration(const char *const v[], struct buf *b)
+static int put_span(const char *word, const char *seconds, struct buf *b)
 {
-	uint64_t s = strtoull(v[EVENT_FIELD_DURATION], NULL, 10);
+	uint64_t s = strtoull(seconds, NULL, 10);
 	char span[CLOCK_SPAN_MAX];
 
 	clock_format_span_ms(MIN(s, UINT64_MAX / MS_PER_S - 1) * MS_PER_S, span);
-	return buf_printf(b, " after %s%s", span, s == 0 ? "s" : "");
+	return buf_printf(b, " %s %s%s", word, span, s == 0 ? "s" : "");
+}
+
+static int put_duration(const char *const v[], struct buf *b)
+{
+	return put_span("after", v[EVENT_FIELD_DURATION], b);
+}
+
+static int put_still(const char *const v[], struct buf *b)
+{
+	return put_span("for", v[EVENT_FIELD_STILL], b);
+}
+
+static int put_was_still(const char *const v[], struct buf *b)
+{
+	return put_span("after", v[EVENT_FIELD_STILL], b);
+}
+
+static int put_standing(const char *const v[], struct buf *b)
+{
+	const char *percent = v[EVENT_FIELD_PERCENT], *moved = v[EVENT_FIELD_MOVED];
+
+	return buf_printf(b, " (%s%s%s%s%s%s%s)", v[EVENT_FIELD_PHASE], *percent ? " at " : "",
+			  percent, *percent ? " %" : "", *moved ? "; " : "", moved,
+			  *moved ? " moved last" : "");
+}
+
+static int put_suspended(const char *const v[], struct buf *b)
+{
+	const char *state = v[EVENT_FIELD_SUSPEND_STATE];
+
+	return *state ? buf_printf(b, " (account: %s)", state) : 0;
+}
+
+static int put_model(const char *const v[], struct buf *b)
+{
+	const char *ready = v[EVENT_FIELD_MODEL_READY];
+
+	if (!*ready)
+		return 0;
+	return buf_printf(b, ", its model is %s",
+			  strcmp(ready, "true") == 0 ? "ready" : "not ready yet");
 }
 
 /* In the order in which they are said. */
@@ -110,9 +156,10 @@ static const struct {
 	enum part part;
 	int (*put)(const char *const v[], struct buf *b);
 } parts[] = {
-	{PART_STATE, put_state},       {PART_PHASE, put_phase}, {PART_PROGRESS, put_progress},
-	{PART_STATUS, put_status},     {PART_WAS, put_was},     {PART_TROUBLE, put_trouble},
-	{PART_DURATION, put_duration},
+	{PART_STATE, put_state},     {PART_PHASE, put_phase},       {PART_PROGRESS, put_progress},
+	{PART_STILL, put_still},     {PART_STANDING, put_standing}, {PART_SUSPENDED, put_suspended},
+	{PART_MODEL, put_model},     {PART_STATUS, put_status},     {PART_WAS, put_was},
+	{PART_TROUBLE, put_trouble}, {PART_DURATION, put_duration}, {PART_WAS_STILL, put_was_still},
 };
 
 int event_fields_sentence(const struct event_fields *f, struct buf *b)

@@ -123,12 +123,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	r = event_fields_parse(body, size, &f);
 	FUZZ_CHECK(r == 0 || r == -EBADMSG);
 	if (r == 0) {
-		_cleanup_buf_ struct buf line = BUF_INIT(1UL << 20);
+		_cleanup_buf_ struct buf line = BUF_INIT(1UL << 20), said = BUF_INIT(1UL << 20);
 
 		r = event_fields_sentence(&f, &line);
 		FUZZ_CHECK(r == 0 || r == -EMSGSIZE);
 		FUZZ_CHECK(text_is_utf8(buf_str(&line)) && !text_has_control(buf_str(&line)));
 		event_fields_done(&f);
+		r = event_json_say_model(body, size, MODEL_READY, &said);
+		FUZZ_CHECK(r == 0 || r == -EBADMSG || r == -EMSGSIZE);
+		if (r == 0) {
+			FUZZ_CHECK(event_fields_parse(said.data, said.len, &f) == 0);
+			FUZZ_CHECK(strcmp(f.values[EVENT_FIELD_MODEL_READY], "true") == 0);
+			event_fields_done(&f);
+		}
 	}
 	job_json_free(p);
 	return 0;

@@ -24,7 +24,8 @@ PHASES = {
 ENDS = ("succeeded", "early_stopped", "failed", "expired", "cancelled", "removed")
 PHASE_OF = {state: phase for phase, states in PHASES.items() for state in states}
 JOB_TYPES = {f"job.{phase}" for phase in PHASES} | {
-    "job.state", "job.status", "job.progress", "job.found"}
+    "job.state", "job.status", "job.progress", "job.found", "job.stalled", "job.recovered"}
+STALL_TYPES = {"job.stalled", "job.recovered"}
 WATCHER_TYPES = {"watcher.degraded", "watcher.restored"}
 COLLECTIONS = {
     "sft": "supervisedFineTuningJobs", "rft": "reinforcementFineTuningJobs", "dpo": "dpoJobs",
@@ -40,6 +41,7 @@ JOB_KEYS = {
     "name", "account", "kind", "id", "displayName", "baseModel", "outputModel", "dataset",
     "createTime", "completedTime",
 }
+CHANGES = ("state", "status", "progress")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
@@ -93,25 +95,48 @@ def faults(event, api_url):
 
 
 def job_faults(event, account):
-    data = event["data"]
-    if data.keys() != {"job", "attempt", "sequence", "changed", "from", "to"}:
+    data, stalls = event["data"], event["type"] in STALL_TYPES
+    wanted = {"job", "attempt", "sequence", "changed", "from", "to"}
+    if stalls:
+        wanted.add("stall")
+    may = {"suspendState"} if event["type"] == "job.paused" else set()
+    may |= {"modelReady"} if event["type"] == "job.succeeded" else set()
+    if not wanted <= data.keys() <= wanted | may:
         yield f"data has {sorted(data)}"
         return
     job = data["job"]
-    if job.keys() != JOB_KEYS:
+    if job.keys() - {"epochs"} != JOB_KEYS:
         yield f"job has {sorted(job)}"
+    if type(job.get("epochs", 1)) is not int or not 0 < job.get("epochs", 1) < 1 << 16:
+        yield f"epochs {job['epochs']!r}"
     name = f"accounts/{account}/{COLLECTIONS.get(job['kind'])}/{job['id']}"
     if not job["name"] == event["subject"] == name or job["account"] != account:
         yield f"job is {job['name']}, subject {event['subject']}"
     if type(data["attempt"]) is not int or data["attempt"] < 1:
         yield f"attempt {data['attempt']!r}"
-    if not set(data["changed"]) <= {"state", "status", "progress"} or not data["changed"]:
+    if not set(data["changed"]) <= set(CHANGES) or not data["changed"] and not stalls:
         yield f"changed {data['changed']!r}"
+    if stalls:
+        yield from stall_faults(data["stall"])
+    if type(data.get("modelReady", True)) is not bool or not data.get("suspendState", "x"):
+        yield f"{data.get('modelReady')!r}, {data.get('suspendState')!r}"
     yield from snapshot_faults("to", data["to"])
     if data["from"] is not None:
         yield from snapshot_faults("from", data["from"])
         if event["type"] == "job.found":
             yield "found, but known before"
+
+
+def stall_faults(stall):
+    if stall.keys() != {"stillSeconds", "lastMovement", "moved"}:
+        yield f"stall has {sorted(stall)}"
+        return
+    if type(stall["stillSeconds"]) is not int or stall["stillSeconds"] < 0:
+        yield f"stillSeconds {stall['stillSeconds']!r}"
+    if not TIME.fullmatch(stall["lastMovement"]):
+        yield f"lastMovement {stall['lastMovement']!r}"
+    if [name for name in CHANGES if name in stall["moved"]] != stall["moved"]:
+        yield f"moved {stall['moved']!r}"
 
 
 def log_faults(bodies, api_url, gaps=False):

@@ -166,6 +166,79 @@ Test(event_json, has_null_for_first_sight_and_no_progress)
 	snapshot_unref(to);
 }
 
+/* `s` with a number of epochs; takes it over. */
+static struct snapshot *with_epochs(struct snapshot *s, uint16_t epochs)
+{
+	struct snapshot_parts parts = snapshot_parts(s);
+	struct snapshot *ret;
+
+	parts.epochs = epochs;
+	cr_assert_eq(snapshot_new(&parts, &ret), 0);
+	snapshot_unref(s);
+	return ret;
+}
+
+Test(event_json, says_how_many_epochs)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(EVENT_JSON_MAX);
+	struct snapshot *to = with_epochs(snapshot_of("JOB_STATE_PENDING", "", "", -1, 0), 65535);
+	struct event event = job_event(EVENT_JOB_FOUND, NULL, to);
+
+	format(&event, &b);
+	cr_expect_not_null(strstr(buf_str(&b), "\"dataset\":\"accounts/acme/datasets/chat\","
+					       "\"epochs\":65535,\"createTime\":"));
+	snapshot_unref(to);
+}
+
+#define STANDING                                                                                   \
+	"{\"state\":\"JOB_STATE_PENDING\",\"phase\":\"queued\","                                   \
+	"\"status\":{\"code\":\"OK\",\"message\":\"\"},\"progress\":null}"
+#define STILL(type, rest)                                                                          \
+	HEAD(type)                                                                                 \
+	GOLDEN_ENVELOPE GOLDEN_JOB                                                                 \
+		",\"attempt\":1,\"sequence\":7,\"changed\":[],\"from\":" STANDING                  \
+		",\"to\":" STANDING "," rest "}}"
+
+Test(event_json, has_golden_bytes_for_stalls_and_pauses)
+{
+	static const struct event_stall stalls[] = {
+		{1800999, TIME_US - 1800999000, CHANGE_PROGRESS},
+		{172800000, TIME_US - 172800000000, 0},
+		{2700000, TIME_US - 2700000000, CHANGE_STATE | CHANGE_STATUS | CHANGE_PROGRESS},
+	};
+	static const struct {
+		enum event_type type;
+		const struct event_stall *stall;
+		const char *suspend_state, *golden;
+	} cases[] = {
+		{EVENT_JOB_STALLED, &stalls[0], NULL,
+		 STILL("job.stalled", "\"stall\":{\"stillSeconds\":1800,\"lastMovement\":"
+				      "\"2026-11-20T06:01:55.124Z\",\"moved\":[\"progress\"]}")},
+		{EVENT_JOB_STALLED, &stalls[1], "",
+		 STILL("job.stalled", "\"stall\":{\"stillSeconds\":172800,\"lastMovement\":"
+				      "\"2026-11-18T06:31:56.123Z\",\"moved\":[]}")},
+		{EVENT_JOB_RECOVERED, &stalls[2], NULL,
+		 STILL("job.recovered",
+		       "\"stall\":{\"stillSeconds\":2700,\"lastMovement\":"
+		       "\"2026-11-20T05:46:56.123Z\",\"moved\":[\"state\",\"status\",\"progress\"]}")},
+		{EVENT_JOB_PAUSED, NULL, "CREDIT_DEPLETED",
+		 STILL("job.paused", "\"suspendState\":\"CREDIT_DEPLETED\"")},
+	};
+	struct snapshot *s = snapshot_of("JOB_STATE_PENDING", "", "", -1, 0);
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		_cleanup_buf_ struct buf b = BUF_INIT(EVENT_JSON_MAX);
+		struct event event = job_event(cases[i].type, s, s);
+
+		event.changed = 0;
+		event.stall = cases[i].stall;
+		event.suspend_state = cases[i].suspend_state;
+		format(&event, &b);
+		cr_expect_str_eq(buf_str(&b), cases[i].golden);
+	}
+	snapshot_unref(s);
+}
+
 #define WATCHER_ENVELOPE                                                                           \
 	"\"subject\":\"accounts/acme\",\"time\":\"" TIME                                           \
 	"\",\"datacontenttype\":\"application/json\",\"data\":{\"account\":\"acme\",\"sequence\":7,"
@@ -225,8 +298,10 @@ Test(event_json, has_no_negative_duration)
 /* The longest texts there can be, each byte of them six in JSON, fit into EVENT_JSON_MAX. */
 Test(event_json, fits_at_its_largest)
 {
-	_cleanup_buf_ struct buf b = BUF_INIT(EVENT_JSON_MAX);
-	struct snapshot_parts parts = {.progress.given = true};
+	static const struct event_stall stall = {UINT64_MAX, TIME_US,
+						 CHANGE_STATE | CHANGE_STATUS | CHANGE_PROGRESS};
+	_cleanup_buf_ struct buf b = BUF_INIT(EVENT_JSON_MAX), said = BUF_INIT(EVENT_JSON_MAX);
+	struct snapshot_parts parts = {.progress.given = true, .epochs = UINT16_MAX};
 	struct snapshot *s;
 	struct event event;
 	char text[8192];
@@ -239,9 +314,73 @@ Test(event_json, fits_at_its_largest)
 		parts.progress.values[i] = INT32_MIN;
 	cr_assert_eq(snapshot_new(&parts, &s), 0);
 	event = job_event(EVENT_JOB_STATE, s, s);
+	event.stall = &stall;
+	event.suspend_state = "01234567890123456789012345678901234567890123456789012345678901";
 	format(&event, &b);
 	cr_expect_gt(b.len, 50000, "not the largest");
+	cr_expect_eq(event_json_say_model(b.data, b.len, MODEL_LATE, &said), 0);
 	snapshot_unref(s);
+}
+
+/* Nothing else in the document changes, whatever it holds. */
+Test(event_json, says_whether_the_model_is_ready)
+{
+	static const char *const last[MODEL_READY_COUNT_] = {
+		[MODEL_UNASKED] = "}}",
+		[MODEL_READY] = ",\"modelReady\":true}}",
+		[MODEL_LATE] = ",\"modelReady\":false}}",
+	};
+	struct snapshot *from = snapshot_of("modelReady", "", "\"modelReady\":true}}", 98, 2);
+	struct snapshot *to = with_epochs(snapshot_of("JOB_STATE_COMPLETED", "UNKNOWN",
+						      "a \"b\"\n\\ \x01/\xc3\xa4", INT32_MIN, 2),
+					  3);
+	struct event events[] = {job_event(EVENT_JOB_SUCCEEDED, from, to),
+				 job_event(EVENT_JOB_SUCCEEDED, NULL, to),
+				 watcher_event(EVENT_WATCHER_DEGRADED, &outage)};
+
+	events[1].sequence = UINT64_MAX;
+	for (size_t i = 0; i < ARRAY_LEN(events); i++) {
+		_cleanup_buf_ struct buf doc = BUF_INIT(EVENT_JSON_MAX);
+
+		format(&events[i], &doc);
+		for (enum model_ready ready = 0; ready < MODEL_READY_COUNT_; ready++) {
+			_cleanup_buf_ struct buf said = BUF_INIT(EVENT_JSON_MAX);
+			_cleanup_buf_ struct buf wanted = BUF_INIT(EVENT_JSON_MAX);
+
+			cr_assert_eq(buf_append(&wanted, doc.data, doc.len - 2), 0);
+			cr_assert_eq(buf_puts(&wanted, last[ready]), 0);
+			cr_assert_eq(event_json_say_model(doc.data, doc.len, ready, &said), 0);
+			cr_expect_str_eq(buf_str(&said), buf_str(&wanted));
+		}
+	}
+	snapshot_unref(from);
+	snapshot_unref(to);
+}
+
+Test(event_json, says_nothing_of_models_in_what_is_no_event)
+{
+	static const char *const cases[] = {
+		"",
+		"null",
+		"{}",
+		"{\"data\":null}",
+		"{\"data\":[]}",
+		"{\"data\":{\"modelReady\":true}}",
+		"{\"data\":{\"modelReady\":null}}",
+		"{\"data\":{}",
+		"{\"data\":{},\"data\":{}}",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		_cleanup_buf_ struct buf b = BUF_INIT(EVENT_JSON_MAX);
+
+		cr_expect_eq(event_json_say_model(cases[i], strlen(cases[i]), MODEL_READY, &b),
+			     -EBADMSG, "%s", cases[i]);
+		cr_expect_eq(b.len, 0);
+		cr_expect_eq(event_json_say_model(cases[i], strlen(cases[i]), MODEL_UNASKED, &b),
+			     0);
+		cr_expect_str_eq(buf_str(&b), cases[i]);
+	}
 }
 
 Test(event_json, respects_the_buffers_maximum)
@@ -339,6 +478,28 @@ Test(event_fields, come_back_from_job_events)
 	snapshot_unref(to);
 }
 
+Test(event_fields, come_back_from_stalls_and_pauses)
+{
+	static const struct event_stall stall = {1800000, TIME_US, CHANGE_STATUS | CHANGE_PROGRESS};
+	_cleanup_buf_ struct buf doc = BUF_INIT(EVENT_JSON_MAX), said = BUF_INIT(EVENT_JSON_MAX);
+	struct snapshot *s = snapshot_of("JOB_STATE_PAUSED", "", "", -1, 0);
+	struct event event = job_event(EVENT_JOB_PAUSED, s, s);
+	struct event_fields f;
+
+	event.stall = &stall;
+	event.suspend_state = "CREDIT_DEPLETED";
+	format(&event, &doc);
+	cr_assert_eq(event_json_say_model(doc.data, doc.len, MODEL_LATE, &said), 0);
+	cr_assert_eq(event_fields_parse(said.data, said.len, &f), 0);
+	cr_expect_str_eq(f.values[EVENT_FIELD_STILL], "1800");
+	cr_expect_str_eq(f.values[EVENT_FIELD_LAST_MOVEMENT], TIME);
+	cr_expect_str_eq(f.values[EVENT_FIELD_MOVED], "status");
+	cr_expect_str_eq(f.values[EVENT_FIELD_SUSPEND_STATE], "CREDIT_DEPLETED");
+	cr_expect_str_eq(f.values[EVENT_FIELD_MODEL_READY], "false");
+	event_fields_done(&f);
+	snapshot_unref(s);
+}
+
 Test(event_fields, come_back_from_watcher_events)
 {
 	const char *expected[EVENT_FIELD_COUNT_] = {
@@ -374,6 +535,7 @@ Test(event_fields, refuse_what_is_not_an_event)
 		"{\"id\":\"a\",\"subject\":\"b\",\"type\":\"\"}",
 		"{\"id\":\"\",\"subject\":\"b\",\"type\":\"job.failed\"}",
 		"{\"id\":\"a\",\"type\":\"job.failed\"}",
+		"{\"id\":{},\"subject\":\"b\",\"type\":\"job.failed\"}",
 		"{\"id\":[],\"subject\":\"b\",\"type\":\"job.failed\"}",
 		"{\"id\":\"a\",\"subject\":\"b\",\"type\":\"job.failed\",\"data\":\"x\"}",
 		"{\"id\":\"a\",\"subject\":\"b\",\"type\":\"job.failed\",\"data\":{\"to\":[]}}",
@@ -433,8 +595,6 @@ Test(event_sentence, tells_of_jobs)
 		{EVENT_JOB_PAUSED, "JOB_STATE_RUNNING", -1, "JOB_STATE_PAUSED",
 		 "FAILED_PRECONDITION", "no credit", -1,
 		 "acme/sft/abc is paused: FAILED_PRECONDITION: no credit (was running)"},
-		{EVENT_JOB_STALLED, "JOB_STATE_RUNNING", 7, "JOB_STATE_RUNNING", "OK", "", 7,
-		 "acme/sft/abc does not move, running at 7 %, epoch 2"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -451,6 +611,102 @@ Test(event_sentence, tells_of_jobs)
 		snapshot_unref(from);
 		snapshot_unref(to);
 	}
+}
+
+Test(event_sentence, tells_of_stalls)
+{
+	static const struct {
+		enum event_type type;
+		struct event_stall stall;
+		const char *state, *message;
+		int percent;
+		const char *sentence;
+	} cases[] = {
+		{EVENT_JOB_STALLED,
+		 {1800000, TIME_US, CHANGE_PROGRESS},
+		 "JOB_STATE_RUNNING",
+		 "",
+		 42,
+		 "acme/sft/abc has not moved for 30min (running at 42 %; progress moved last)"},
+		{EVENT_JOB_STALLED,
+		 {5400999, TIME_US, CHANGE_STATE | CHANGE_STATUS},
+		 "JOB_STATE_VALIDATING",
+		 "rendering data (30%)",
+		 -1,
+		 "acme/sft/abc has not moved for 1h 30min (starting; state moved last): "
+		 "rendering data (30%)"},
+		{EVENT_JOB_STALLED,
+		 {172800000, TIME_US, 0},
+		 "JOB_STATE_PENDING",
+		 "",
+		 -1,
+		 "acme/sft/abc has not moved for 2d (queued)"},
+		{EVENT_JOB_RECOVERED,
+		 {2700000, TIME_US, CHANGE_PROGRESS},
+		 "JOB_STATE_RUNNING",
+		 "",
+		 43,
+		 "acme/sft/abc moves again after 45min"},
+		{EVENT_JOB_RECOVERED,
+		 {999, TIME_US, 0},
+		 "JOB_STATE_RUNNING",
+		 "",
+		 43,
+		 "acme/sft/abc moves again after 0s"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		_cleanup_buf_ struct buf b = BUF_INIT(EVENT_JSON_MAX);
+		struct snapshot *s =
+			snapshot_of(cases[i].state, "OK", cases[i].message, cases[i].percent, 2);
+		struct event event = job_event(cases[i].type, s, s);
+
+		event.stall = &cases[i].stall;
+		sentence_of(&event, &b);
+		cr_expect_str_eq(buf_str(&b), cases[i].sentence);
+		snapshot_unref(s);
+	}
+}
+
+Test(event_sentence, tells_why_it_is_paused)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(EVENT_JSON_MAX);
+	struct snapshot *from = snapshot_of("JOB_STATE_RUNNING", "OK", "", 40, 2);
+	struct snapshot *to = snapshot_of("JOB_STATE_PAUSED", "OK", "", 40, 2);
+	struct event event = job_event(EVENT_JOB_PAUSED, from, to);
+
+	event.suspend_state = "CREDIT_DEPLETED";
+	sentence_of(&event, &b);
+	cr_expect_str_eq(buf_str(&b), "acme/sft/abc is paused (account: CREDIT_DEPLETED) "
+				      "(was running at 40 %)");
+	snapshot_unref(from);
+	snapshot_unref(to);
+}
+
+Test(event_sentence, tells_whether_the_model_is_ready)
+{
+	static const char *const sentences[MODEL_READY_COUNT_] = {
+		[MODEL_UNASKED] = "acme/sft/abc succeeded",
+		[MODEL_READY] = "acme/sft/abc succeeded, its model is ready",
+		[MODEL_LATE] = "acme/sft/abc succeeded, its model is not ready yet",
+	};
+	_cleanup_buf_ struct buf doc = BUF_INIT(EVENT_JSON_MAX);
+	struct snapshot *to = snapshot_of("JOB_STATE_COMPLETED", "OK", "", 100, 2);
+	struct event event = job_event(EVENT_JOB_SUCCEEDED, NULL, to);
+
+	format(&event, &doc);
+	for (enum model_ready ready = 0; ready < MODEL_READY_COUNT_; ready++) {
+		_cleanup_buf_ struct buf said = BUF_INIT(EVENT_JSON_MAX);
+		_cleanup_buf_ struct buf line = BUF_INIT(EVENT_JSON_MAX);
+		struct event_fields f;
+
+		cr_assert_eq(event_json_say_model(doc.data, doc.len, ready, &said), 0);
+		cr_assert_eq(event_fields_parse(said.data, said.len, &f), 0);
+		cr_assert_eq(event_fields_sentence(&f, &line), 0);
+		cr_expect_str_eq(buf_str(&line), sentences[ready]);
+		event_fields_done(&f);
+	}
+	snapshot_unref(to);
 }
 
 Test(event_sentence, has_one_for_every_job_event)
