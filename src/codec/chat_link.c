@@ -40,8 +40,11 @@ int chat_link(const struct event_fields *event, char **ret)
 	*ret = NULL;
 	if (!is_vendors(event))
 		return 0;
-	if (kind_from_name(event->values[EVENT_FIELD_KIND], &kind) < 0 || !pages[kind] ||
-	    !name_id_valid(id))
+	if (kind_from_name(event->values[EVENT_FIELD_KIND], &kind) < 0)
+		return list_page(ret);
+	if (!kind_info(kind)->makes_model)
+		return 0; /* the page is one of fine-tuning jobs */
+	if (!pages[kind] || !name_id_valid(id))
 		return list_page(ret);
 	if (asprintf(ret, CONSOLE "/%s/%s", pages[kind], id) < 0) {
 		*ret = NULL;

@@ -113,6 +113,24 @@ static int put_outage(const struct event_fields *f, struct buf *b)
 	return *seconds ? put_span(strtoull(seconds, NULL, 10), b) : 0;
 }
 
+static int put_still(const struct event_fields *f, struct buf *b)
+{
+	const char *seconds = f->values[EVENT_FIELD_STILL], *moved = f->values[EVENT_FIELD_MOVED];
+	int r;
+
+	if (!*seconds)
+		return 0;
+	r = put_span(strtoull(seconds, NULL, 10), b);
+	if (r < 0 || !*moved || f->type != EVENT_JOB_STALLED)
+		return r;
+	return buf_printf(b, " (%s moved last)", moved);
+}
+
+static int put_suspended(const struct event_fields *f, struct buf *b)
+{
+	return buf_puts(b, f->values[EVENT_FIELD_SUSPEND_STATE]);
+}
+
 /* From the job's creation to its end; where the API does not say when that was, to the event. */
 static int put_took(const struct event_fields *f, struct buf *b)
 {
@@ -129,7 +147,13 @@ static int put_took(const struct event_fields *f, struct buf *b)
 
 static int put_model(const struct event_fields *f, struct buf *b)
 {
-	return buf_puts(b, f->values[EVENT_FIELD_OUTPUT_MODEL]);
+	const char *model = f->values[EVENT_FIELD_OUTPUT_MODEL];
+	const char *ready = f->values[EVENT_FIELD_MODEL_READY];
+
+	if (!*model || !*ready)
+		return buf_puts(b, model);
+	return buf_printf(b, "%s (%s)", model,
+			  strcmp(ready, "true") == 0 ? "ready" : "not ready yet");
 }
 
 /* A message may come late: when its receiver was not there, or in a digest. */
@@ -150,7 +174,8 @@ static const struct {
 	int (*put)(const struct event_fields *f, struct buf *b);
 } facts[] = {
 	{"Name", 300, put_name},         {"State", 200, put_change},
-	{"Progress", 100, put_progress}, {"Status", 1000, put_status},
+	{"Progress", 100, put_progress}, {"Stood still", 100, put_still},
+	{"Account", 100, put_suspended}, {"Status", 1000, put_status},
 	{"Trouble", 600, put_trouble},   {"Outage", 100, put_outage},
 	{"Took", 100, put_took},         {"Output model", 300, put_model},
 	{"Observed", 60, put_time},

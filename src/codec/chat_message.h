@@ -66,7 +66,7 @@ int chat_message_join(const struct chat_message *m, const char *before, const ch
 		      struct buf *b);
 
 /* chat_link.c: the page of the event's job in the vendor's console, or of all jobs; NULL when the
- * API is another one. 0 or -ENOMEM. */
+ * API is another one, or the job no fine-tuning job. 0 or -ENOMEM. */
 int chat_link(const struct event_fields *event, char **ret);
 
 /* The page of all jobs, if all events are of the vendor's API. */

@@ -73,6 +73,8 @@ static struct event_fields fields_of(const struct event *event)
 	return f;
 }
 
+static const struct event_stall stall = {1800000, TIME_US - 1800 * 1000000LL, CHANGE_PROGRESS};
+
 static struct event_fields job_fields(enum event_type type, const struct job_name *name,
 				      const struct job *from, const struct job *to,
 				      const char *const text[TEXT_COUNT_])
@@ -89,6 +91,8 @@ static struct event_fields job_fields(enum event_type type, const struct job_nam
 		.attempt = 1,
 		.from = was,
 		.to = is,
+		.stall = type == EVENT_JOB_STALLED || type == EVENT_JOB_RECOVERED ? &stall : NULL,
+		.suspend_state = type == EVENT_JOB_PAUSED ? "CREDIT_DEPLETED" : NULL,
 	};
 	struct event_fields f = fields_of(&event);
 
@@ -309,6 +313,42 @@ Test(chat, golden_for_a_digest)
 		expect_golden(service, "digest", f, ARRAY_LEN(f));
 	for (size_t i = 0; i < ARRAY_LEN(f); i++)
 		event_fields_done(&f[i]);
+}
+
+Test(chat, says_whether_the_model_is_ready)
+{
+	static const char *const wanted[MODEL_READY_COUNT_] = {
+		[MODEL_UNASKED] = "models/nightly-20261120\\n",
+		[MODEL_READY] = "models/nightly-20261120 (ready)\\n",
+		[MODEL_LATE] = "models/nightly-20261120 (not ready yet)\\n",
+	};
+	struct snapshot *to =
+		snapshot_of(&(struct job){"JOB_STATE_COMPLETED", "OK", "", 100}, texts);
+	struct event event = {.type = EVENT_JOB_SUCCEEDED,
+			      .id = "evt_0f3k",
+			      .endpoint = VENDOR,
+			      .account = "acme",
+			      .time_us = TIME_US,
+			      .sequence = 7,
+			      .job = &sft,
+			      .attempt = 1,
+			      .to = to};
+	_cleanup_buf_ struct buf doc = BUF_INIT(EVENT_JSON_MAX);
+
+	cr_assert_eq(event_json_format(&event, &doc), 0);
+	for (enum model_ready ready = 0; ready < MODEL_READY_COUNT_; ready++) {
+		_cleanup_buf_ struct buf said = BUF_INIT(EVENT_JSON_MAX);
+		_cleanup_buf_ struct buf message = BUF_INIT(CHAT_BYTES_MAX);
+		struct event_fields f;
+
+		cr_assert_eq(event_json_say_model(doc.data, doc.len, ready, &said), 0);
+		cr_assert_eq(event_fields_parse(said.data, said.len, &f), 0);
+		format(CHAT_SLACK, &f, 1, &message);
+		cr_expect_not_null(strstr(buf_str(&message), wanted[ready]), "%s",
+				   buf_str(&message));
+		event_fields_done(&f);
+	}
+	snapshot_unref(to);
 }
 
 /* ---- what holds for all texts ---- */
@@ -618,6 +658,21 @@ Test(chat, counts_what_it_is_not_given)
 		cr_expect_not_null(strstr(b.data, "and 42 more"), "%s", b.data);
 	}
 	event_fields_done(&f);
+}
+
+/* The console's page is one of fine-tuning jobs. */
+Test(chat, links_no_other_jobs)
+{
+	for (enum kind kind = 0; kind < KIND_COUNT_; kind++) {
+		_cleanup_buf_ struct buf b = BUF_INIT(CHAT_BYTES_MAX);
+		const struct job_name name = {"acme", kind, "abc"};
+		struct event_fields f = job_fields(EVENT_JOB_FAILED, &name, NULL, &running, texts);
+
+		format(CHAT_SLACK, &f, 1, &b);
+		cr_expect_eq(!strstr(b.data, "app.fireworks.ai"),
+			     kind == KIND_BATCH || kind == KIND_EVAL, "%s", b.data);
+		event_fields_done(&f);
+	}
 }
 
 Test(chat, links_to_the_vendors_console_only)
