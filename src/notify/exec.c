@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/macro.h"
+#include "notify/document.h"
 #include "notify/excerpt.h"
 
 #define LINE_PREFIX_MAX (STORE_NOTIFIER_MAX + 8) /* "hook NAME: " */
@@ -103,11 +104,15 @@ static int exec_deliver(struct notifier *n, const struct notifier_delivery *d, s
 {
 	_cleanup_(event_fields_done) struct event_fields fields = {0};
 	_cleanup_(exec_environment_done) struct exec_environment environment = {0};
+	_cleanup_document_ struct document document = {0};
 	_cleanup_free_ struct exec_call *call = NULL;
 	struct process_options options;
 	int r;
 
-	r = event_fields_parse(d->event->body, d->event->len, &fields);
+	r = document_init(&document, d);
+	if (r < 0)
+		return r;
+	r = event_fields_parse(document.body, document.len, &fields);
 	if (r < 0)
 		return r;
 	r = exec_environment_init(&fields, d, getenv, &environment);
@@ -122,8 +127,8 @@ static int exec_deliver(struct notifier *n, const struct notifier_delivery *d, s
 	options = (struct process_options){
 		.argv = n->config->command,
 		.env = environment.list,
-		.input = d->event->body,
-		.input_len = d->event->len,
+		.input = document.body,
+		.input_len = document.len,
 		.timeout_ms = n->config->timeout_ms,
 		.line = on_line,
 	};

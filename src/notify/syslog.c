@@ -9,6 +9,7 @@
 #include "base/macro.h"
 #include "codec/event_json.h"
 #include "io/journal.h"
+#include "notify/document.h"
 #include "notify/variables.h"
 
 #define SENTENCE_MAX EVENT_JSON_MAX /* bytes of MESSAGE */
@@ -124,7 +125,7 @@ static int syslog_deliver(struct notifier *n, const struct notifier_delivery *d,
 	_cleanup_free_ struct syslog_call *call = NULL;
 	int r;
 
-	r = event_fields_parse(d->event->body, d->event->len, &fields);
+	r = document_fields(d, &fields);
 	if (r < 0)
 		return r;
 	r = event_fields_sentence(&fields, &sentence);

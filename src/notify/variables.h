@@ -7,7 +7,7 @@
 
 #include "codec/event_json.h"
 
-#define VARIABLE_COUNT 22
+#define VARIABLE_COUNT 26
 
 struct variable {
 	const char *name;

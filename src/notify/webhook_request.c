@@ -21,15 +21,18 @@ _printf_(2, 3) static void add_header(struct webhook_request *r, const char *fmt
 	va_end(ap);
 }
 
-/* The event's own bytes, as Standard Webhooks and CloudEvents have it. */
+/* The document itself, as Standard Webhooks and CloudEvents have it. */
 static int add_event(struct webhook_request *r, const struct config_notifier *config,
 		     const struct notifier_delivery *d, int64_t now_us)
 {
 	const struct event_record *event = d->event;
 	int64_t now_s = now_us / US_PER_S;
+	int e = document_init(&r->document, d);
 
-	r->http.body = event->body;
-	r->http.body_len = event->len;
+	if (e < 0)
+		return e;
+	r->http.body = r->document.body;
+	r->http.body_len = r->document.len;
 	add_header(r, "content-type: application/cloudevents+json");
 	add_header(r, "webhook-id: %s", event->id);
 	add_header(r, "webhook-timestamp: %" PRId64, now_s);
@@ -37,9 +40,9 @@ static int add_event(struct webhook_request *r, const struct config_notifier *co
 		add_header(r, "tunewatch-replaced: %u", d->replaced);
 	if (config->signing.value) {
 		_cleanup_buf_ struct buf signature = BUF_INIT(SIGNATURE_MAX);
-		int e = signature_append(event->id, now_s, event->body, event->len,
-					 config->signing.value, &signature);
 
+		e = signature_append(event->id, now_s, r->document.body, r->document.len,
+				     config->signing.value, &signature);
 		if (e < 0)
 			return e;
 		add_header(r, "webhook-signature: %s", buf_str(&signature));
@@ -86,7 +89,7 @@ static int add_message(struct webhook_request *r, const struct config_notifier *
 	if (config->format == WEBHOOK_NTFY)
 		e = split_url(r, config->url.value, topic);
 	for (; e == 0 && n < n_d && n < CHAT_EVENTS_MAX; n += e == 0)
-		e = event_fields_parse(d[n].event->body, d[n].event->len, &shown[n]);
+		e = document_fields(&d[n], &shown[n]);
 	for (size_t i = n; i < n_d; i++)
 		more[d[i].event->type]++;
 	if (e == 0)
@@ -163,6 +166,7 @@ void webhook_request_done(struct webhook_request *r)
 {
 	free(r->headers);
 	free(r->url);
+	document_done(&r->document);
 	buf_done(&r->body);
 	r->headers = NULL;
 	r->url = NULL;

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "io/http.h"
+#include "notify/document.h"
 #include "notify/notifier.h"
 #include "notify/signature.h"
 
@@ -18,8 +19,9 @@ struct webhook_request {
 	char own[WEBHOOK_OWN_HEADERS_MAX][WEBHOOK_OWN_HEADER_MAX];
 	size_t n_own;
 	const char **headers;
-	char *url;       /* ntfy: the server's root */
-	struct buf body; /* chat formats */
+	char *url;                /* ntfy: the server's root */
+	struct document document; /* format json */
+	struct buf body;          /* chat formats */
 };
 
 /*

@@ -28,6 +28,37 @@ const char fixture_degraded[] =
 	"\"account\":\"acme\",\"sequence\":3,\"trouble\":\"dns\",\"firstError\":\"first\","
 	"\"lastError\":\"no such host\",\"failures\":4,\"since\":\"2026-11-20T06:31:26.123Z\"}}";
 
+#define HEAD(type)                                                                                  \
+	"{\"specversion\":\"1.0\",\"id\":\"evt_1\","                                                \
+	"\"source\":\"https://api.test/v1/accounts/acme\",\"type\":\"" type                         \
+	"\",\"subject\":\"accounts/acme/dpoJobs/a\",\"time\":\"2026-11-20T06:31:56.123Z\","         \
+	"\"datacontenttype\":\"application/json\",\"data\":{\"job\":{"                              \
+	"\"name\":\"accounts/acme/dpoJobs/a\",\"account\":\"acme\",\"kind\":\"dpo\",\"id\":\"a\","  \
+	"\"displayName\":\"\",\"baseModel\":\"base\",\"outputModel\":\"out\",\"dataset\":\"data\"," \
+	"\"epochs\":2,\"createTime\":\"\",\"completedTime\":\"\"},\"attempt\":1,\"sequence\":2,"
+#define STANDING(state, phase)                                                                     \
+	"{\"state\":\"JOB_STATE_" state "\",\"phase\":\"" phase                                    \
+	"\",\"status\":{\"code\":\"OK\",\"message\":\"\"},\"progress\":null}"
+#define RUNNING STANDING("RUNNING", "running")
+
+const char fixture_stalled[] = HEAD(
+	"job.stalled") "\"changed\":[],\"from\":" RUNNING ",\"to\":" RUNNING
+		       ",\"stall\":{\"stillSeconds\":1800,"
+		       "\"lastMovement\":\"2026-11-20T06:01:56.123Z\",\"moved\":[\"status\"]}}}";
+
+const char fixture_paused[] =
+	HEAD("job.paused") "\"changed\":[\"state\"],\"from\":" RUNNING
+			   ",\"to\":" STANDING("PAUSED",
+					       "paused") ","
+							 "\"suspendState\":\"CREDIT_DEPLETED\"}}";
+
+#define SUCCEEDED                                                                                  \
+	HEAD("job.succeeded")                                                                      \
+	"\"changed\":[\"state\"],\"from\":" RUNNING ",\"to\":" STANDING("COMPLETED", "succeeded")
+
+const char fixture_succeeded[] = SUCCEEDED "}}";
+const char fixture_succeeded_late[] = SUCCEEDED ",\"modelReady\":false}}";
+
 struct event_record *fixture_event(const char *body)
 {
 	size_t len = strlen(body);
@@ -83,7 +114,8 @@ int fixture_start(struct fixture *f, const char *body, unsigned number)
 	struct event_record *event = fixture_event(body);
 	struct notifier_delivery delivery = {.event = event,
 					     .number = number,
-					     .replaced = f->replaced};
+					     .replaced = f->replaced,
+					     .model_ready = f->model_ready};
 	struct error e = ERROR_NONE;
 	int r;
 

@@ -12,6 +12,10 @@ struct event_record *fixture_event(const char *body);
 
 extern const char fixture_failed[];   /* job.failed, with every field */
 extern const char fixture_degraded[]; /* watcher.degraded */
+extern const char fixture_stalled[];  /* job.stalled */
+extern const char fixture_paused[];   /* job.paused, for want of credit */
+extern const char fixture_succeeded[];
+extern const char fixture_succeeded_late[]; /* the same, and its model is not ready */
 
 struct fixture {
 	uv_loop_t loop;
@@ -21,6 +25,7 @@ struct fixture {
 	struct notifier_call *call;
 	struct buf log;    /* "LEVEL LINE\n" each */
 	unsigned replaced; /* of what is delivered */
+	enum model_ready model_ready;
 	unsigned verdicts;
 	enum verdict verdict;
 	uint64_t retry_after_ms;

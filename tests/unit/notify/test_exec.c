@@ -74,6 +74,9 @@ static const char *const job_variables[] = {
 	"TUNEWATCH_BASE_MODEL=base",
 	"TUNEWATCH_OUTPUT_MODEL=out",
 	"TUNEWATCH_ATTEMPT=2",
+	"TUNEWATCH_STILL_SECONDS=",
+	"TUNEWATCH_SUSPEND_STATE=",
+	"TUNEWATCH_MODEL_READY=",
 	"TUNEWATCH_DELIVERY_TRY=3",
 };
 
@@ -117,6 +120,34 @@ Test(exec, environment_of_a_watcher_event)
 	cr_expect_str_eq(e.list[6], "TUNEWATCH_ACCOUNT=acme");
 	exec_environment_done(&e);
 	event_fields_done(&fields);
+}
+
+Test(exec, environment_of_what_only_some_events_have)
+{
+	static const struct {
+		const char *body, *variable;
+	} cases[] = {
+		{fixture_stalled, "TUNEWATCH_STILL_SECONDS=1800"},
+		{fixture_paused, "TUNEWATCH_SUSPEND_STATE=CREDIT_DEPLETED"},
+		{fixture_succeeded_late, "TUNEWATCH_MODEL_READY=false"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct exec_environment e;
+		struct event_fields fields;
+		bool found = false;
+
+		cr_assert_eq(event_fields_parse(cases[i].body, strlen(cases[i].body), &fields), 0);
+		cr_assert_eq(exec_environment_init(&fields,
+						   &(struct notifier_delivery){.number = 1},
+						   no_lookup, &e),
+			     0);
+		for (char **at = e.list; *at; at++)
+			found |= strcmp(*at, cases[i].variable) == 0;
+		cr_expect(found, "%s", cases[i].variable);
+		exec_environment_done(&e);
+		event_fields_done(&fields);
+	}
 }
 
 Test(exec, environment_says_what_was_replaced)
@@ -215,6 +246,21 @@ Test(exec, event_on_standard_input, .timeout = 60)
 	cr_assert_eq(fixture_start(&f, fixture_degraded, 1), 0);
 	fixture_finish(&f, VERDICT_DELIVERED);
 	buf_printf(&expected, "6 hook h: %s\n", fixture_degraded);
+	cr_expect_str_eq(buf_str(&f.log), buf_str(&expected));
+	fixture_done(&f);
+}
+
+Test(exec, standard_input_and_environment_say_whether_the_model_is_ready, .timeout = 60)
+{
+	struct fixture f;
+	_cleanup_buf_ struct buf expected = BUF_INIT(1 << 16);
+
+	fixture_init(&f, NOTIFIER_EXEC, "h");
+	f.config.command = SH("cat; echo; echo $TUNEWATCH_MODEL_READY");
+	f.model_ready = MODEL_LATE;
+	cr_assert_eq(fixture_start(&f, fixture_succeeded, 1), 0);
+	fixture_finish(&f, VERDICT_DELIVERED);
+	buf_printf(&expected, "6 hook h: %s\n6 hook h: false\n", fixture_succeeded_late);
 	cr_expect_str_eq(buf_str(&f.log), buf_str(&expected));
 	fixture_done(&f);
 }

@@ -143,6 +143,40 @@ Test(syslog, fields_of_a_watcher_event, .timeout = 60)
 	syslog_done(&f);
 }
 
+Test(syslog, fields_of_what_only_some_events_have, .timeout = 60)
+{
+	static const struct {
+		const char *body;
+		enum model_ready ready;
+		const char *message, *fields;
+	} cases[] = {
+		{fixture_stalled, MODEL_UNASKED,
+		 "MESSAGE=acme/dpo/a has not moved for 30min (running; status moved last)|",
+		 "|TUNEWATCH_ATTEMPT=1|TUNEWATCH_STILL_SECONDS=1800|"
+		 "TUNEWATCH_PREVIOUS_PHASE=running|TUNEWATCH_SEQUENCE=2|"
+		 "TUNEWATCH_LAST_MOVEMENT=2026-11-20T06:01:56.123Z|"},
+		{fixture_paused, MODEL_UNASKED,
+		 "MESSAGE=acme/dpo/a is paused (account: CREDIT_DEPLETED) (was running)|",
+		 "|TUNEWATCH_ATTEMPT=1|TUNEWATCH_SUSPEND_STATE=CREDIT_DEPLETED|"
+		 "TUNEWATCH_PREVIOUS_PHASE=running|"},
+		{fixture_succeeded, MODEL_READY,
+		 "MESSAGE=acme/dpo/a succeeded, its model is ready (was running)|",
+		 "|TUNEWATCH_ATTEMPT=1|TUNEWATCH_MODEL_READY=true|TUNEWATCH_PREVIOUS_PHASE=running|"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct fixture f;
+
+		syslog_init(&f, 0);
+		f.model_ready = cases[i].ready;
+		cr_assert_eq(fixture_start(&f, cases[i].body, 1), 0);
+		fixture_finish(&f, VERDICT_DELIVERED);
+		cr_expect_not_null(strstr(writer.seen, cases[i].message), "%s", writer.seen);
+		cr_expect_not_null(strstr(writer.seen, cases[i].fields), "%s", writer.seen);
+		syslog_done(&f);
+	}
+}
+
 Test(syslog, fields_say_what_was_replaced, .timeout = 60)
 {
 	struct fixture f;

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/macro.h"
@@ -105,6 +106,45 @@ static void take_event(const char *body, enum event_type type)
 	free(delivery.event);
 	delivery.event = fixture_event(body);
 	delivery.event->type = type;
+}
+
+/* And what is signed is what is sent. */
+Test(webhook_request, says_whether_the_model_is_ready)
+{
+	char secret[] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+	_cleanup_buf_ struct buf signature = BUF_INIT(SIGNATURE_MAX);
+	char header[WEBHOOK_OWN_HEADER_MAX];
+
+	take_event(fixture_succeeded, EVENT_JOB_SUCCEEDED);
+	config.signing.value = secret;
+	delivery.model_ready = MODEL_LATE;
+	cr_assert_eq(webhook_request_init(&request, &config, &delivery, 1, NOW_US), 0);
+	cr_expect_str_eq(request.http.body, fixture_succeeded_late);
+	cr_expect_eq(request.http.body_len, strlen(fixture_succeeded_late));
+	cr_assert_eq(signature_append("evt_1", NOW_US / 1000000, fixture_succeeded_late,
+				      strlen(fixture_succeeded_late), secret, &signature),
+		     0);
+	snprintf(header, sizeof(header), "webhook-signature: %s", buf_str(&signature));
+	expect_headers((const char *[]){"content-type: application/cloudevents+json",
+					"webhook-id: evt_1", "webhook-timestamp: 1614265330",
+					header, NULL});
+	cr_expect_str_eq(delivery.event->body, fixture_succeeded, "the event stays as it is");
+}
+
+Test(webhook_request, each_event_of_a_digest_has_its_own_model)
+{
+	struct notifier_delivery two[2];
+
+	take_event(fixture_succeeded, EVENT_JOB_SUCCEEDED);
+	two[0] = two[1] = delivery;
+	two[0].model_ready = MODEL_READY;
+	two[1].model_ready = MODEL_LATE;
+	config.format = WEBHOOK_SLACK;
+	cr_assert_eq(webhook_request_init(&request, &config, two, 2, NOW_US), 0);
+	cr_expect_not_null(strstr(request.http.body, "its model is ready"), "%s",
+			   (const char *)request.http.body);
+	cr_expect_not_null(strstr(request.http.body, "its model is not ready yet"), "%s",
+			   (const char *)request.http.body);
 }
 
 Test(webhook_request, chat_formats)
