@@ -8,8 +8,8 @@
 #include "base/macro.h"
 #include "model/budget.h"
 
-#define TRIES 10    /* to meet the number of requests */
-#define CLOSE 0.003 /* of them: near enough */
+#define TRIES 12    /* to meet the number of requests */
+#define CLOSE 0.004 /* of them more is near enough */
 
 struct fixed {
 	const struct traces *traces;
@@ -94,10 +94,15 @@ static double active_ms(const struct traces *t, const struct span *s)
 	return sum;
 }
 
-/* The interval by trying; when the budget does not let it make as many, the last one stays. */
+/*
+ * The interval by trying, between one that is too short and one that is too long. When the budget lets
+ * it make no more than too few, a shorter one changes nothing, and the last one stays.
+ */
 static int meet(struct fixed *f, uint32_t per_minute, uint64_t requests, uint64_t *ret_interval_ms)
 {
-	double interval_ms = active_ms(f->traces, f->span) / (double)MAX(requests, 1U);
+	double wanted = (double)MAX(requests, 1U),
+	       interval_ms = active_ms(f->traces, f->span) / wanted;
+	double low_ms = 0, high_ms = 0;
 
 	for (int i = 0; i < TRIES; i++) {
 		double ratio;
@@ -107,10 +112,14 @@ static int meet(struct fixed *f, uint32_t per_minute, uint64_t requests, uint64_
 		r = run(f, per_minute, *ret_interval_ms);
 		if (r < 0)
 			return r;
-		ratio = (double)f->requests / (double)MAX(requests, 1U);
-		if (ratio > 1 - CLOSE && ratio < 1 + CLOSE)
+		ratio = (double)f->requests / wanted;
+		if (ratio >= 1 && ratio < 1 + CLOSE)
 			break;
-		interval_ms *= ratio;
+		*(ratio < 1 ? &high_ms : &low_ms) = interval_ms;
+		if (low_ms > 0 && high_ms > 0)
+			interval_ms = (low_ms + high_ms) / 2;
+		else
+			interval_ms *= ratio < 1 ? ratio * ratio * ratio : ratio;
 	}
 	return 0;
 }

@@ -33,7 +33,8 @@ struct outcome {
 	struct watcher_result watcher;
 	struct fixed_result fixed;
 	struct bound bound;
-	size_t jobs; /* that ended, or fell silent, in the span */
+	size_t jobs;                /* that were active in the span */
+	size_t ended[PHASE_COUNT_]; /* and of these in it, by their end */
 	double seconds;
 };
 
@@ -62,14 +63,23 @@ static void print_row(FILE *f, const char *name, struct tally *t)
 	fputc('\n', f);
 }
 
+static void print_ends(const struct outcome *o)
+{
+	printf("jobs       %zu, of which", o->jobs);
+	for (enum phase p = PHASE_SUCCEEDED; p < PHASE_COUNT_; p++)
+		if (o->ended[p])
+			printf(" %zu %s,", o->ended[p], phase_name(p));
+	printf(" %zu ends in all (%.0f expected)\n", o->watcher.tally.delays_ms.n, o->bound.ends);
+}
+
 static void print_text(const struct options *opt, struct outcome *o)
 {
 	struct watcher_stalls *s = &o->watcher.stalls;
 
 	printf("seed %" PRIu64 ", %" PRIu32 " requests a minute, %" PRIu32 " old, %" PRIu32
-	       " active, %" PRIu32 " days: %zu jobs, %zu ends (%.0f expected), %.1f s\n",
-	       opt->size.seed, opt->budget, opt->size.old, opt->size.active, opt->days, o->jobs,
-	       o->watcher.tally.delays_ms.n, o->bound.ends, o->seconds);
+	       " active, %" PRIu32 " days: %.1f s\n",
+	       opt->size.seed, opt->budget, opt->size.old, opt->size.active, opt->days, o->seconds);
+	print_ends(o);
 	print_row(stdout, "tunewatch", &o->watcher.tally);
 	print_row(stdout, "fixed", &o->fixed.tally);
 	printf("%-10s %9" PRIu64 " requests, delay %8.1f s median %8.1f s p95\n", "bound",
@@ -166,13 +176,15 @@ static int write_json(const struct options *opt, struct outcome *o)
 
 /* --- the run --- */
 
-static size_t count_jobs(const struct traces *t, const struct span *span)
+static void count_jobs(const struct traces *t, const struct span *span, struct outcome *ret)
 {
-	size_t n = 0;
+	for (size_t i = 0; i < t->n; i++) {
+		const struct trace_job *j = &t->jobs[i];
 
-	for (size_t i = 0; i < t->n; i++)
-		n += t->jobs[i].end_ms >= span->begin_ms;
-	return n;
+		ret->jobs += j->created_ms < span->end_ms && j->end_ms >= span->begin_ms;
+		if (span_holds(span, j->end_ms))
+			ret->ended[trace_change(t, j, j->n_changes - 1)->phase]++;
+	}
 }
 
 static int run_all(const struct options *opt, const struct traces *traces, struct outcome *ret)
@@ -182,7 +194,7 @@ static int run_all(const struct options *opt, const struct traces *traces, struc
 	struct server server;
 	int r = server_init(&server, traces, opt->refused);
 
-	ret->jobs = count_jobs(traces, &span);
+	count_jobs(traces, &span, ret);
 	if (r == 0)
 		r = watcher_run(&server, &span, opt->budget, &ret->watcher);
 	server_done(&server);

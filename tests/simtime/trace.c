@@ -55,9 +55,9 @@ static const struct shape {
 	[TRACE_EVAL] = {0.02, 15 * MS_PER_MIN, 0, 0, false, false, 0.5, 0},
 };
 
-bool trace_kind_progresses(enum trace_kind kind)
+bool trace_kind_tells_end(enum trace_kind kind)
 {
-	return shapes[kind].progress;
+	return kind != TRACE_FT && kind != TRACE_EVAL;
 }
 
 /* --- chance --- */

@@ -74,8 +74,8 @@ struct traces {
 int traces_make(const struct trace_size *size, struct traces *ret);
 void traces_done(struct traces *t);
 
-/* A job without progress, whose percent means nothing, is one of these kinds. */
-bool trace_kind_progresses(enum trace_kind kind);
+/* The API tells when a job of this kind has ended (completedTime). */
+bool trace_kind_tells_end(enum trace_kind kind);
 
 static inline const struct trace_change *trace_change(const struct traces *t,
 						      const struct trace_job *j, size_t i)

@@ -28,7 +28,7 @@ static const uint64_t stall_ms[PHASE_COUNT_] = {
 struct known {
 	struct plan_job plan;
 	struct trace_change shown;
-	uint64_t since_ms; /* it was first seen in its phase; at an end from the start: created */
+	uint64_t since_ms; /* it was first seen in its phase */
 	uint64_t moved_ms; /* the answer that showed its last movement */
 	uint64_t gap_ms;   /* the longest between two answers since then */
 	struct stillness stillness;
@@ -178,7 +178,7 @@ static int see(struct watcher *w, uint32_t job, uint64_t now_ms)
 	const struct trace_change *shown =
 		server_get(w->server, job, now_ms - LATENCY_MS + LOOK_MS);
 	struct known *k = &w->known[job];
-	bool first = !k->seen, ended = phase_is_end(shown->phase);
+	bool ended = phase_is_end(shown->phase);
 	struct schedule_job schedule = {.phase = shown->phase, .wanted_ms = WATCHER_INTERVAL_MS};
 
 	k->job = job;
@@ -186,11 +186,10 @@ static int see(struct watcher *w, uint32_t job, uint64_t now_ms)
 	k->seen = true;
 	if (ended && w->seen_ms[job] == 0)
 		w->seen_ms[job] = now_ms;
-	/* What is first seen at an end has been there at most since it was made. */
-	if (first && ended)
-		k->since_ms = j->created_ms;
 	schedule.in_phase_ms = now_ms - k->since_ms;
-	schedule.ended_ms = now_ms - k->since_ms;
+	if (ended)
+		schedule.ended_ms =
+			now_ms - (trace_kind_tells_end(j->kind) ? j->end_ms : k->since_ms);
 	schedule.eta_low_ms = ended ? UINT64_MAX : estimate(w, k, now_ms);
 	return plan_job_set(&w->collections[j->kind].plan, &k->plan, now_ms,
 			    schedule_job_ms(&schedule), shown_by(k, ended), ended);
