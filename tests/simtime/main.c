@@ -1,7 +1,7 @@
 /*
  * A week of an account in simulated time: tunewatch, a script that asks for each job in a fixed
  * interval, and the bound that nobody can beat, all with the same traces and the same number of
- * requests. `simtime --help` names the options. The exit status says whether a promise was broken that
+ * requests. The options stand in `usage`. The exit status says whether a promise was broken that
  * holds always: the budget (which aborts), no false stalls, and all silent ones found.
  */
 #include <errno.h>
@@ -85,8 +85,10 @@ static void print_text(const struct options *opt, struct outcome *o)
 	printf("%-10s %9" PRIu64 " requests, delay %8.1f s median %8.1f s p95\n", "bound",
 	       o->watcher.tally.requests, s_of(o->bound.median_ms), s_of(o->bound.p95_ms));
 	printf("           %" PRIu64 " GETs, %" PRIu64 " pages, %" PRIu64
-	       " refused; fixed asks every %.1f s\n",
+	       " refused; new jobs found after %.1f s median %.1f s p95; fixed asks every %.1f s\n",
 	       o->watcher.gets, o->watcher.pages, o->watcher.refusals,
+	       s_of(numbers_quantile(&o->watcher.founds_ms, 0.5)),
+	       s_of(numbers_quantile(&o->watcher.founds_ms, 0.95)),
 	       s_of((double)o->fixed.interval_ms));
 	printf("stalls     %zu told, %zu of them false; %zu of %zu silent jobs found", s->told,
 	       s->early, s->found, s->due);
@@ -150,8 +152,10 @@ static void print_json(FILE *f, const struct options *opt, struct outcome *o)
 		s_of(o->bound.p95_ms));
 	fprintf(f,
 		"\"gets\": %" PRIu64 ", \"pages\": %" PRIu64 ", \"refused\": %" PRIu64
-		", \"fixed_interval_s\": %.3f,\n ",
+		", \"found_median_s\": %.3f, \"found_p95_s\": %.3f, \"fixed_interval_s\": %.3f,\n ",
 		o->watcher.gets, o->watcher.pages, o->watcher.refusals,
+		s_of(numbers_quantile(&o->watcher.founds_ms, 0.5)),
+		s_of(numbers_quantile(&o->watcher.founds_ms, 0.95)),
 		s_of((double)o->fixed.interval_ms));
 	fprintf(f,
 		"\"stalls\": {\"told\": %zu, \"false\": %zu, \"due\": %zu, \"found\": %zu, "

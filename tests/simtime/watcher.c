@@ -28,6 +28,7 @@ static const uint64_t stall_ms[PHASE_COUNT_] = {
 struct known {
 	struct plan_job plan;
 	struct trace_change shown;
+	uint64_t first_ms; /* first sight of it */
 	uint64_t since_ms; /* it was first seen in its phase */
 	uint64_t moved_ms; /* the answer that showed its last movement */
 	uint64_t gap_ms;   /* the longest between two answers since then */
@@ -153,6 +154,8 @@ static void look_for_movement(struct watcher *w, struct known *k, const struct t
 	}
 	if (!k->seen || changed & CHANGE_STATE)
 		k->since_ms = now_ms;
+	if (!k->seen)
+		k->first_ms = now_ms;
 	k->shown = *shown;
 	if (stall_ms[shown->phase] &&
 	    stillness_stalls(&k->stillness, total_ms, stall_ms[shown->phase])) {
@@ -400,6 +403,20 @@ static int judge_estimates(struct watcher *w)
 	return 0;
 }
 
+static int judge_founds(struct watcher *w)
+{
+	for (size_t i = 0; i < w->traces->n; i++) {
+		uint64_t created_ms = w->traces->jobs[i].created_ms;
+		const struct known *k = &w->known[i];
+		uint64_t first_ms = k->seen ? k->first_ms : w->span->drain_ms;
+
+		if (span_holds(w->span, created_ms) &&
+		    numbers_add(&w->result->founds_ms, (double)(first_ms - created_ms)) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static void judge_stalls(struct watcher *w)
 {
 	struct watcher_stalls *s = &w->result->stalls;
@@ -467,6 +484,8 @@ int watcher_run(struct server *server, const struct span *span, uint32_t per_min
 	if (r == 0)
 		r = judge_estimates(&w);
 	if (r == 0)
+		r = judge_founds(&w);
+	if (r == 0)
 		judge_stalls(&w);
 	watcher_done(&w);
 	return r;
@@ -475,6 +494,7 @@ int watcher_run(struct server *server, const struct span *span, uint32_t per_min
 void watcher_result_done(struct watcher_result *r)
 {
 	tally_done(&r->tally);
+	numbers_done(&r->founds_ms);
 	for (size_t i = 0; i < WATCHER_MILESTONES; i++) {
 		numbers_done(&r->etas[i].errors_ms);
 		numbers_done(&r->etas[i].errors);

@@ -38,6 +38,7 @@ struct watcher_stalls {
 
 struct watcher_result {
 	struct tally tally;
+	struct numbers founds_ms; /* from the creation of a job to its first sight */
 	uint64_t gets, pages, refusals;
 	struct watcher_eta etas[WATCHER_MILESTONES];
 	struct watcher_stalls stalls;
