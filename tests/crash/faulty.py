@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "integration"))
 from harness import (  # for the tests, which import everything from here
     Config, Daemon, Reply, Sim, Webhook, events, name_of, tap,
 )
-from stored import read_deliveries, read_store
+from stored import query, read_deliveries, read_store
 
 # The long version: `make check-crash`.
 LONG = bool(os.environ.get("TUNEWATCH_CRASH_LONG"))
