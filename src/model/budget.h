@@ -25,7 +25,8 @@
 struct budget {
 	uint32_t per_minute; /* as configured */
 	uint32_t rate;       /* in effect, per minute */
-	uint64_t slowed_us;  /* when it was halved, or last grew; 0: never slowed */
+	uint64_t slowed_us;  /* when it was last halved; 0: never */
+	uint64_t grown_us;   /* from when the minute to the next growth counts */
 	/* In ns, so that rounding costs no rate anything: a microsecond is half of the fastest. */
 	uint64_t space_ns;    /* time for one token to flow in */
 	uint64_t capacity_ns; /* the bucket's size, in the same measure */
@@ -36,7 +37,10 @@ struct budget {
 /* `per_minute` is 1 to 60,000,000. */
 void budget_init(struct budget *b, uint32_t per_minute, uint64_t now_us);
 
-/* Another rate, without a gift: the level is kept within the new capacity. */
+/*
+ * Another configured rate, without a gift: the level is kept within the new capacity. A slowdown stays
+ * in proportion, since others use the envelope as they did before: half of the old is half of the new.
+ */
 void budget_set_rate(struct budget *b, uint32_t per_minute, uint64_t now_us);
 
 /* The server has refused a request with 429. */

@@ -84,8 +84,8 @@ static uint64_t pause_us(struct rnd *r, const struct budget *b, uint64_t now_us,
 }
 
 /*
- * Random demand with restarts (a new bucket, while the requests of the old one still count) and
- * changes of the rate: no window holds more than the highest rate that was in force.
+ * Random demand with restarts (a new bucket, while the requests of the old one still count), refusals
+ * and changes of the rate: no window holds more than the highest rate that was configured.
  */
 static void run(struct rnd *r, const uint32_t *from, size_t n_rates, const char *what)
 {
@@ -93,6 +93,7 @@ static void run(struct rnd *r, const uint32_t *from, size_t n_rates, const char 
 	uint64_t now_us = rnd_below(r, 1ULL << 50);
 	uint32_t rate = from[rnd_below(r, n_rates)], highest = 0;
 	uint64_t calm = rnd_below(r, 2) ? 8 : 2000; /* or a minute is never full at high rates */
+	uint64_t refusals = rnd_below(r, 3);        /* in 20 calm times; often none */
 	struct budget b;
 
 	for (size_t i = 0; i < n_rates; i++)
@@ -107,6 +108,10 @@ static void run(struct rnd *r, const uint32_t *from, size_t n_rates, const char 
 			rate = from[rnd_below(r, n_rates)];
 			budget_set_rate(&b, rate, now_us);
 		}
+		if (rnd_below(r, 20 * calm) < refusals)
+			budget_slow(&b, now_us);
+		cr_assert(b.rate >= 1 && b.rate <= b.per_minute, "%s: rate %u", what, b.rate);
+		cr_assert_eq(b.per_minute, rate);
 		if (budget_next_us(&b, now_us) == now_us) {
 			cr_assert(budget_take(&b, now_us), "%s: promised, not given", what);
 			sent.at_us[sent.n++] = now_us;
@@ -195,6 +200,143 @@ Test(budget, smooth_rates_are_spaced_evenly)
 	cr_assert(budget_take(&b, 100 * US_PER_MIN + 6000000));
 }
 
+static const struct {
+	const char *what;
+	uint32_t per_minute;
+	struct slow_step {
+		uint32_t at_s; /* since the step before */
+		bool refused;
+		uint32_t rate; /* in effect then */
+	} steps[24];
+} slows[] = {
+	{"half, then a tenth a minute",
+	 100,
+	 {{1, true, 50},
+	  {59, false, 50},
+	  {1, false, 60},
+	  {59, false, 60},
+	  {1, false, 70},
+	  {120, false, 90},
+	  {60, false, 100},
+	  {600, false, 100}}},
+	{"refusals of requests that were under way together",
+	 100,
+	 {{1, true, 50},
+	  {1, true, 50},
+	  {8, true, 50},
+	  {1, true, 25},
+	  {9, true, 25},
+	  {2, true, 12}}},
+	{"a refusal right after a growth counts",
+	 100,
+	 {{1, true, 50}, {60, false, 60}, {1, true, 30}, {59, false, 30}, {1, false, 40}}},
+	{"the minute without a refusal counts from the last of them",
+	 100,
+	 {{1, true, 50}, {5, true, 50}, {59, false, 50}, {1, false, 60}}},
+	{"refusals much later halve again",
+	 100,
+	 {{1, true, 50}, {3600, true, 50}, {3600, false, 100}}},
+	{"never below one",
+	 10,
+	 {{1, true, 5},
+	  {10, true, 2},
+	  {10, true, 1},
+	  {10, true, 1},
+	  {10, true, 1},
+	  {60, false, 2},
+	  {420, false, 9},
+	  {60, false, 10},
+	  {60, false, 10}}},
+	{"one stays one", 1, {{1, true, 1}, {100, true, 1}, {1000, false, 1}}},
+	{"small rates grow by one", 3, {{1, true, 1}, {60, false, 2}, {60, false, 3}}},
+	{"the last step is what is left", 19, {{1, true, 9}, {540, false, 18}, {60, false, 19}}},
+};
+
+Test(budget, gives_way_to_refusals_and_creeps_back)
+{
+	for (size_t i = 0; i < ARRAY_LEN(slows); i++) {
+		uint64_t now_us = 77;
+		struct budget b;
+
+		budget_init(&b, slows[i].per_minute, now_us);
+		for (const struct slow_step *s = slows[i].steps; s->at_s; s++) {
+			now_us += s->at_s * 1000000ULL;
+			if (s->refused)
+				budget_slow(&b, now_us);
+			else
+				budget_take(&b, now_us);
+			cr_assert_eq(b.rate, s->rate, "%s, step %td: %u", slows[i].what,
+				     s - slows[i].steps, b.rate);
+			cr_assert_eq(b.per_minute, slows[i].per_minute);
+		}
+	}
+}
+
+/* Also what nobody asked for in between is counted: each minute at its own rate. */
+Test(budget, slow_minutes_give_fewer_requests)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rates); i++) {
+		uint64_t start_us = 5 * US_PER_MIN, full, slow;
+		struct budget b;
+
+		if (rates[i] < 10 || rates[i] > 100000)
+			continue;
+		budget_init(&b, rates[i], start_us);
+		full = take_steadily(&b, start_us, 5);
+		budget_init(&b, rates[i], start_us);
+		budget_slow(&b, start_us);
+		slow = take_steadily(&b, start_us, 5);
+		/* 50 to 90 percent: 70 on average, and the halves that whole numbers cut off */
+		cr_assert_geq(slow * 100, full * 60, "rate %u: %lu of %lu", rates[i],
+			      (unsigned long)slow, (unsigned long)full);
+		cr_assert_leq(slow * 100, full * 75, "rate %u: %lu of %lu", rates[i],
+			      (unsigned long)slow, (unsigned long)full);
+	}
+}
+
+/* The promise of the next request knows that the rate grows until then. */
+Test(budget, the_next_is_promised_with_growth)
+{
+	struct budget b, later;
+	uint64_t next_us;
+
+	budget_init(&b, 100, 0);
+	for (int i = 0; i < 10; i++)
+		budget_slow(&b, US_PER_MIN + (uint64_t)i * BUDGET_SLOW_MS * 1000);
+	cr_assert_eq(b.rate, 1);
+	cr_assert(budget_take(&b, 150000000)); /* the minute is over at 210 s, the token at 210 s */
+	cr_assert_eq(budget_next_us(&b, 150000000), 210000000);
+	cr_assert(budget_take(&b, 205000000) == false);
+	next_us = budget_next_us(&b, 205000000);
+	later = b;
+	cr_assert_not(budget_take(&later, next_us - 1));
+	cr_assert(budget_take(&b, next_us));
+	cr_assert_eq(budget_next_us(&b, next_us), next_us + US_PER_MIN / 11 + 1);
+}
+
+static const struct {
+	uint32_t from, slowed, to, rate;
+} reloads[] = {
+	{100, 50, 100, 50}, {100, 50, 200, 100}, {100, 25, 10, 2},           {100, 50, 1, 1},
+	{100, 100, 40, 40}, {1, 1, 60, 60},      {3, 1, 60000000, 20000000},
+};
+
+Test(budget, another_rate_keeps_the_proportion_of_a_slowdown)
+{
+	for (size_t i = 0; i < ARRAY_LEN(reloads); i++) {
+		uint64_t now_us = 1000;
+		struct budget b;
+
+		budget_init(&b, reloads[i].from, now_us);
+		while (b.rate > reloads[i].slowed)
+			budget_slow(&b, now_us += BUDGET_SLOW_MS * 1000);
+		cr_assert_eq(b.rate, reloads[i].slowed);
+		budget_set_rate(&b, reloads[i].to, now_us);
+		cr_assert_eq(b.per_minute, reloads[i].to);
+		cr_assert_eq(b.rate, reloads[i].rate, "%zu: %u", i, b.rate);
+	}
+}
+
 Test(budget, odd_clocks)
 {
 	struct budget b;
@@ -206,4 +348,14 @@ Test(budget, odd_clocks)
 	cr_assert_not(budget_take(&b, 0)); /* backwards: nothing flows in, nothing breaks */
 	cr_assert_not(budget_take(&b, 9 * US_PER_MIN));
 	cr_assert(budget_take(&b, 10 * US_PER_MIN + 1000000));
+
+	budget_init(&b, 60, 10 * US_PER_MIN);
+	budget_slow(&b, 10 * US_PER_MIN);
+	budget_slow(&b, 0);
+	budget_slow(&b, 9 * US_PER_MIN);
+	cr_assert_eq(b.rate, 30);
+	budget_slow(&b, UINT64_MAX);
+	budget_take(&b, UINT64_MAX);
+	budget_next_us(&b, UINT64_MAX);
+	cr_assert(b.rate >= 1 && b.rate <= 60);
 }
