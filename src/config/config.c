@@ -27,7 +27,7 @@ static void account_done(struct config_account *a)
 	free(a->name);
 	free(a->account_id);
 	free(a->api_url);
-	secret_done(&a->api_key);
+	config_secret_done(&a->api_key);
 	free(a->ca_file);
 	wipe_free(a->proxy); /* may hold a password */
 }
@@ -42,9 +42,9 @@ static void watch_done(struct config_watch *w)
 static void notifier_done(struct config_notifier *n)
 {
 	free(n->name);
-	secret_done(&n->url);
+	config_secret_done(&n->url);
 	free(n->url_host);
-	secret_done(&n->signing);
+	config_secret_done(&n->signing);
 	list_free(n->headers, true);
 	list_free(n->command, false);
 }

@@ -4,7 +4,7 @@
  *
  * Loading goes in steps, none of which stops at a fault: text.c makes a file's text safe for
  * libConfuse, parse.c turns it into sections of raw options, options.c checks and converts each
- * value, check.c looks at what concerns several of them, keys.c reads what is secret.
+ * value, check.c looks at what concerns several of them, keys.c finds what is secret.
  */
 #pragma once
 
@@ -247,7 +247,18 @@ void keys_check_inline(struct load *l, const struct raw_section *s, const struct
 /* Whether the environment or auth.ini has a key. 0, 1 or -ENOMEM. */
 int keys_env_has_key(struct load *l);
 
-void secret_done(struct config_secret *s);
+/* ---- secret.c ---- */
+
+/* Who else could read a file: NULL, or what is wrong; `ret_command` is how to put it right. */
+const char *secret_not_private(const struct stat *st, const char **ret_command);
+
+/*
+ * The contents of a secret file, without blanks around them. `exempt`: whoever may read it. 0 with
+ * text, which the caller wipes; -ENOENT where there is no file; -EINVAL with a sentence that begins
+ * with the path; -ENOMEM.
+ */
+int secret_read(const char *path, bool exempt, char **ret, struct error *ret_e);
+
 void wipe_free(char *s); /* takes NULL */
 
 /* ---- authini.c ---- */

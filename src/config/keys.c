@@ -1,132 +1,40 @@
 /*
- * What is secret: API keys, webhook URLs, signing secrets, and who else could read them.
- *
- * A file may be read by its owner, who is us or root, and, when root owns it, by a group that we
- * are in: that is how an administrator gives a key to a service. Anything wider is refused with the
- * command that closes it. Files of $CREDENTIALS_DIRECTORY are exempt: the directory is private.
+ * What is secret: where API keys, webhook URLs and signing secrets come from, and their form.
  */
 #include "config/config_internal.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SECRET_FILE_MAX 8192
-#define BLANK           " \t\r\n"
+#define BLANK " \t\r\n"
 
-void wipe_free(char *s)
-{
-	if (s)
-		explicit_bzero(s, strlen(s));
-	free(s);
-}
-
-void secret_done(struct config_secret *s)
-{
-	wipe_free(s->value);
-	free(s->source);
-	*s = (struct config_secret){0};
-}
-
-/* ---- who can read ---- */
-
-static bool our_group(gid_t gid)
-{
-	_cleanup_free_ gid_t *groups = NULL;
-	int n;
-
-	if (geteuid() == 0 || gid == getegid())
-		return true;
-	n = getgroups(0, NULL);
-	groups = n > 0 ? calloc((size_t)n, sizeof(*groups)) : NULL;
-	n = groups ? getgroups(n, groups) : 0;
-	for (int i = 0; i < n; i++)
-		if (groups[i] == gid)
-			return true;
-	return false;
-}
-
-/* NULL, or what is wrong; `ret_command` is how to put it right. */
-static const char *not_private(const struct stat *st, const char **ret_command)
-{
-	if (st->st_uid != 0 && st->st_uid != geteuid()) {
-		*ret_command = geteuid() == 0 ? "chown root" : "chown $(id -un)";
-		return "belongs to another user";
-	}
-	*ret_command = "chmod 600";
-	if (st->st_mode & S_IRWXO)
-		return "is open to everybody";
-	if (st->st_mode & (S_IWGRP | S_IXGRP))
-		return "is writable by its group";
-	if (st->st_mode & S_IRGRP && (st->st_uid != 0 || !our_group(st->st_gid)))
-		return "is readable by its group";
-	return NULL;
-}
+/* How the sources that config_read_key() knows begin. */
+#define FROM_FILE    "file"
+#define FROM_AUTHINI "auth.ini"
 
 void keys_check_inline(struct load *l, const struct raw_section *s, const struct raw_option *o)
 {
 	const struct source_file *f = &l->files[o->at.file];
-	const char *command, *why = not_private(&f->st, &command);
+	const char *command, *why = secret_not_private(&f->st, &command);
 
 	if (why)
 		fault_add(l, o->at, "'%s'%s: a secret stands in a file that %s; run: %s %s",
 			  o->spec->name, fault_in_section(s).text, why, command, f->path);
 }
 
-/* ---- reading ---- */
-
-/*
- * The contents of a secret file, without blanks around them. `what` begins the faults. 0 with text,
- * -ENOENT where there is no file, -EINVAL after a fault, -ENOMEM.
- */
+/* As secret_read(), but what is wrong is a fault, which `what` begins. A missing file is none. */
 static int read_secret(struct load *l, struct place at, const char *what, const char *path,
 		       bool exempt, char **ret)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	char text[SECRET_FILE_MAX + 1];
-	const char *why, *command;
-	struct stat st;
-	ssize_t n = 0, len = 0;
-	char *begin;
+	struct error e = ERROR_NONE;
+	int r = secret_read(path, exempt, ret, &e);
 
-	if (fd < 0 && errno == ENOENT)
-		return -ENOENT;
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		fault_add(l, at, "%s: cannot read %s: %s", what, path, strerror(errno));
-		return -EINVAL;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		fault_add(l, at, "%s: %s is not a regular file", what, path);
-		return -EINVAL;
-	}
-	why = exempt ? NULL : not_private(&st, &command);
-	if (why) {
-		fault_add(l, at, "%s: %s %s; run: %s %s", what, path, why, command, path);
-		return -EINVAL;
-	}
-	do {
-		n = read(fd, text + len, (size_t)(SECRET_FILE_MAX - len));
-		len += n > 0 ? n : 0;
-	} while (n > 0 || (n < 0 && errno == EINTR));
-	text[len] = '\0';
-	if (n < 0 || len == SECRET_FILE_MAX || memchr(text, '\0', (size_t)len)) {
-		fault_add(l, at, "%s: %s %s", what, path,
-			  n < 0 ? "cannot be read" : "does not hold a secret");
-		explicit_bzero(text, sizeof(text));
-		return -EINVAL;
-	}
-	while (len > 0 && strchr(BLANK, text[len - 1]))
-		text[--len] = '\0';
-	begin = strdup(text + strspn(text, BLANK));
-	explicit_bzero(text, sizeof(text));
-	if (!begin)
-		return -ENOMEM;
-	*ret = begin;
-	return 0;
+	if (r == -EINVAL)
+		fault_add(l, at, "%s: %s", what, e.text);
+	return r;
 }
 
 /* Takes over `value` and remembers where it is from: a word, and a name that may be "". */
@@ -138,7 +46,7 @@ static int secret_set(struct config_secret *ret, char *value, const char *from, 
 		wipe_free(value);
 		return -ENOMEM;
 	}
-	secret_done(ret);
+	config_secret_done(ret);
 	*ret = (struct config_secret){value, source};
 	return 0;
 }
@@ -183,6 +91,8 @@ static int read_option_file(struct load *l, const struct raw_section *s, const c
 
 /* ---- API keys ---- */
 
+#define NOT_A_KEY "not a key (1 to %d ASCII characters without spaces)"
+
 static bool key_valid(const char *key)
 {
 	size_t len = strlen(key);
@@ -201,8 +111,7 @@ static int take_key(struct load *l, struct place at, const char *what, char *key
 		return -ENOMEM;
 	if (key_valid(key))
 		return secret_set(ret, key, from, name);
-	fault_add(l, at, "%s: not a key (1 to %d ASCII characters without spaces)", what,
-		  CONFIG_KEY_MAX);
+	fault_add(l, at, "%s: " NOT_A_KEY, what, CONFIG_KEY_MAX);
 	wipe_free(key);
 	return 0;
 }
@@ -216,7 +125,7 @@ static int key_from_file(struct load *l, const struct raw_section *s, struct con
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
 	return take_key(l, raw_place(s, "api-key-file"), what_of(s, "api-key-file").text, key,
-			"file", path, ret);
+			FROM_FILE, path, ret);
 }
 
 static int key_from_credential(struct load *l, const struct raw_section *s,
@@ -383,7 +292,7 @@ static int key_from_env(struct load *l, const struct raw_section *s, struct conf
 	if (r < 0)
 		return r;
 	if (l->authini.key)
-		return take_key(l, NOWHERE, "auth.ini", strdup(l->authini.key), "auth.ini",
+		return take_key(l, NOWHERE, "auth.ini", strdup(l->authini.key), FROM_AUTHINI,
 				l->authini.path, ret);
 	if (!l->authini.text) /* a file without a key is reported like none */
 		fault_add(l, s->at,
@@ -418,6 +327,79 @@ int keys_account(struct load *l, const struct raw_section *s, struct config_acco
 			source = &key_sources[i];
 	}
 	return source ? source->read(l, s, &a->api_key) : key_from_env(l, s, &a->api_key);
+}
+
+/* ---- a key that was rotated ---- */
+
+static int whole_text(char *text, char **ret_key)
+{
+	*ret_key = strdup(text);
+	return *ret_key ? 0 : -ENOMEM;
+}
+
+static int key_in_authini(char *text, char **ret_key)
+{
+	const char *key, *account;
+
+	authini_read(text, &key, &account);
+	*ret_key = strdup(key ? key : "");
+	return *ret_key ? 0 : -ENOMEM;
+}
+
+/* The sources that can be read again, as they are named in config_secret.source. */
+static const struct key_file {
+	const char *from;
+	int (*find)(char *text, char **ret_key);
+} key_files[] = {
+	{FROM_FILE, whole_text},
+	{FROM_AUTHINI, key_in_authini},
+};
+
+static const struct key_file *key_file_of(const char *source, const char **ret_path)
+{
+	for (size_t i = 0; source && i < ARRAY_LEN(key_files); i++) {
+		size_t len = strlen(key_files[i].from);
+
+		if (strncmp(source, key_files[i].from, len) == 0 && source[len] == ' ') {
+			*ret_path = source + len + 1;
+			return &key_files[i];
+		}
+	}
+	return NULL;
+}
+
+int config_read_key(const struct config_account *account, struct config_secret *ret,
+		    struct error *ret_e)
+{
+	const char *path = NULL;
+	const struct key_file *file = key_file_of(account->api_key.source, &path);
+	struct config_secret secret = {0};
+	char *text = NULL, *key = NULL;
+	size_t len;
+	int r;
+
+	if (!file)
+		return error_set(ret_e, -ENOENT, "the key is from no file that is read again");
+	r = secret_read(path, false, &text, ret_e);
+	if (r == -ENOENT)
+		return error_set(ret_e, -EINVAL, "there is no file %s", fault_quote(path).text);
+	if (r < 0)
+		return r;
+	len = strlen(text);
+	r = file->find(text, &key);
+	explicit_bzero(text, len); /* auth.ini's is cut into pieces */
+	free(text);
+	if (r < 0)
+		return r;
+	if (!key_valid(key)) {
+		wipe_free(key);
+		return error_set(ret_e, -EINVAL, "%s: " NOT_A_KEY, path, CONFIG_KEY_MAX);
+	}
+	r = secret_set(&secret, key, file->from, path);
+	if (r < 0)
+		return r;
+	*ret = secret;
+	return 0;
 }
 
 /* ---- webhooks ---- */

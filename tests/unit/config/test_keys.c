@@ -1,7 +1,10 @@
 /* Where keys come from, in which order, and who may read them. */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <criterion/criterion.h>
 
@@ -316,4 +319,143 @@ Test(keys, signing_secrets)
 		if (f.config && cases[i].want)
 			cr_expect_str_eq(f.config->notifiers[0].signing.value, cases[i].want);
 	}
+}
+
+/* Reads the first account's key again: what comes of it, with "@" for the directory's name. */
+static int read_again(char ret_key[64], char ret_text[256])
+{
+	struct config_secret secret = {0};
+	struct error e = ERROR_NONE;
+	int r = config_read_key(&f.config->accounts[0], &secret, &e);
+	size_t n = 0;
+
+	ret_key[0] = '\0';
+	cr_assert_eq(r == 0, secret.value != NULL, "written on success only");
+	if (r == 0) {
+		cr_expect_str_eq(secret.source, f.config->accounts[0].api_key.source);
+		snprintf(ret_key, 64, "%s", secret.value);
+	}
+	config_secret_done(&secret);
+	cr_expect_null(secret.value);
+	cr_expect_null(secret.source);
+	for (const char *c = e.text; *c && n < 255; c++) {
+		bool dir = strncmp(c, f.dir, strlen(f.dir)) == 0;
+
+		ret_text[n++] = dir ? '@' : *c;
+		c += dir ? strlen(f.dir) - 1 : 0;
+	}
+	ret_text[n] = '\0';
+	return r;
+}
+
+#define ACCOUNT_WITH_FILE "account a { api-key-file = \"@/key\" }"
+#define NOT_A_KEY         ": not a key (1 to 512 ASCII characters without spaces)"
+
+Test(keys, read_again_from_a_file)
+{
+	static const struct {
+		const char *text; /* NULL: no file */
+		mode_t mode;
+		const char *key, *error; /* one of them "" */
+	} cases[] = {
+		{"fw_file\n", 0600, "fw_file", ""},
+		{"fw_rotated", 0600, "fw_rotated", ""},
+		{" \n fw_rotated\t\r\n\n", 0400, "fw_rotated", ""},
+		{NULL, 0, "", "there is no file '@/key'"},
+		{"", 0600, "", "@/key" NOT_A_KEY},
+		{" \n", 0600, "", "@/key" NOT_A_KEY},
+		{"fw_one\nfw_two\n", 0600, "", "@/key" NOT_A_KEY},
+		{"fw_one\x01", 0600, "", "@/key" NOT_A_KEY},
+		{"fw_schl\303\274ssel", 0600, "", "@/key" NOT_A_KEY},
+		{"fw_open", 0644, "", "@/key is open to everybody; run: chmod 600 @/key"},
+		{"fw_open", 0620, "", "@/key is writable by its group; run: chmod 600 @/key"},
+	};
+	char path[128];
+
+	cr_assert(fixture_load(&f, ACCOUNT_WITH_FILE) == 0, "%s", fixture_faults(&f));
+	snprintf(path, sizeof(path), "%s/key", f.dir);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char key[64], text[256];
+
+		(void)unlink(path);
+		if (cases[i].text)
+			fixture_write(&f, "key", cases[i].text, cases[i].mode);
+		cr_expect_eq(read_again(key, text), cases[i].error[0] ? -EINVAL : 0, "%zu", i);
+		cr_expect_str_eq(key, cases[i].key, "%zu: %s", i, key);
+		cr_expect_str_eq(text, cases[i].error, "%zu: %s", i, text);
+		cr_expect_null(strstr(text, "fw_"), "%s", text);
+		cr_expect_str_eq(f.config->accounts[0].api_key.value, "fw_file", "as it was");
+	}
+}
+
+Test(keys, read_again_what_is_too_large_or_no_text)
+{
+	char large[8193], key[64], text[256], path[128];
+	FILE *out;
+
+	cr_assert(fixture_load(&f, ACCOUNT_WITH_FILE) == 0, "%s", fixture_faults(&f));
+	memset(large, 'k', sizeof(large) - 1);
+	large[sizeof(large) - 1] = '\0';
+	fixture_write(&f, "key", large, 0600);
+	cr_expect_eq(read_again(key, text), -EINVAL);
+	cr_expect_str_eq(text, "@/key does not hold a secret");
+	large[CONFIG_KEY_MAX + 1] = '\0';
+	fixture_write(&f, "key", large, 0600);
+	cr_expect_eq(read_again(key, text), -EINVAL);
+	cr_expect_str_eq(text, "@/key" NOT_A_KEY);
+	snprintf(path, sizeof(path), "%s/key", f.dir);
+	out = fopen(path, "w");
+	cr_assert(out && fwrite("fw\0file", 1, 7, out) == 7 && fclose(out) == 0);
+	cr_expect_eq(read_again(key, text), -EINVAL);
+	cr_expect_str_eq(text, "@/key does not hold a secret");
+	cr_assert(unlink(path) == 0 && mkfifo(path, 0600) == 0);
+	cr_expect_eq(read_again(key, text), -EINVAL, "and it is not waited for");
+	cr_expect_str_eq(text, "@/key is not a regular file");
+}
+
+Test(keys, read_again_from_auth_ini)
+{
+	static const struct {
+		const char *text, *key, *error;
+	} cases[] = {
+		{"api_key = fw_new # since today\n", "fw_new", ""},
+		{"[fireworks]\napi_key = 'fw_newer'\naccount_id = other\n", "fw_newer", ""},
+		{"account_id = acme\n", "", "@/.fireworks/auth.ini" NOT_A_KEY},
+		{"", "", "@/.fireworks/auth.ini" NOT_A_KEY},
+		{"api_key = fw_a fw_b\n", "", "@/.fireworks/auth.ini" NOT_A_KEY},
+	};
+
+	f.env.fireworks_api_key = NULL;
+	fixture_write(&f, ".fireworks/auth.ini", "api_key = fw_ini\n", 0600);
+	cr_assert(fixture_load(&f, "account a {}") == 0, "%s", fixture_faults(&f));
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char key[64], text[256];
+
+		fixture_write(&f, ".fireworks/auth.ini", cases[i].text, 0600);
+		cr_expect_eq(read_again(key, text), cases[i].error[0] ? -EINVAL : 0, "%zu", i);
+		cr_expect_str_eq(key, cases[i].key, "%zu: %s", i, key);
+		cr_expect_str_eq(text, cases[i].error, "%zu: %s", i, text);
+	}
+}
+
+/* A credential, a configuration file and the environment stay as they were until a restart. */
+Test(keys, not_read_again)
+{
+	static const char *const accounts[] = {
+		"account a { api-key-credential = acme }", "account a { api-key = fw_inline }",
+		"account a {}", /* $FIREWORKS_API_KEY */
+	};
+	char credentials[128];
+
+	fixture_write(&f, "cred/acme", "fw_cred", 0600);
+	snprintf(credentials, sizeof(credentials), "%s/cred", f.dir);
+	f.env.credentials_directory = credentials;
+	for (size_t i = 0; i < ARRAY_LEN(accounts); i++) {
+		char key[64], text[256];
+
+		cr_assert(fixture_load(&f, accounts[i]) == 0, "%s", fixture_faults(&f));
+		cr_expect_eq(read_again(key, text), -ENOENT, "%s", accounts[i]);
+	}
+	cr_expect_eq(config_read_key(&(struct config_account){0}, &(struct config_secret){0}, NULL),
+		     -ENOENT);
 }
