@@ -71,12 +71,15 @@ static void pump(struct dispatcher *d)
 	}
 	if (!d->owner.started)
 		return;
+	gate_pump(d->owner.gate, now_ms);
 	map_for_each (&d->outlets, struct outlet, o) {
 		outlet_ease(o);
 		sender_pump(o, now_ms);
 		window_fill(o, now_ms);
 		next_ms = MIN(next_ms, MIN(sender_due_ms(o), window_due_ms(o)));
 	}
+	/* After the outlets, which bring it new ones. */
+	next_ms = MIN(next_ms, gate_due_ms(d->owner.gate));
 	d->alarm_ms = next_ms;
 	alarm_set(d->alarm, next_ms);
 }
@@ -87,6 +90,11 @@ static void on_changed(struct outlet_owner *owner)
 }
 
 static void on_alarm(void *user)
+{
+	pump(user);
+}
+
+static void on_model(void *user)
 {
 	pump(user);
 }
@@ -184,6 +192,53 @@ void dispatcher_hurry(struct dispatcher *d, const char *notifier, uint64_t numbe
 	pump(d);
 }
 
+/* --- models --- */
+
+void dispatcher_ask_with(struct dispatcher *d, struct accounts *accounts, gate_ask_fn ask,
+			 struct poller *poller)
+{
+	gate_ask_with(d->owner.gate, accounts, ask, poller);
+	pump(d);
+}
+
+int dispatcher_held_cmp(const void *a, const void *b)
+{
+	const struct dispatcher_held *x = a, *y = b;
+	int r = strcmp(x->event_id, y->event_id);
+
+	return r ? r : strcmp(x->notifier, y->notifier);
+}
+
+static size_t count_held(const struct dispatcher *d)
+{
+	size_t n = 0;
+
+	map_for_each (&d->outlets, const struct outlet, o)
+		map_for_each (&o->lanes.by_subject, const struct lane, l)
+			n += gate_is_waiting(&l->wait);
+	return n;
+}
+
+int dispatcher_held(const struct dispatcher *d, struct dispatcher_held **ret, size_t *ret_n)
+{
+	struct dispatcher_held *held = calloc(count_held(d) + 1, sizeof(*held));
+	size_t n = 0;
+
+	if (!held)
+		return -ENOMEM;
+	map_for_each (&d->outlets, const struct outlet, o)
+		map_for_each (&o->lanes.by_subject, const struct lane, l) {
+			if (!gate_is_waiting(&l->wait))
+				continue;
+			memcpy(held[n].event_id, lane_head(l)->event->id, EVENT_ID_MAX);
+			held[n++].notifier = o->name;
+		}
+	qsort(held, n, sizeof(*held), dispatcher_held_cmp);
+	*ret = held;
+	*ret_n = n;
+	return 0;
+}
+
 /* --- the configuration --- */
 
 /* Whether a notifier comes or goes with the next configuration, and what is then known of it. */
@@ -243,6 +298,9 @@ static void switch_over(struct outlet *o, int64_t now_us)
 	outlet_reopen(o);
 	instance_retire(o->instance);
 	o->instance = TAKE_PTR(o->next);
+	/* By the new configuration it may wait for a shorter time, or not at all. */
+	map_for_each (&o->lanes.by_subject, struct lane, l)
+		lane_let_go(l);
 	if (o->instance)
 		window_hasten(o);
 }
@@ -307,20 +365,28 @@ int dispatcher_new(uv_loop_t *loop, struct committer *committer, struct dispatch
 					 .changed = on_changed};
 	d->alarm_ms = UINT64_MAX;
 	map_init(&d->outlets, outlet_key);
+	r = gate_new(on_model, d, &d->owner.gate);
+	if (r < 0) {
+		free(d);
+		return r;
+	}
 	r = alarm_new(loop, on_alarm, d, &d->alarm);
 	if (r < 0) {
+		gate_free(d->owner.gate);
 		free(d);
 		return error_set(ret_e, r, "no timer for deliveries: %s", strerror(-r));
 	}
 	r = http_new(loop, &options, &d->http, ret_e);
 	if (r < 0) {
 		alarm_close(d->alarm);
+		gate_free(d->owner.gate);
 		free(d);
 		return r;
 	}
 	r = journal_new(loop, system_log_write, &d->journal);
 	if (r < 0) {
 		alarm_close(d->alarm);
+		gate_free(d->owner.gate);
 		http_close(d->http, on_unused_http_closed, d);
 		return r;
 	}
@@ -356,6 +422,7 @@ static void on_journal_closed(void *user)
 	map_for_each (&d->outlets, struct outlet, o)
 		outlet_free(o);
 	map_done(&d->outlets);
+	gate_free(d->owner.gate);
 	free(d->current);
 	d->closed(d->closed_user);
 	free(d);

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "codec/status_json.h"
 #include "config/config.h"
+#include "daemon/gate.h"
 #include "io/committer.h"
 #include "notify/notifier.h"
 #include "store/store.h"
@@ -67,6 +68,23 @@ void dispatcher_add_again(struct dispatcher *d, const char *notifier,
 
 /* A delivery that waits, by its event's number, is due now, and what stands before it of its job. */
 void dispatcher_hurry(struct dispatcher *d, const char *notifier, uint64_t number);
+
+/* A delivery that waits for its job's output model. */
+struct dispatcher_held {
+	char event_id[EVENT_ID_MAX];
+	const char *notifier; /* lives as long as the dispatcher, may be read on any thread */
+};
+
+/* All of these, in the order of dispatcher_held_cmp(); free() it. 0 or -ENOMEM. */
+int dispatcher_held(const struct dispatcher *d, struct dispatcher_held **ret, size_t *ret_n);
+int dispatcher_held_cmp(const void *a, const void *b);
+
+/*
+ * How to ask for models, see gate_ask_with(). Without it, and with NULL for `ask`, which ends it, what
+ * waits for a model does so until its limit.
+ */
+void dispatcher_ask_with(struct dispatcher *d, struct accounts *accounts, gate_ask_fn ask,
+			 struct poller *poller);
 
 /* Starts what is due. Nothing is sent before the first call. */
 void dispatcher_start(struct dispatcher *d);

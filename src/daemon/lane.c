@@ -184,6 +184,15 @@ void lane_stop_waiting(struct lane *l)
 	heap_remove(&l->lanes->waiting, &l->due);
 }
 
+void lane_let_go(struct lane *l)
+{
+	if (!gate_is_waiting(&l->wait))
+		return;
+	gate_leave(&l->wait);
+	l->n_busy = 0;
+	lane_wait(l);
+}
+
 void lane_remove(struct lane *l, struct delivery *v)
 {
 	list_remove(&v->in_lane);
@@ -204,6 +213,7 @@ void lane_settle(struct lane *l)
 
 void lane_free(struct lane *l)
 {
+	gate_leave(&l->wait);
 	while (!list_empty(&l->deliveries))
 		lane_remove(l, lane_head(l));
 	lane_stop_waiting(l);

@@ -1,6 +1,7 @@
 /*
  * Lanes: the deliveries of one subject to one notifier, in order. A lane is there while it holds any;
- * its head waits for its time, is tried, has its verdict committed, and makes room for the next.
+ * its head waits for its time, then perhaps for its job's output model, is tried, has its verdict
+ * committed, and makes room for the next.
  * A notifier with a digest has one lane for all subjects, of which several go out together.
  * Who tries and commits is the sender.
  */
@@ -13,6 +14,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "daemon/gate.h"
 #include "store/store.h"
 
 struct instance;      /* what sends */
@@ -26,6 +28,7 @@ struct delivery {
 	int64_t created_us, due_us; /* CLOCK_REALTIME, as the store has them */
 	uint64_t due_ms;            /* CLOCK_BOOTTIME */
 	enum model_ready model_ready;
+	bool hurried; /* somebody asked for it: it waits for no model but one answer */
 	enum delivery_state verdict; /* while that is being committed */
 };
 
@@ -42,7 +45,9 @@ struct lane {
 	struct heap_node due; /* in lanes->waiting while its head waits */
 	struct lanes *lanes;
 	struct list deliveries;
-	size_t n_busy; /* so many from the head are being tried, or have their verdict committed */
+	size_t n_busy; /* so many from the head are being tried, have their verdict committed, or
+			  wait for their model */
+	struct gate_wait wait;      /* the head's, for its model */
 	struct notifier_call *call; /* of these, while it runs */
 	struct instance *instance;  /* that runs it */
 	uint64_t retry_in_ms;       /* the verdict that is being committed */
@@ -85,6 +90,9 @@ bool lane_holds(const struct lane *l, uint64_t number);
 /* The head may go at its time; moves the lane when it waits already. There is a head. */
 void lane_wait(struct lane *l);
 void lane_stop_waiting(struct lane *l);
+
+/* If the head waits for its model, it waits for its time again instead. */
+void lane_let_go(struct lane *l);
 
 /* Takes a delivery out and frees it. The lane stays, also when it is empty now. */
 void lane_remove(struct lane *l, struct delivery *v);

@@ -46,6 +46,11 @@ uint64_t outlet_digest_ms(const struct outlet *o)
 	return o->instance ? config_of(o)->digest_ms : 0;
 }
 
+uint64_t outlet_model_wait_ms(const struct outlet *o)
+{
+	return o->instance ? config_of(o)->model_wait_ms : 0;
+}
+
 size_t outlet_waiting(const struct outlet *o)
 {
 	return o->coming + o->behind + o->lanes.pending;

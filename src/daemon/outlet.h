@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "codec/status_json.h"
+#include "daemon/gate.h"
 #include "daemon/instance.h"
 #include "daemon/lane.h"
 #include "io/committer.h"
@@ -20,6 +21,7 @@
 /* What the outlets share; the dispatcher's. */
 struct outlet_owner {
 	struct committer *committer;
+	struct gate *gate;
 	size_t window; /* deliveries of one outlet that are in memory at most */
 	void (*changed)(struct outlet_owner *owner); /* something may be due now */
 	unsigned running;                            /* calls under way */
@@ -66,6 +68,9 @@ bool outlet_is_open(const struct outlet *o);
 
 /* 0: each event goes out alone. */
 uint64_t outlet_digest_ms(const struct outlet *o);
+
+/* 0: nothing waits for an output model. */
+uint64_t outlet_model_wait_ms(const struct outlet *o);
 
 /* The deliveries that are pending, wherever they are. */
 size_t outlet_waiting(const struct outlet *o);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "daemon/window.h"
 #include "io/entropy.h"
+#include "model/ready.h"
 #include "model/schedule.h"
 
 #define UNWRITTEN_MS MS_PER_MIN     /* until the next try, when there was no memory to write down */
@@ -244,7 +245,8 @@ static void start(struct lane *l)
 
 	for_each_busy(l, v) d[n++] = (struct notifier_delivery){.event = v->event,
 								.number = v->tries,
-								.replaced = v->replaced};
+								.replaced = v->replaced,
+								.model_ready = v->model_ready};
 	l->instance = o->instance;
 	l->instance->calls++;
 	o->owner->running++;
@@ -337,7 +339,79 @@ static bool is_past(const struct outlet *o, const struct delivery *v)
 	return outbox_is_past(v->created_us, since_us) && v->due_us < since_us;
 }
 
-static void try_head(struct lane *l)
+/* --- models --- */
+
+static void on_decided(void *user, int r)
+{
+	struct lane *l = user;
+	struct outlet *o = outlet_of(l);
+
+	if (r < 0) /* closing: it is decided anew, nothing was sent */
+		l->n_busy = 0;
+	else
+		put_back(l, 0);
+	o->owner->changed(o->owner);
+}
+
+static void note_late(const struct outlet *o, const struct delivery *v, const char *why)
+{
+	log_warning("notifier \"%s\": %s of %s (%s) is delivered, though its output model is not "
+		    "ready: %s",
+		    o->name, event_type_name(v->event->type), v->event->subject, v->event->id, why);
+}
+
+static void on_gate(struct gate_wait *w, enum model_ready ready, const char *why)
+{
+	struct lane *l = container_of(w, struct lane, wait);
+	struct outlet *o = outlet_of(l);
+	struct delivery *v = lane_head(l);
+	const struct store_op op = {
+		.type = STORE_MODEL,
+		.model = {.event_id = v->event->id, .notifier = o->name, .ready = ready},
+	};
+	struct commit *commit = NULL;
+	int r = commit_new(o->owner->committer, &commit);
+
+	if (r == 0)
+		r = commit_add(commit, &op);
+	if (r < 0) {
+		commit_abandon(commit);
+		put_back(l, NOT_NOTED_MS);
+		return;
+	}
+	v->model_ready = ready;
+	if (ready == MODEL_LATE)
+		note_late(o, v, why);
+	commit_submit(commit, on_decided, l);
+}
+
+static bool wants_model(const struct outlet *o, const struct delivery *v)
+{
+	/* What was tried before says what it said then. */
+	return outlet_model_wait_ms(o) > 0 && ready_concerns(v->event->type) && v->tries == 0 &&
+	       v->model_ready == MODEL_UNASKED;
+}
+
+/* Whether the head is held: it waits for its model from now on. */
+static bool hold(struct lane *l, uint64_t now_ms)
+{
+	struct outlet *o = outlet_of(l);
+	struct delivery *v = lane_head(l);
+	uint64_t limit_ms = v->hurried ? 0 : outlet_model_wait_ms(o);
+	int r;
+
+	if (!wants_model(o, v))
+		return false;
+	r = gate_join(o->owner->gate, v->event, limit_ms, now_ms, &l->wait, on_gate);
+	if (r < 0)
+		put_back(l, NOT_NOTED_MS);
+	else if (r == GATE_SHUT)
+		log_info("notifier \"%s\": %s of %s (%s) waits for its output model", o->name,
+			 event_type_name(v->event->type), v->event->subject, v->event->id);
+	return r != GATE_NOTHING;
+}
+
+static void try_head(struct lane *l, uint64_t now_ms)
 {
 	struct outlet *o = outlet_of(l);
 
@@ -347,6 +421,8 @@ static void try_head(struct lane *l)
 		give_up_past(l);
 		return;
 	}
+	if (hold(l, now_ms))
+		return;
 	l->n_busy = batch(o, l);
 	o->running++;
 	if (o->instance->notifier->info->counts_starts) {
@@ -365,7 +441,7 @@ void sender_pump(struct outlet *o, uint64_t now_ms)
 		return;
 	while (o->running < notifier_max_parallel(o->instance->notifier) &&
 	       (l = lanes_first(&o->lanes)) && l->due.due <= now_ms)
-		try_head(l);
+		try_head(l, now_ms);
 }
 
 uint64_t sender_due_ms(const struct outlet *o)

@@ -4,6 +4,10 @@
  * The head of a lane (with a digest: the first deliveries of the shared lane) is handed to the
  * notifier; its verdict is committed; then the lane goes on. Where a try counts from its start
  * (notifier_type_info.counts_starts), that is committed before.
+ *
+ * Where the notifier waits for output models, a head that has one is held at the gate before its first
+ * try, takes none of the notifier's places, and holds its lane only. What the gate says is committed
+ * before that try, so that all tries say the same.
  */
 #pragma once
 

@@ -176,6 +176,7 @@ static int push(struct outlet *o, const struct store_delivery *found)
 		.event = found->event,
 		.tries = found->tries,
 		.replaced = found->replaced,
+		.model_ready = found->model_ready,
 		.created_us = found->created_us,
 		.due_us = found->due_us,
 		.due_ms = due_ms(o, found),
@@ -254,9 +255,11 @@ void window_hurry(struct outlet *o, uint64_t number)
 
 		v->due_ms = clock_boot_now_ms();
 		v->due_us = clock_real_now_us();
+		v->hurried = true;
 		if (v->event->number == number)
 			break;
 	}
+	lane_let_go(l);
 	lane_settle(l);
 }
 

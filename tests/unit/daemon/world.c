@@ -1,6 +1,7 @@
 /* A real store, a real committer, one outlet and a scripted notifier. */
 #include "world.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,8 @@ struct world world;
 static int deliver(struct notifier *n, const struct notifier_delivery *d, size_t n_d, verdict_fn fn,
 		   void *user, struct notifier_call **ret)
 {
+	static const char *const models[] = {
+		[MODEL_UNASKED] = "", [MODEL_READY] = "=ready", [MODEL_LATE] = "=late"};
 	char *at = world.sent + strlen(world.sent);
 	const char *end = world.sent + sizeof(world.sent);
 
@@ -39,6 +42,7 @@ static int deliver(struct notifier *n, const struct notifier_delivery *d, size_t
 			at += snprintf(at, (size_t)(end - at), "/%u", d[i].number);
 		if (d[i].replaced > 0)
 			at += snprintf(at, (size_t)(end - at), "+%u", d[i].replaced);
+		at += snprintf(at, (size_t)(end - at), "%s", models[d[i].model_ready]);
 	}
 	snprintf(at, (size_t)(end - at), " ");
 	world.most_pending = MAX(world.most_pending, world.outlet->lanes.pending);
@@ -75,6 +79,41 @@ static struct instance *new_instance(void)
 	return i;
 }
 
+/* --- the models --- */
+
+#define ENDPOINT "https://api.example.com"
+
+static int ask(struct poller *p, struct account *account, const char *path, http_fn fn, void *user)
+{
+	size_t len = strlen(world.asked);
+
+	cr_assert_lt(world.n_questions, (size_t)WORLD_ANSWERS);
+	snprintf(world.asked + len, sizeof(world.asked) - len, "%s ", strrchr(path, '/') + 1);
+	world.questions[world.n_questions++] = (struct world_question){fn, user};
+	return 0;
+}
+
+static void answer_question(const struct http_result *result)
+{
+	struct world_question q = world.questions[0];
+
+	cr_assert_gt(world.n_questions, 0U, "nothing is asked; asked: %s", world.asked);
+	world.n_questions--;
+	memmove(world.questions, world.questions + 1, world.n_questions * sizeof(q));
+	q.fn(q.user, result);
+}
+
+void world_model(const char *state)
+{
+	char body[128];
+	int len = snprintf(body, sizeof(body),
+			   "{\"name\":\"accounts/acme/models/m\",\"state\":\"%s\"}", state);
+
+	answer_question(
+		&(struct http_result){.status = 200, .body = body, .len = (size_t)len, .text = ""});
+	world_settle();
+}
+
 /* --- the world --- */
 
 static void on_changed(struct outlet_owner *owner)
@@ -82,8 +121,15 @@ static void on_changed(struct outlet_owner *owner)
 	cr_expect_not(inside);
 	if (owner->stopping)
 		return;
+	gate_pump(owner->gate, world.now_ms);
 	sender_pump(world.outlet, world.now_ms);
+	gate_pump(owner->gate, world.now_ms); /* as the dispatcher's timer does for what is new */
 	window_fill(world.outlet, world.now_ms);
+}
+
+static void on_model(void *user)
+{
+	on_changed(user);
 }
 
 static int on_notifier(void *user, const struct store_notifier *notifier, uint64_t pending)
@@ -96,12 +142,17 @@ static int on_notifier(void *user, const struct store_notifier *notifier, uint64
 static void come_up(void)
 {
 	static const struct store_loader loader = {.notifier = on_notifier};
+	struct account *account;
 	struct error e = ERROR_NONE;
 
 	cr_assert_eq(store_open(dir, &world.store, &e), 0, "%s", e.text);
 	cr_assert_eq(uv_loop_init(&world.loop), 0);
 	cr_assert_eq(committer_new(&world.loop, world.store, NULL, NULL, &world.committer), 0);
 	world.owner.committer = world.committer;
+	accounts_init(&world.accounts);
+	cr_assert_eq(accounts_get(&world.accounts, ENDPOINT, "acme", &account), 0);
+	cr_assert_eq(gate_new(on_model, &world.owner, &world.owner.gate), 0);
+	gate_ask_with(world.owner.gate, &world.accounts, ask, NULL);
 	cr_assert_eq(outlet_new(&world.owner, NAME, &world.outlet), 0);
 	world.outlet->instance = new_instance();
 	world.outlet->since_us = 1;
@@ -113,11 +164,16 @@ static void come_down(void)
 {
 	/* What is under way ends as it does when the daemon stops. */
 	world.owner.stopping = true;
+	gate_ask_with(world.owner.gate, NULL, NULL, NULL);
+	while (world.n_questions > 0)
+		answer_question(&(struct http_result){.r = -ECANCELED, .text = ""});
 	while (world.n_calls > 0)
 		world_answer(VERDICT_CANCELLED);
 	committer_close(world.committer, NULL, NULL);
 	uv_run(&world.loop, UV_RUN_DEFAULT);
 	outlet_free(world.outlet);
+	gate_free(world.owner.gate);
+	accounts_done(&world.accounts);
 	cr_expect_eq(uv_loop_close(&world.loop), 0);
 	store_close(world.store);
 	world.owner.stopping = false;
@@ -143,7 +199,7 @@ void world_begin(size_t window)
 void world_restart(void)
 {
 	come_down();
-	world.sent[0] = '\0';
+	world.sent[0] = world.asked[0] = '\0';
 	come_up();
 	world_settle();
 }
@@ -169,7 +225,8 @@ static void on_durable(void *user, int r)
 	on_changed(&world.owner);
 }
 
-void world_old_event(char letter, unsigned number, enum event_type type, int64_t created_us)
+static void add_event(char letter, unsigned number, enum event_type type, int64_t created_us,
+		      const char *body)
 {
 	const char subject[] = {letter, '\0'};
 	struct event event = {.type = type, .sequence = number, .time_us = created_us};
@@ -178,7 +235,7 @@ void world_old_event(char letter, unsigned number, enum event_type type, int64_t
 	struct store_op op = {.type = STORE_EVENT};
 
 	snprintf(event.id, sizeof(event.id), "evt_%c%u", letter, number);
-	cr_assert_eq(event_record_new(&event, subject, "{}", 2, &record), 0);
+	cr_assert_eq(event_record_new(&event, subject, body, strlen(body), &record), 0);
 	cr_assert_eq(commit_new(world.committer, &commit), 0);
 	op.event = record;
 	cr_assert_eq(commit_add(commit, &op), 0);
@@ -192,6 +249,24 @@ void world_old_event(char letter, unsigned number, enum event_type type, int64_t
 	inside = true;
 	commit_submit(commit, on_durable, record);
 	inside = false;
+}
+
+void world_old_event(char letter, unsigned number, enum event_type type, int64_t created_us)
+{
+	add_event(letter, number, type, created_us, "{}");
+}
+
+void world_success(char letter, unsigned number, const char *model, int64_t age_ms)
+{
+	char body[512];
+
+	snprintf(body, sizeof(body),
+		 "{\"id\":\"evt_1\",\"source\":\"" ENDPOINT "/v1/accounts/acme\","
+		 "\"type\":\"job.succeeded\",\"subject\":\"%c\","
+		 "\"data\":{\"job\":{\"account\":\"acme\",\"outputModel\":\"%s\"}}}",
+		 letter, model);
+	add_event(letter, number, EVENT_JOB_SUCCEEDED, clock_real_now_us() - age_ms * US_PER_MS,
+		  body);
 }
 
 void world_event(char letter, unsigned number, enum event_type type)

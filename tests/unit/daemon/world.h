@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "daemon/gate.h"
 #include "daemon/outlet.h"
 
 #define WORLD_ANSWERS 100
@@ -25,7 +26,8 @@ extern struct world {
 	unsigned max_parallel;
 	/*
 	 * What the notifier got, a word a call: a letter for the subject and the event's number of
-	 * that subject, "/2" for the second try, "+3" for what it replaces, joined by commas.
+	 * that subject, "/2" for the second try, "+3" for what it replaces, "=ready" or "=late" for
+	 * what it says of its model, joined by commas.
 	 */
 	char sent[8192];
 	struct world_call calls[WORLD_ANSWERS]; /* under way, the oldest first */
@@ -34,6 +36,14 @@ extern struct world {
 	size_t most_pending; /* that were in memory at a time */
 	void (*on_deliver)(void);
 	int deliver_result;
+	/* The gate's questions: the models' ids, a word each; those that have no answer yet. */
+	char asked[256];
+	struct world_question {
+		http_fn fn;
+		void *user;
+	} questions[WORLD_ANSWERS];
+	size_t n_questions;
+	struct accounts accounts;
 } world;
 
 /* A new store, and an outlet "n" of at most `window` deliveries in memory; all is due. */
@@ -48,6 +58,12 @@ void world_settle(void);
 /* An event of subject `letter`, made durable with its delivery, and taken. */
 void world_event(char letter, unsigned number, enum event_type type);
 void world_old_event(char letter, unsigned number, enum event_type type, int64_t created_us);
+
+/* The success of a job with that output model, observed `age_ms` ago. */
+void world_success(char letter, unsigned number, const char *model, int64_t age_ms);
+
+/* Answers the oldest question of the gate with a state, then settles. */
+void world_model(const char *state);
 
 /* Answers the oldest call, then settles; or all calls, also those that come of it. */
 void world_answer(enum verdict verdict);
