@@ -87,6 +87,8 @@ static int take_delivery(void *user, const struct delivery_view *v)
 	job_row_age(v->created_us, out->now_us, age);
 	if (v->next_try_us > out->now_us)
 		job_row_age(out->now_us, v->next_try_us, next);
+	if (v->waiting_for[0])
+		cells[CELL_NEXT] = v->waiting_for;
 	return table_add(out->table, colour_of(v->state), cells);
 }
 

@@ -42,6 +42,7 @@ static bool add(struct json_object *o, const struct delivery_view *v)
 	       json_util_add_uint(o, "replaced", v->replaced) &&
 	       json_util_add_time(o, "createTime", v->created_us) &&
 	       json_util_add_time(o, "nextTry", v->next_try_us) &&
+	       json_util_add_text_or_null(o, "waitingFor", v->waiting_for) &&
 	       json_util_add_text_or_null(o, "lastError", v->last_error);
 }
 
@@ -63,8 +64,13 @@ static int read_delivery(struct json_object *o, struct delivery_view *v)
 	const struct {
 		const char *key, **value;
 	} texts[] = {
-		{"event", &v->event},     {"notifier", &v->notifier}, {"type", &v->type},
-		{"subject", &v->subject}, {"state", &v->state},       {"lastError", &v->last_error},
+		{"event", &v->event},
+		{"notifier", &v->notifier},
+		{"type", &v->type},
+		{"subject", &v->subject},
+		{"state", &v->state},
+		{"lastError", &v->last_error},
+		{"waitingFor", &v->waiting_for},
 	};
 	uint64_t tries = 0, replaced = 0;
 	int r = json_object_is_type(o, json_type_object) ? 0 : -EBADMSG;

@@ -20,10 +20,11 @@ struct delivery_view {
 	uint64_t sequence;
 	const char *state; /* "pending", "delivered", "dead", "skipped" */
 	unsigned tries;
-	unsigned replaced;      /* older progress events that it stands for */
-	int64_t created_us;     /* when the event was observed */
-	int64_t next_try_us;    /* while pending */
-	const char *last_error; /* why it was not delivered; "" for none */
+	unsigned replaced;       /* older progress events that it stands for */
+	int64_t created_us;      /* when the event was observed */
+	int64_t next_try_us;     /* while pending */
+	const char *waiting_for; /* what it waits for before its first try, "model"; "" for none */
+	const char *last_error;  /* why it was not delivered; "" for none */
 };
 
 #define DELIVERY_NOTIFIER_MAX 64 /* bytes of a notifier's name, with the NUL */

@@ -2,6 +2,7 @@
 #include "daemon/api_deliveries.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,11 +33,29 @@ struct listing {
 	enum delivery_state state;      /* that is being listed */
 	const char *closed[CLOSED_MAX]; /* notifiers for which there is no next try */
 	size_t n_closed;
+	struct dispatcher_held *held; /* owned; as they were when the call came */
+	size_t n_held;
 };
 
-static int64_t next_try_us(const struct listing *l, const struct store_row *row)
+static void listing_free(struct listing *l)
 {
+	free(l->held);
+	free(l);
+}
+
+static bool is_held(const struct listing *l, const struct store_row *row)
+{
+	struct dispatcher_held key = {.notifier = row->notifier};
+
 	if (l->state != DELIVERY_PENDING)
+		return false;
+	snprintf(key.event_id, sizeof(key.event_id), "%s", row->event_id);
+	return bsearch(&key, l->held, l->n_held, sizeof(key), dispatcher_held_cmp);
+}
+
+static int64_t next_try_us(const struct listing *l, const struct store_row *row, bool held)
+{
+	if (l->state != DELIVERY_PENDING || held)
 		return 0;
 	for (size_t i = 0; i < l->n_closed; i++)
 		if (strcmp(l->closed[i], row->notifier) == 0)
@@ -47,6 +66,7 @@ static int64_t next_try_us(const struct listing *l, const struct store_row *row)
 static int take_row(void *user, const struct store_row *row)
 {
 	struct listing *l = user;
+	bool held = is_held(l, row);
 	const struct delivery_view v = {
 		.event = row->event_id,
 		.notifier = row->notifier,
@@ -57,7 +77,8 @@ static int take_row(void *user, const struct store_row *row)
 		.tries = row->tries,
 		.replaced = row->replaced,
 		.created_us = row->created_us,
-		.next_try_us = next_try_us(l, row),
+		.next_try_us = next_try_us(l, row, held),
+		.waiting_for = held ? "model" : "",
 		.last_error = row->error,
 	};
 
@@ -88,7 +109,7 @@ static void on_listed(void *user, int r, const char *text)
 	if (r < 0)
 		r = refuse(l->response, 503, "store_failing", text);
 	server_answer(l->response, r);
-	free(l);
+	listing_free(l);
 }
 
 static int parse_states(const char *name, unsigned *ret)
@@ -139,9 +160,11 @@ int api_get_deliveries(struct committer *committer, struct dispatcher *dispatche
 		return -ENOMEM;
 	*l = (struct listing){.response = response, .states = states, .left = limit};
 	l->n_closed = dispatcher_closed(dispatcher, l->closed, ARRAY_LEN(l->closed));
-	r = committer_run(committer, do_list, on_listed, l);
+	r = dispatcher_held(dispatcher, &l->held, &l->n_held);
+	if (r == 0)
+		r = committer_run(committer, do_list, on_listed, l);
 	if (r < 0) {
-		free(l);
+		listing_free(l);
 		return r;
 	}
 	return SERVER_LATER;

@@ -3,6 +3,8 @@
  *
  *   GET /v1/deliveries?state=S&limit=N   those in a state, of the newest event first; without `state`
  *                                        what is pending, then what is dead
+ *                                        ("waitingFor":"model": until its job's output model is
+ *                                        ready)
  *   POST /v1/deliveries/{id}/retry       sends it now: one that waits, or once more
  *
  * Both wait for the store and answer later (SERVER_LATER).

@@ -21,6 +21,7 @@ static const struct delivery_view views[] = {
 	 .replaced = 2,
 	 .created_us = T0,
 	 .next_try_us = T0 + 5000000,
+	 .waiting_for = "",
 	 .last_error = "exit status 75 \"soon\""},
 	{.event = "evt_1",
 	 .notifier = "slack",
@@ -29,6 +30,7 @@ static const struct delivery_view views[] = {
 	 .sequence = 1,
 	 .state = "dead",
 	 .created_us = T0,
+	 .waiting_for = "model",
 	 .last_error = ""},
 };
 
@@ -38,11 +40,11 @@ static const char document[] =
 	"\"type\":\"job.succeeded\",\"subject\":\"accounts/acme/supervisedFineTuningJobs/abc\","
 	"\"sequence\":18446744073709551615,\"notifier\":\"deploy.to prod\",\"state\":\"pending\","
 	"\"tries\":3,\"replaced\":2,\"createTime\":\"2026-11-20T06:31:56.123Z\","
-	"\"nextTry\":\"2026-11-20T06:32:01.123Z\",\"lastError\":\"exit status 75 \\\"soon\\\"\"},"
+	"\"nextTry\":\"2026-11-20T06:32:01.123Z\",\"waitingFor\":null,\"lastError\":\"exit status 75 \\\"soon\\\"\"},"
 	"{\"id\":\"evt_1.slack\",\"event\":\"evt_1\",\"type\":\"watcher.degraded\","
 	"\"subject\":\"accounts/acme\",\"sequence\":1,\"notifier\":\"slack\",\"state\":\"dead\","
 	"\"tries\":0,\"replaced\":0,\"createTime\":\"2026-11-20T06:31:56.123Z\","
-	"\"nextTry\":null,\"lastError\":null}],\"more\":true}";
+	"\"nextTry\":null,\"waitingFor\":\"model\",\"lastError\":null}],\"more\":true}";
 
 Test(delivery_json, the_document)
 {
@@ -66,6 +68,7 @@ static int compare(void *user, const struct delivery_view *v)
 	cr_expect_str_eq(v->subject, want->subject);
 	cr_expect_str_eq(v->state, want->state);
 	cr_expect_str_eq(v->last_error, want->last_error);
+	cr_expect_str_eq(v->waiting_for, want->waiting_for);
 	cr_expect_eq(v->sequence, want->sequence);
 	cr_expect_eq(v->tries, want->tries);
 	cr_expect_eq(v->replaced, want->replaced);
