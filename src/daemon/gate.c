@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "codec/event_json.h"
 #include "codec/job_json.h"
+#include "daemon/job.h"
 #include "io/entropy.h"
 #include "model/ready.h"
 

@@ -13,7 +13,6 @@
 #include <stdint.h>
 
 #include "base/list.h"
-#include "daemon/job.h"
 #include "io/http.h"
 #include "model/outbox.h"
 #include "store/store.h"
@@ -21,6 +20,8 @@
 struct gate;
 struct gate_model;
 struct gate_wait;
+struct account;
+struct accounts;
 struct poller;
 
 /* poller_ask(), or what a test has in its place. */

@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 
 #include "base/clock.h"
+#include "daemon/job.h"
 #include "model/ready.h"
 
 #define ENDPOINT "https://api.example.com"

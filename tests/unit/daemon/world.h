@@ -5,6 +5,7 @@
 #pragma once
 
 #include "daemon/gate.h"
+#include "daemon/job.h"
 #include "daemon/outlet.h"
 
 #define WORLD_ANSWERS 100
