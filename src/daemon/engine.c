@@ -336,10 +336,12 @@ static void stop(struct engine *e)
 	service_stopping();
 	if (e->pruner)
 		pruner_stop(e->pruner);
-	if (e->poller)
+	if (e->poller) {
+		dispatcher_ask_with(e->dispatcher, NULL, NULL, NULL);
 		poller_close(e->poller, on_poller_closed, e);
-	else
+	} else {
 		on_poller_closed(e);
+	}
 }
 
 static void on_signal(uv_signal_t *handle, int signum)
@@ -420,6 +422,7 @@ static int start(struct engine *e, enum engine_exit *ret_exit, struct error *err
 			       error);
 	if (r < 0)
 		return r;
+	dispatcher_ask_with(e->dispatcher, &e->accounts, poller_ask, e->poller);
 	warn_of_unserved(e->config);
 	poller_configure(e->poller, e->config);
 	observer_configure(e->observer, e->config);
