@@ -184,11 +184,35 @@ void lane_stop_waiting(struct lane *l)
 	heap_remove(&l->lanes->waiting, &l->due);
 }
 
+int lane_hold(struct lane *l, struct gate *gate, uint64_t limit_ms, uint64_t now_ms, gate_fn fn)
+{
+	int r = gate_join(gate, lane_head(l)->event, limit_ms, now_ms, &l->wait, fn);
+
+	if (r == GATE_SHUT)
+		l->lanes->held++;
+	return r;
+}
+
+struct lane *lane_told(struct gate_wait *w)
+{
+	struct lane *l = container_of(w, struct lane, wait);
+
+	l->lanes->held--;
+	return l;
+}
+
+static void leave_gate(struct lane *l)
+{
+	if (gate_is_waiting(&l->wait))
+		l->lanes->held--;
+	gate_leave(&l->wait);
+}
+
 void lane_let_go(struct lane *l)
 {
 	if (!gate_is_waiting(&l->wait))
 		return;
-	gate_leave(&l->wait);
+	leave_gate(l);
 	l->n_busy = 0;
 	lane_wait(l);
 }
@@ -213,7 +237,7 @@ void lane_settle(struct lane *l)
 
 void lane_free(struct lane *l)
 {
-	gate_leave(&l->wait);
+	leave_gate(l);
 	while (!list_empty(&l->deliveries))
 		lane_remove(l, lane_head(l));
 	lane_stop_waiting(l);

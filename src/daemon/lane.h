@@ -37,6 +37,7 @@ struct lanes {
 	struct map by_subject; /* struct lane */
 	struct heap waiting;   /* lanes whose head may go when its time comes */
 	size_t pending;        /* deliveries in all of them */
+	size_t held;           /* lanes whose head waits for its model */
 };
 
 #define LANE_SHARED "" /* the subject of the lane of all subjects */
@@ -90,6 +91,13 @@ bool lane_holds(const struct lane *l, uint64_t number);
 /* The head may go at its time; moves the lane when it waits already. There is a head. */
 void lane_wait(struct lane *l);
 void lane_stop_waiting(struct lane *l);
+
+/*
+ * The head, which is busy, waits for its model: as gate_join(). `fn` calls lane_told() first, which
+ * gives the lane.
+ */
+int lane_hold(struct lane *l, struct gate *gate, uint64_t limit_ms, uint64_t now_ms, gate_fn fn);
+struct lane *lane_told(struct gate_wait *w);
 
 /* If the head waits for its model, it waits for its time again instead. */
 void lane_let_go(struct lane *l);

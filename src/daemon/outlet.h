@@ -22,7 +22,8 @@
 struct outlet_owner {
 	struct committer *committer;
 	struct gate *gate;
-	size_t window; /* deliveries of one outlet that are in memory at most */
+	size_t window; /* deliveries of one outlet that are in memory at most, and as many that wait
+			  for their models */
 	void (*changed)(struct outlet_owner *owner); /* something may be due now */
 	unsigned running;                            /* calls under way */
 	bool started;                                /* nothing is sent or read before */

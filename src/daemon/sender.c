@@ -362,7 +362,7 @@ static void note_late(const struct outlet *o, const struct delivery *v, const ch
 
 static void on_gate(struct gate_wait *w, enum model_ready ready, const char *why)
 {
-	struct lane *l = container_of(w, struct lane, wait);
+	struct lane *l = lane_told(w);
 	struct outlet *o = outlet_of(l);
 	struct delivery *v = lane_head(l);
 	const struct store_op op = {
@@ -402,7 +402,7 @@ static bool hold(struct lane *l, uint64_t now_ms)
 
 	if (!wants_model(o, v))
 		return false;
-	r = gate_join(o->owner->gate, v->event, limit_ms, now_ms, &l->wait, on_gate);
+	r = lane_hold(l, o->owner->gate, limit_ms, now_ms, on_gate);
 	if (r < 0)
 		put_back(l, NOT_NOTED_MS);
 	else if (r == GATE_SHUT)

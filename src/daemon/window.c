@@ -48,6 +48,15 @@ void window_restore(struct outlet *o, uint64_t pending)
 	o->spilled = pending > 0;
 }
 
+/*
+ * What takes room. Those that wait for a model may do so for long, and whatever stands behind them in
+ * the store would wait with them, of all other jobs, too: so they take none, up to a window of them.
+ */
+static size_t used(const struct outlet *o)
+{
+	return o->lanes.pending - MIN(o->lanes.held, o->owner->window);
+}
+
 /* --- progress --- */
 
 /* Out of memory, nothing is replaced: both are sent, no harm done. */
@@ -211,7 +220,7 @@ void window_take(struct outlet *o, struct event_record *event)
 					   .due_us = event->time_us};
 
 	o->coming--;
-	if (!o->spilled && o->lanes.pending < o->owner->window && push(o, &new) == 0)
+	if (!o->spilled && used(o) < o->owner->window && push(o, &new) == 0)
 		return;
 	o->spilled = true;
 	o->behind++;
@@ -227,7 +236,7 @@ void window_take_again(struct outlet *o, const struct store_delivery *delivery)
 	uint64_t number = delivery->event->number;
 	bool ahead = o->spilled && number > o->last_number; /* it will be read anyhow */
 
-	if (!ahead && !o->reading && o->lanes.pending < o->owner->window && push(o, delivery) == 0)
+	if (!ahead && !o->reading && used(o) < o->owner->window && push(o, delivery) == 0)
 		return;
 	o->spilled = true;
 	o->behind++;
@@ -353,8 +362,7 @@ static void on_read(void *user, int r, const char *text)
 
 static bool wants_more(const struct outlet *o)
 {
-	return o->spilled && !o->reading && outlet_is_open(o) &&
-	       o->lanes.pending <= o->owner->window / 2;
+	return o->spilled && !o->reading && outlet_is_open(o) && used(o) <= o->owner->window / 2;
 }
 
 void window_fill(struct outlet *o, uint64_t now_ms)
@@ -365,7 +373,7 @@ void window_fill(struct outlet *o, uint64_t now_ms)
 
 	if (!wants_more(o) || now_ms < o->read_at_ms)
 		return;
-	max = o->owner->window - o->lanes.pending;
+	max = o->owner->window - used(o);
 	rd = calloc(1, sizeof(*rd) + max * sizeof(rd->found[0]));
 	if (!rd) {
 		read_later(o, -ENOMEM, "");

@@ -6,6 +6,8 @@
  * window has half emptied. That has no races, for the committer runs commits and reads one after the
  * other and calls back in the same order: what was called back before a read is in it, what comes
  * after its end comes in by itself again.
+ *
+ * What waits for its output model takes no room, up to a window of these.
  */
 #pragma once
 

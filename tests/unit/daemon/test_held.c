@@ -209,6 +209,40 @@ Test(held, who_is_asked_for_waits_for_one_answer)
 	}
 }
 
+/* What waits is in memory; what comes for other jobs finds room there all the same. */
+Test(held, takes_no_room_of_others)
+{
+	world_end();
+	world_begin(4);
+	world.config.model_wait_ms = LIMIT;
+	world.now_ms = clock_boot_now_ms() + 1000;
+	for (char letter = 'a'; letter < 'a' + 4; letter++)
+		world_success(letter, 1, MODEL, 0);
+	world_settle();
+	cr_expect_eq(world.outlet->lanes.held, 4U);
+	world_event('x', 1, EVENT_JOB_FAILED);
+	world_settle();
+	cr_expect_str_eq(world.sent, "x1 ", "%s", world.sent);
+	world_answer(VERDICT_DELIVERED);
+	world_restart();
+	world_event('y', 1, EVENT_JOB_FAILED);
+	world_settle();
+	cr_expect_str_eq(world.sent, "y1 ", "%s", world.sent);
+	for (char letter = 'e'; letter < 'e' + 16; letter++) /* but it is bounded */
+		world_success(letter, 1, MODEL, 0);
+	world_settle();
+	cr_expect_leq(world.outlet->lanes.pending, 8U);
+	world_model("READY");
+	cr_expect_eq(world.outlet->lanes.held, 0U);
+	while (world.n_calls > 0 || world.n_questions > 0)
+		if (world.n_calls > 0)
+			world_answer(VERDICT_DELIVERED);
+		else
+			world_model("READY");
+	cr_expect_eq(world.outlet->delivered, 21U, "%s", world.sent);
+	cr_expect_eq(outlet_waiting(world.outlet), 0U);
+}
+
 /* The try is written down first, and so is what it says. */
 Test(held, with_tries_that_count_from_their_start)
 {
