@@ -7,11 +7,11 @@ Serves jobs from a local nginx (one worker, TLS, HTTP/2) and measures, in turns 
 with medians in the end: the daemon, from the bytes to the compared snapshot; h2load, which asks for
 the same and looks at nothing; and a Python watcher on aiohttp that parses and compares. Then how soon
 and how fast a change gets out: see delivery.py. And how early the end of a job is seen on a small
-budget, in simulated time: see plan.py. Prints tables and keeps everything in
-BUILD-DIRECTORY/bench.json. BENCH_QUICK=1 takes two minutes instead of ten and is good for a first look
-only. BENCH_WHOLE=1 measures against a server that refuses readMask, so that all ask for whole jobs.
-BENCH_ONLY=watching, delivery or plan leaves the others out. The exit status says whether it could
-measure, not what.
+budget, in simulated time: see plan.py. And what a large account costs: see scale.py. Prints tables
+and keeps everything in BUILD-DIRECTORY/bench.json. BENCH_QUICK=1 takes some minutes instead of many
+and is good for a first look only. BENCH_WHOLE=1 measures against a server that refuses readMask, so
+that all ask for whole jobs. BENCH_ONLY=watching, delivery, plan or scale leaves the others out. The
+exit status says whether it could measure, not what.
 """
 
 import contextlib
@@ -27,6 +27,7 @@ import corpus
 import delivery
 import plan
 import rivals
+import scale
 import webserver
 from daemon import Daemon
 
@@ -36,11 +37,13 @@ STREAMS = {"jobs": 40, "pages": 1}
 JOBS_PER_REQUEST = {"jobs": 1, "pages": corpus.PAGE_SIZE}
 FULL = SimpleNamespace(rounds=3, jobs=20000, listed=10000, window_s=4, settle_s=3,
                        h2load={"jobs": 150000, "pages": 1500},
-                       seconds={1: 20, 100: 6, 1000: 6}, backlog=5000, days=7)
+                       seconds={1: 20, 100: 6, 1000: 6}, backlog=5000, days=7,
+                       archived=100000, cycles=4)
 QUICK = SimpleNamespace(rounds=1, jobs=4000, listed=4000, window_s=2, settle_s=1,
                         h2load={"jobs": 50000, "pages": 500},
-                        seconds={1: 5, 100: 3, 1000: 3}, backlog=2000, days=2)
-PARTS = ("watching", "delivery", "plan")
+                        seconds={1: 5, 100: 3, 1000: 3}, backlog=2000, days=2,
+                        archived=20000, cycles=4)
+PARTS = ("watching", "delivery", "plan", "scale")
 SKIP = 77
 
 
@@ -249,12 +252,27 @@ def run_plan(build, directory, size):
     return result
 
 
+def run_scale(build, directory, size):
+    say(f"writing {size.archived} jobs twice")
+    measured = scale.Scale(os.path.join(build, "tunewatchd"), directory, size)
+    with contextlib.ExitStack() as stack:
+        stack.callback(measured.server.stop)
+        for number in range(size.rounds):
+            say(f"a large account, round {number + 1} of {size.rounds}")
+            measured.round()
+    result = measured.result()
+    result["targets"] = judged(measured.targets())
+    scale.print_table(result)
+    return result
+
+
 def run(build, directory, wanted):
     size = QUICK if flag("BENCH_QUICK") else FULL
     result = {"quick": size is QUICK, "targets": []}
     if "watching" in wanted:
         result.update(run_watching(build, directory, size))
-    for name, part in (("delivery", run_delivery), ("plan", run_plan)):
+    for name, part in (("delivery", run_delivery), ("plan", run_plan),
+                       ("scale", run_scale)):
         if name in wanted:
             result[name] = part(build, directory, size)
             result["targets"] += result[name].pop("targets")

@@ -25,7 +25,7 @@ MASK = ("name,status,state,displayName,createTime,jobProgress,dataset,baseModel,
 STATES = ("JOB_STATE_RUNNING",) * 3 + ("JOB_STATE_PENDING", "JOB_STATE_COMPLETED")
 
 
-def _job(index):
+def make_job(index):
     job_id = bodies.generated_id("sft", f"bench/{index}")
     return SimpleNamespace(
         kind="sft", account=ACCOUNT, id=job_id,
@@ -43,11 +43,11 @@ def _masked(text):
     return bodies.dumps(scenario.apply_mask(json.loads(text), MASK))
 
 
-def _text(job, index):
+def _text(job, index, state=None):
     progress = {name: index * (i + 1) % 1000 for i, name in enumerate(bodies.PROGRESS)}
     progress["percent"] = index % 101
     values = {
-        "state": STATES[index % len(STATES)],
+        "state": state or STATES[index % len(STATES)],
         "status": {"code": "OK", "message": ""},
         "progress": progress,
     }
@@ -58,10 +58,21 @@ def _text(job, index):
 
 def masked_job():
     """One job as readMask leaves it."""
-    return json.loads(_masked(_text(_job(0), 0)))
+    return json.loads(_masked(_text(make_job(0), 0)))
 
 
-def _write(path, text):
+def masked_text(index, state):
+    """A job in that state, as readMask leaves it."""
+    return _masked(_text(make_job(index), index, state))
+
+
+def page_text(collection, texts, token, total):
+    """A page of a list."""
+    return (f'{{"{collection}":[{",".join(texts)}],"nextPageToken":"{token}",'
+            f'"totalSize":{total}}}')
+
+
+def write(path, text):
     with open(path, "w", encoding="utf-8") as f:
         f.write(text)
 
@@ -76,7 +87,7 @@ class Corpus:
         self.n_listed = n_listed
         self.n_pages = n_listed // PAGE_SIZE
         self.masks = masks
-        jobs = sorted((_job(i) for i in range(n_jobs)), key=lambda job: job.name)
+        jobs = sorted((make_job(i) for i in range(n_jobs)), key=lambda job: job.name)
         texts = {"whole": [_text(job, i) for i, job in enumerate(jobs)]}
         if masks:
             texts["masked"] = [_masked(text) for text in texts["whole"]]
@@ -90,19 +101,17 @@ class Corpus:
         single = os.path.join(directory, "v1", "accounts", ACCOUNT, COLLECTION)
         os.makedirs(single)
         for job_id, text in zip(self.ids, texts):
-            _write(os.path.join(single, job_id), text)
+            write(os.path.join(single, job_id), text)
 
     def _write_pages(self, directory, texts):
         os.makedirs(directory)
         for page in range(self.n_pages):
             token = f"p{page + 1}" if page + 1 < self.n_pages else ""
-            jobs = ",".join(texts[page * PAGE_SIZE:(page + 1) * PAGE_SIZE])
-            _write(os.path.join(directory, f"p{page}"),
-                   f'{{"{COLLECTION}":[{jobs}],"nextPageToken":"{token}",'
-                   f'"totalSize":{len(texts)}}}')
+            jobs = texts[page * PAGE_SIZE:(page + 1) * PAGE_SIZE]
+            write(os.path.join(directory, f"p{page}"),
+                  page_text(COLLECTION, jobs, token, len(texts)))
         empty = bodies.KINDS[EMPTY_KIND][0]
-        _write(os.path.join(directory, "empty"),
-               f'{{"{empty}":[],"nextPageToken":"","totalSize":0}}')
+        write(os.path.join(directory, "empty"), page_text(empty, [], "", 0))
 
     def listed_ids(self):
         return self.ids[:self.n_listed]

@@ -22,7 +22,7 @@ control-socket = "{dir}/control.sock"
 account "{account}" {{
     api-url = "{url}"
     api-key-file = "{dir}/key"
-{tls}    requests-per-minute = 60000000
+{tls}    requests-per-minute = {per_minute}
 }}
 watch "bench" {{
     kinds = {{"{kind}"}}
@@ -55,7 +55,7 @@ class Daemon:
     """
 
     def __init__(self, program, directory, server, state, ids=(), kind="sft",
-                 notifier=JOURNAL):
+                 notifier=JOURNAL, per_minute=60000000):
         self._program = program
         self._directory = directory
         self._process = None
@@ -64,7 +64,7 @@ class Daemon:
         self._write("tunewatch.conf", CONFIG.format(
             dir=directory, state=state, account=corpus.ACCOUNT, url=server.url,
             tls=f'    ca-file = "{server.ca_file}"\n' if server.ca_file else "",
-            kind=kind, jobs=", ".join(f'"sft/{job_id}"' for job_id in ids)) + notifier)
+            per_minute=per_minute, kind=kind, jobs=", ".join(f'"sft/{job_id}"' for job_id in ids)) + notifier)
 
     def _write(self, name, text):
         path = os.path.join(self._directory, name)
@@ -107,6 +107,22 @@ class Daemon:
     def status(self):
         return _get(os.path.join(self._directory, "control.sock"), "/v1/status")
 
+    def wait_stored(self):
+        """Until everything that it saw is on the disk."""
+        deadline = time.monotonic() + START_LIMIT_S
+        while self.status()["store"]["waiting"] > 0:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the store does not come after, see {self._directory}/log")
+            time.sleep(0.05)
+
+    def failures(self):
+        return self.status()["accounts"][0]["failures"]
+
+    def stalls_ms(self):
+        """The loop's longest since the start."""
+        loop = self.status()["loop"]
+        return {"wall": loop["longestStallMs"], "cpu": loop["longestStallCpuMs"]}
+
     def connections(self, port):
         """How many it holds to that port of this machine."""
         with open(f"/proc/{self._process.pid}/net/tcp", encoding="ascii") as f:
@@ -114,14 +130,17 @@ class Daemon:
         ends = [row for row in rows if row[2].endswith(f":{port:04X}") and row[3] == "01"]
         return len(ends)
 
+    def cpu_s(self):
+        """The CPU seconds of all its threads since the start."""
+        with open(f"/proc/{self._process.pid}/stat", encoding="ascii") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) * TICK_S
+
     def _sample(self):
         """Now, its CPU seconds, its requests and its failures."""
         account = self.status()["accounts"][0]
-        with open(f"/proc/{self._process.pid}/stat", encoding="ascii") as f:
-            fields = f.read().rsplit(")", 1)[1].split()
-        cpu_s = (int(fields[11]) + int(fields[12])) * TICK_S
-        return SimpleNamespace(at=time.monotonic(), cpu_s=cpu_s, requests=account["requests"],
-                               failures=account["failures"])
+        return SimpleNamespace(at=time.monotonic(), cpu_s=self.cpu_s(),
+                               requests=account["requests"], failures=account["failures"])
 
     def measure(self, seconds):
         """CPU seconds of all its threads, requests, and seconds of a window."""

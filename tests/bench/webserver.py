@@ -10,7 +10,10 @@ import time
 
 import corpus
 
-CONFIG = """
+PAGE_LOG = "pages.log"
+TURNS_FLAG = "turns"  # while there is such a file, an archive's versions take turns
+
+HEAD = """
 daemon off;
 worker_processes 1;
 pid {dir}/nginx.pid;
@@ -32,6 +35,10 @@ http {{
     ssl_certificate {dir}/cert.pem;
     ssl_certificate_key {dir}/cert.key;
     ssl_protocols TLSv1.3;
+"""
+
+# A corpus, whole or as readMask leaves it.
+CORPUS = HEAD + """
     map $arg_pageToken $page {{
         default nowhere;
         "" p0;
@@ -56,11 +63,57 @@ http {{
 }}
 """
 
+# A list in two versions. The first page decides which one, and its token leads on; the servers of an
+# upstream have the first pages, since they take turns. Nobody filters or sorts here.
+ARCHIVE = HEAD + """
+    log_format page "$arg_pageToken";
+    map $arg_pageToken $page {{
+        default nowhere;
+        "~^[ab][0-9]+$" $arg_pageToken;
+    }}
+    proxy_buffers 8 64k;
+    upstream turns {{
+        server unix:{dir}/a.sock;
+        server unix:{dir}/b.sock;
+    }}
+    server {{
+        listen unix:{dir}/a.sock;
+        root {root}/pages;
+        location / {{ try_files /a0 =404; }}
+    }}
+    server {{
+        listen unix:{dir}/b.sock;
+        root {root}/pages;
+        location / {{ try_files /b0 =404; }}
+    }}
+    server {{
+        listen 127.0.0.1:{port} ssl http2;
+        root {root}/pages;
+        if ($arg_filter) {{ return 400; }}
+        if ($arg_orderBy) {{ return 400; }}
+        location = /v1/accounts/{account}/{collection} {{
+            access_log {dir}/{page_log} page;
+            if ($arg_pageToken = "") {{ rewrite ^ /first last; }}
+            try_files /$page =404;
+        }}
+        location = /first {{
+            internal;
+            access_log {dir}/{page_log} page;
+            open_file_cache off;
+            if (-f {dir}/{turns}) {{ proxy_pass http://turns; }}
+            try_files /a0 =404;
+        }}
+        location = /v1/accounts/{account}/{empty} {{ try_files /empty =404; }}
+        location / {{ root {root}/jobs; }}
+    }}
+}}
+"""
+
 
 class WebServer:
     """Serves a corpus below https://127.0.0.1:`port`, whose certificate is `ca_file`."""
 
-    def __init__(self, directory, files):
+    def __init__(self, directory, files, config=CORPUS):
         self.ca_file = os.path.join(directory, "cert.pem")
         self._directory = directory
         subprocess.run(
@@ -75,8 +128,9 @@ class WebServer:
         self.url = f"https://127.0.0.1:{self.port}"
         path = os.path.join(directory, "nginx.conf")
         with open(path, "w", encoding="utf-8") as f:
-            f.write(CONFIG.format(
+            f.write(config.format(
                 dir=directory, port=self.port, root=files.root, account=corpus.ACCOUNT,
+                page_log=PAGE_LOG, turns=TURNS_FLAG,
                 masks="yes" if files.masks else "no",
                 collection=corpus.COLLECTION,
                 empty=corpus.bodies.KINDS[corpus.EMPTY_KIND][0]))
