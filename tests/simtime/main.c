@@ -63,6 +63,13 @@ static void print_row(FILE *f, const char *name, struct tally *t)
 	fputc('\n', f);
 }
 
+static void print_quantiles(const char *name, const char *what, struct numbers *n)
+{
+	printf("%-10s %s: %.1f s median, %.1f s p95, %.1f s max\n", name, what,
+	       s_of(numbers_quantile(n, 0.5)), s_of(numbers_quantile(n, 0.95)),
+	       s_of(numbers_quantile(n, 1)));
+}
+
 static void print_ends(const struct outcome *o)
 {
 	printf("jobs       %zu, of which", o->jobs);
@@ -85,16 +92,16 @@ static void print_text(const struct options *opt, struct outcome *o)
 	printf("%-10s %9" PRIu64 " requests, delay %8.1f s median %8.1f s p95\n", "bound",
 	       o->watcher.tally.requests, s_of(o->bound.median_ms), s_of(o->bound.p95_ms));
 	printf("           %" PRIu64 " GETs, %" PRIu64 " pages, %" PRIu64
-	       " refused; new jobs found after %.1f s median %.1f s p95; fixed asks every %.1f s\n",
+	       " refused; fixed asks every %.1f s\n",
 	       o->watcher.gets, o->watcher.pages, o->watcher.refusals,
-	       s_of(numbers_quantile(&o->watcher.founds_ms, 0.5)),
-	       s_of(numbers_quantile(&o->watcher.founds_ms, 0.95)),
 	       s_of((double)o->fixed.interval_ms));
+	print_quantiles("found", "new jobs, from their creation", &o->watcher.founds_ms);
+	print_quantiles("gaps", "longest time between two looks at a job", &o->watcher.gaps_ms);
 	printf("stalls     %zu told, %zu of them false; %zu of %zu silent jobs found", s->told,
 	       s->early, s->found, s->due);
 	if (s->told)
-		printf(", at most %.1f s over the budget (%.1f s after the time between two looks), "
-		       "%.1f s from the last movement itself",
+		printf(", at most %.1f s over the budget (%.1f s over the time between two looks); "
+		       "silent ones, from the movement itself, %.1f s",
 		       s_of((double)s->worst_ms), s_of((double)s->worst_over_ms),
 		       s_of((double)s->worst_true_ms));
 	putchar('\n');
@@ -118,6 +125,13 @@ static void json_tally(FILE *f, const char *name, struct tally *t)
 		name, t->requests, s_of(numbers_quantile(&t->delays_ms, 0.5)),
 		s_of(numbers_quantile(&t->delays_ms, 0.95)),
 		s_of(numbers_quantile(&t->delays_ms, 1)), t->unseen);
+}
+
+static void json_quantiles(FILE *f, const char *name, struct numbers *n)
+{
+	fprintf(f, "\"%s\": {\"median_s\": %.3f, \"p95_s\": %.3f, \"max_s\": %.3f},\n ", name,
+		s_of(numbers_quantile(n, 0.5)), s_of(numbers_quantile(n, 0.95)),
+		s_of(numbers_quantile(n, 1)));
 }
 
 static void json_etas(FILE *f, struct watcher_result *w)
@@ -150,12 +164,12 @@ static void print_json(FILE *f, const struct options *opt, struct outcome *o)
 	json_tally(f, "fixed", &o->fixed.tally);
 	fprintf(f, "\"bound\": {\"median_s\": %.3f, \"p95_s\": %.3f},\n ", s_of(o->bound.median_ms),
 		s_of(o->bound.p95_ms));
+	json_quantiles(f, "found", &o->watcher.founds_ms);
+	json_quantiles(f, "gaps", &o->watcher.gaps_ms);
 	fprintf(f,
 		"\"gets\": %" PRIu64 ", \"pages\": %" PRIu64 ", \"refused\": %" PRIu64
-		", \"found_median_s\": %.3f, \"found_p95_s\": %.3f, \"fixed_interval_s\": %.3f,\n ",
+		", \"fixed_interval_s\": %.3f,\n ",
 		o->watcher.gets, o->watcher.pages, o->watcher.refusals,
-		s_of(numbers_quantile(&o->watcher.founds_ms, 0.5)),
-		s_of(numbers_quantile(&o->watcher.founds_ms, 0.95)),
 		s_of((double)o->fixed.interval_ms));
 	fprintf(f,
 		"\"stalls\": {\"told\": %zu, \"false\": %zu, \"due\": %zu, \"found\": %zu, "

@@ -28,10 +28,11 @@ static const uint64_t stall_ms[PHASE_COUNT_] = {
 struct known {
 	struct plan_job plan;
 	struct trace_change shown;
-	uint64_t first_ms; /* first sight of it */
-	uint64_t since_ms; /* it was first seen in its phase */
-	uint64_t moved_ms; /* the answer that showed its last movement */
-	uint64_t gap_ms;   /* the longest between two answers since then */
+	uint64_t first_ms;   /* first sight of it */
+	uint64_t since_ms;   /* it was first seen in its phase */
+	uint64_t moved_ms;   /* the answer that showed its last movement */
+	uint64_t gap_ms;     /* the longest between two answers since then */
+	uint64_t longest_ms; /* and of all, up to the one that showed its end */
 	struct stillness stillness;
 	struct eta eta;
 	struct estimate {
@@ -146,6 +147,8 @@ static void look_for_movement(struct watcher *w, struct known *k, const struct t
 				   ? CHANGE_PROGRESS
 				   : 0;
 		k->gap_ms = MAX(k->gap_ms, now_ms - k->plan.seen_ms);
+		if (!phase_is_end(k->shown.phase))
+			k->longest_ms = MAX(k->longest_ms, now_ms - k->plan.seen_ms);
 	}
 	if (!k->seen || changed) {
 		stillness_moved(&k->stillness, changed, (int64_t)now_ms * US_PER_MS, total_ms);
@@ -403,7 +406,7 @@ static int judge_estimates(struct watcher *w)
 	return 0;
 }
 
-static int judge_founds(struct watcher *w)
+static int judge_looks(struct watcher *w)
 {
 	for (size_t i = 0; i < w->traces->n; i++) {
 		uint64_t created_ms = w->traces->jobs[i].created_ms;
@@ -412,6 +415,8 @@ static int judge_founds(struct watcher *w)
 
 		if (span_holds(w->span, created_ms) &&
 		    numbers_add(&w->result->founds_ms, (double)(first_ms - created_ms)) < 0)
+			return -ENOMEM;
+		if (k->longest_ms && numbers_add(&w->result->gaps_ms, (double)k->longest_ms) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -484,7 +489,7 @@ int watcher_run(struct server *server, const struct span *span, uint32_t per_min
 	if (r == 0)
 		r = judge_estimates(&w);
 	if (r == 0)
-		r = judge_founds(&w);
+		r = judge_looks(&w);
 	if (r == 0)
 		judge_stalls(&w);
 	watcher_done(&w);
@@ -495,6 +500,7 @@ void watcher_result_done(struct watcher_result *r)
 {
 	tally_done(&r->tally);
 	numbers_done(&r->founds_ms);
+	numbers_done(&r->gaps_ms);
 	for (size_t i = 0; i < WATCHER_MILESTONES; i++) {
 		numbers_done(&r->etas[i].errors_ms);
 		numbers_done(&r->etas[i].errors);

@@ -39,6 +39,7 @@ struct watcher_stalls {
 struct watcher_result {
 	struct tally tally;
 	struct numbers founds_ms; /* from the creation of a job to its first sight */
+	struct numbers gaps_ms;   /* for each job, the longest time between two looks, to its end */
 	uint64_t gets, pages, refusals;
 	struct watcher_eta etas[WATCHER_MILESTONES];
 	struct watcher_stalls stalls;
