@@ -88,7 +88,7 @@ Test(load, says_what_it_does_not_know)
 		const char *words;
 		int r;
 	} rows[] = {
-		{"INSERT INTO baseline VALUES ('e', 'a', 'w', 'rlor')", "kind \"rlor\"", -EPROTO},
+		{"INSERT INTO baseline VALUES ('e', 'a', 'w', 'tune')", "kind \"tune\"", -EPROTO},
 		{"INSERT INTO account VALUES ('e', 'a', 1, 'gremlins', 1, 1, '', '', 0)",
 		 "trouble \"gremlins\"", -EPROTO},
 		{"UPDATE job SET moved = 'state mood'", "movement \"state mood\"", -EPROTO},
