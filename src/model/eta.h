@@ -22,12 +22,13 @@ struct eta_point {
 
 /* The course of one job's attempt. All zero is the beginning. */
 struct eta {
-	struct eta_point points[ETA_POINTS]; /* oldest first; each a change of (epoch, percent) */
+	struct eta_point points[ETA_POINTS]; /* oldest first: the first sight, then changes */
 	uint64_t seen_ms;                    /* of the last look, changed or not */
 	uint16_t epochs;                     /* how many the job trains; 0: not known */
 	uint8_t n;
-	uint8_t scale; /* of percent, as far as it is known: see eta.c */
-	bool paused;   /* out of the running phase since the last point: that time is not counted */
+	uint8_t scale;    /* of percent, as far as it is known: see eta.c */
+	bool paused;      /* out of the running phase at the last look: that time is not counted */
+	uint16_t changes; /* since the first sight, with those whose points are gone */
 };
 
 struct eta_look {
@@ -37,16 +38,22 @@ struct eta_look {
 	bool running;           /* in the running phase: elsewhere nothing is learned */
 };
 
-/* Takes one answer in. A step back that is no new epoch is a restart, and the course begins again. */
+/*
+ * Takes one answer in. A step back that is no new epoch is a restart, and the course begins again. What
+ * cannot be (a negative number, more than 100 percent) is not taken in.
+ */
 void eta_add(struct eta *e, const struct eta_look *look);
 
-/* From `now_ms` to the probable end; low <= likely <= high. */
+/*
+ * From `now_ms` to the probable end; low <= likely <= high. The range is meant to hold four times out of
+ * five; a job that is paused, or restarts, before its end is not foreseen.
+ */
 struct eta_estimate {
 	uint64_t low_ms, likely_ms, high_ms;
 };
 
 /*
  * Returns false when nothing sensible can be said: fewer than three points, no movement for long,
- * percent of an epoch where the number of epochs is not known, …
+ * percent of an epoch where the number of epochs is not known, out of the running phase, …
  */
 bool eta_estimate(const struct eta *e, uint64_t now_ms, struct eta_estimate *ret);

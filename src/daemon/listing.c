@@ -1,0 +1,160 @@
+/* A list of a collection, from its first page to its last. */
+#include "daemon/listing.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "codec/active_filter.h"
+#include "daemon/planning.h"
+
+#define PAGES_MAX   1000 /* of one listing: as many jobs as an account may have */
+#define EMPTY_MAX   10   /* pages without a job, one after the other */
+#define STRIKES_MAX 3    /* times in a row that a filter may leave out what it should show */
+#define RELISTS_MAX 3    /* a first listing that jobs were shifted in is read again so often */
+
+void listing_asked(struct collection *c, enum plan_list list, uint32_t look, uint64_t now_ms)
+{
+	struct listing *l = &c->listings[list];
+
+	if (!l->token) {
+		listing_forget(l);
+		*l = (struct listing){.began_ms = now_ms,
+				      .look = look,
+				      .relists = l->relists,
+				      .masked = !c->unmasked};
+	}
+	l->pages++;
+	c->plan.flying |= plan_bit(list);
+	c->plan.walking &= (uint8_t)~plan_bit(list);
+}
+
+static void note_size(struct collection *c, enum plan_list list, uint32_t n, uint32_t total)
+{
+	struct listing *l = &c->listings[list];
+
+	l->shifted |= l->jobs > 0 && total != l->total;
+	l->total = total;
+	l->jobs += n;
+	/* Of a list with a filter it is the number of those that pass. */
+	if (list != PLAN_ACTIVE)
+		c->plan.size = MAX(total, MAX(l->jobs, list == PLAN_ALL ? 0 : c->plan.size));
+}
+
+int listing_goes_on(struct collection *c, enum plan_list list, const char *token, uint32_t n,
+		    uint32_t total, struct error *ret_e)
+{
+	struct listing *l = &c->listings[list];
+	bool landmark = (l->pages & (l->pages - 1)) == 0;
+	char *copy;
+
+	l->empty_pages = n ? 0 : l->empty_pages + 1;
+	/* Brent's way: a cycle of tokens meets one that was kept when the pages were a power of 2. */
+	if (l->pages >= PAGES_MAX || l->empty_pages > EMPTY_MAX ||
+	    (l->landmark && strcmp(l->landmark, token) == 0))
+		return error_set(ret_e, TROUBLE_NOT_API, "the list does not end");
+	copy = strdup(token);
+	if (!copy)
+		return -ENOMEM;
+	if (landmark) {
+		free(l->landmark);
+		l->landmark = strdup(token); /* without it, the number of pages decides */
+	}
+	free(l->token);
+	l->token = copy;
+	note_size(c, list, n, total);
+	c->plan.walking |= plan_bit(list);
+	return 0;
+}
+
+/* --- what it did not hold --- */
+
+static bool is_missed(const struct job *job, const struct collection *c, enum plan_list list,
+		      uint32_t look)
+{
+	if (job->kind != c->kind || !job->snapshot || !job->watches || job->doubted ||
+	    job->hidden || job->missing > 0 || job->in_flight ||
+	    snapshot_phase(job->snapshot) == PHASE_REMOVED)
+		return false;
+	if (list == PLAN_ACTIVE && !active_filter_passes(c->kind, job->snapshot))
+		return false;
+	return (int32_t)(job->look - look) < 0; /* no answer has held it since the list began */
+}
+
+static void doubt_missing(struct collection *c, enum plan_list list)
+{
+	const struct listing *l = &c->listings[list];
+
+	map_for_each (&c->account->jobs, struct job, job) {
+		if (!is_missed(job, c, list, l->look))
+			continue;
+		if (plan_job_urge(&c->plan, &job->plan) < 0)
+			continue; /* the next list will miss it again */
+		/* Of several pages, jobs that came and went may have shifted it out of sight. */
+		job->doubted = list == PLAN_ACTIVE && l->pages == 1 ? DOUBT_FILTER : DOUBT_LIST;
+	}
+}
+
+void listing_contradicted(struct collection *c, struct job *job, const struct snapshot *found)
+{
+	if (job->doubted == DOUBT_LIST) {
+		job->hidden = true;
+		return;
+	}
+	if (!active_filter_passes(c->kind, found)) {
+		c->strikes = 0; /* that is why it was left out */
+		return;
+	}
+	if (++c->strikes >= STRIKES_MAX)
+		listing_refused(c, PLAN_ACTIVE, "the API's filter leaves out active jobs");
+}
+
+/* --- its end --- */
+
+/* Jobs that nobody knew may have been skipped, and would be taken for new ones later. */
+static bool must_be_read_again(struct collection *c)
+{
+	struct listing *l = &c->listings[PLAN_ALL];
+
+	if (!l->shifted || !c->baseline || l->relists >= RELISTS_MAX) {
+		l->relists = 0;
+		return false;
+	}
+	l->relists++;
+	return true;
+}
+
+static void whole_list_ends(struct collection *c, struct observation *b)
+{
+	if (observation_baseline(b, c) < 0)
+		log_err("out of memory: the baseline of account %s is taken again", c->account->id);
+}
+
+void listing_ends(const struct config *config, struct collection *c, enum plan_list list,
+		  uint32_t n, uint32_t total, struct observation *b)
+{
+	struct listing *l = &c->listings[list];
+
+	note_size(c, list, n, total);
+	listing_forget(l);
+	if (l->partial || (list == PLAN_ALL && must_be_read_again(c)))
+		return; /* the next one says what there is */
+	planning_listed(config, c, list);
+	if (list == PLAN_ALL)
+		whole_list_ends(c, b);
+	if (list == PLAN_NEWEST)
+		planning_newest(c, l->look);
+	else
+		doubt_missing(c, list);
+}
+
+void listing_refused(struct collection *c, enum plan_list list, const char *why)
+{
+	if (!(c->plan.refused & plan_bit(list)))
+		log_info("account %s: %s jobs are looked at without it: %s", c->account->id,
+			 kind_info(c->kind)->name, why);
+	c->plan.refused |= plan_bit(list);
+	c->plan.walking &= (uint8_t)~plan_bit(list);
+	listing_forget(&c->listings[list]);
+}

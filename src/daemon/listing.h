@@ -1,0 +1,35 @@
+/*
+ * A list of a collection, from its first page to its last, and what it proves: which jobs are there,
+ * and which it should have shown and did not. Those are asked for by name before anybody says that
+ * they are gone, for lists hide deleted jobs, and jobs that come and go between two pages shift the
+ * others.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "config/config.h"
+#include "daemon/job.h"
+#include "daemon/observer.h"
+
+/* The request for its first page, or for a further one, is made. */
+void listing_asked(struct collection *c, enum plan_list list, uint32_t look, uint64_t now_ms);
+
+/*
+ * A page came, with `n` jobs; `total` is the server's totalSize, 0 when it did not say. `token` is of
+ * the next page, not "". 0, -ENOMEM, or TROUBLE_NOT_API when the list does not end.
+ */
+int listing_goes_on(struct collection *c, enum plan_list list, const char *token, uint32_t n,
+		    uint32_t total, struct error *ret_e);
+
+/* The last page came; what that says goes to `b` and to the planner. `b` is not NULL unless partial. */
+void listing_ends(const struct config *config, struct collection *c, enum plan_list list,
+		  uint32_t n, uint32_t total, struct observation *b);
+
+/* The server does not take, or does not understand, what makes this list: it is not asked for again. */
+void listing_refused(struct collection *c, enum plan_list list, const char *why);
+
+/* A GET found a job that a list had left out, as it is in `found`. */
+void listing_contradicted(struct collection *c, struct job *job, const struct snapshot *found);

@@ -1,0 +1,261 @@
+/* What the planner is told. */
+#include "daemon/planning.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "model/schedule.h"
+
+/* --- intervals --- */
+
+static uint64_t wanted_ms(const struct config *config, const struct job *job)
+{
+	uint64_t wanted = UINT64_MAX;
+
+	for (size_t i = 0; i < config->n_watches; i++)
+		if (job->watches & route_bit(i))
+			wanted = MIN(wanted, config->watches[i].poll_interval_ms);
+	return wanted;
+}
+
+static uint64_t since_ms(int64_t then_us, int64_t now_us)
+{
+	return then_us < now_us ? (uint64_t)(now_us - then_us) / US_PER_MS : 0;
+}
+
+/* The API tells when a job ended, of most kinds; else it is when that was seen. */
+static uint64_t ended_ms(const struct job *job, int64_t now_us)
+{
+	int64_t end_us;
+
+	if (clock_parse_rfc3339(snapshot_text(job->snapshot, TEXT_COMPLETED_TIME), &end_us) < 0)
+		end_us = job->phase_since_us;
+	return since_ms(end_us, now_us);
+}
+
+static uint64_t interval_ms(const struct config *config, const struct job *job, uint64_t now_ms)
+{
+	int64_t now_us = clock_real_now_us();
+	struct schedule_job s = {.phase = PHASE_UNKNOWN,
+				 .wanted_ms = wanted_ms(config, job),
+				 .in_phase_ms = UINT64_MAX,
+				 .eta_low_ms = UINT64_MAX};
+	struct eta_estimate estimate;
+
+	if (!job->snapshot) {
+		if (job->last_error) /* the API does not know it, or not yet */
+			s.phase = PHASE_QUEUED;
+		return schedule_job_ms(&s);
+	}
+	s.phase = snapshot_phase(job->snapshot);
+	s.in_phase_ms = since_ms(job->phase_since_us, now_us);
+	if (phase_is_end(s.phase))
+		s.ended_ms = ended_ms(job, now_us);
+	if (planning_eta(job, now_ms, &estimate))
+		s.eta_low_ms = estimate.low_ms;
+	return schedule_job_ms(&s);
+}
+
+bool planning_eta(const struct job *job, uint64_t now_ms, struct eta_estimate *ret)
+{
+	return job->eta && snapshot_phase(job->snapshot) == PHASE_RUNNING &&
+	       eta_estimate(job->eta, now_ms, ret);
+}
+
+uint64_t planning_stall_budget_ms(const struct config *config, const struct job *job,
+				  enum phase phase)
+{
+	uint64_t budget_ms = UINT64_MAX;
+
+	for (size_t i = 0; i < config->n_watches; i++)
+		if (job->watches & route_bit(i))
+			budget_ms = MIN(budget_ms, config->watches[i].stall_ms[phase]);
+	return budget_ms;
+}
+
+/* --- jobs --- */
+
+static bool at_end(const struct job *job)
+{
+	return job->snapshot && phase_is_end(snapshot_phase(job->snapshot));
+}
+
+static void put_in(struct job *job, uint64_t seen_ms, uint64_t interval, uint8_t lists)
+{
+	if (plan_job_set(&job_collection(job)->plan, &job->plan, seen_ms, interval, lists,
+			 at_end(job)) < 0)
+		log_err("out of memory: %s is looked at when a list shows it", job->name);
+}
+
+/* The lists that show a job of which no answer to one of them tells. */
+static uint8_t usual_lists(const struct job *job)
+{
+	uint8_t newest = job->plan.shown & plan_bit(PLAN_NEWEST);
+
+	if (!job->snapshot || job->hidden || job->missing > 0)
+		return 0;
+	return newest | plan_bit(PLAN_ALL) | (at_end(job) ? 0 : plan_bit(PLAN_ACTIVE));
+}
+
+/* So that its rate of progress is known when its end comes near. */
+static void follow(struct job *job, uint64_t now_ms)
+{
+	const struct snapshot *s = job->snapshot;
+	const struct eta_look look = {.now_ms = now_ms,
+				      .epoch = s->progress[PROGRESS_EPOCH],
+				      .percent = s->progress[PROGRESS_PERCENT],
+				      .epochs = s->epochs,
+				      .running = snapshot_phase(s) == PHASE_RUNNING};
+
+	if (at_end(job)) {
+		free(job->eta);
+		job->eta = NULL;
+		return;
+	}
+	if (!job->eta && look.running && s->progress_given)
+		job->eta = calloc(1, sizeof(*job->eta)); /* without it, nothing is estimated */
+	if (job->eta)
+		eta_add(job->eta, &look);
+}
+
+void planning_seen(const struct config *config, struct job *job, uint32_t look, uint8_t lists,
+		   uint64_t now_ms)
+{
+	job->look = look;
+	job->doubted = false;
+	if (lists)
+		job->hidden = false;
+	if (job->plan.seen_ms && now_ms >= job->plan.seen_ms)
+		job->gap_ms = (uint32_t)MIN(now_ms - job->plan.seen_ms, (uint64_t)UINT32_MAX);
+	follow(job, now_ms);
+	put_in(job, now_ms, interval_ms(config, job, now_ms), usual_lists(job) | lists);
+}
+
+void planning_again(const struct config *config, struct job *job, uint64_t now_ms)
+{
+	uint64_t interval = interval_ms(config, job, now_ms);
+
+	job->doubted = false;
+	if (interval == UINT64_MAX && job->missing == 0) {
+		plan_job_out(&job_collection(job)->plan, &job->plan);
+		return;
+	}
+	/* Gone or not: the second 404 counts one whole interval after the first. */
+	if (job->missing > 0 && !(job->snapshot && snapshot_phase(job->snapshot) == PHASE_REMOVED))
+		interval = wanted_ms(config, job);
+	put_in(job, job->plan.seen_ms, interval, usual_lists(job));
+	if (interval != UINT64_MAX)
+		plan_job_put_off(&job_collection(job)->plan, &job->plan,
+				 MAX(job->asked_ms, 1ULL) + MIN(interval, UINT64_MAX / 2));
+}
+
+void planning_soon(struct job *job, uint64_t now_ms)
+{
+	plan_job_put_off(&job_collection(job)->plan, &job->plan, now_ms);
+}
+
+/* --- accounts --- */
+
+static void search(const struct config *config, struct collection *c)
+{
+	c->plan.newcomers.interval_ms = c->plan.whole.interval_ms = UINT64_MAX;
+	if (!c->watches)
+		return;
+	c->plan.newcomers.interval_ms =
+		schedule_newcomers_ms(c->wanted_ms, c->plan.size, c->plan.active.n);
+	c->plan.whole.interval_ms =
+		schedule_whole_ms(c->wanted_ms, plan_pages(&c->plan, PLAN_ALL),
+				  config->accounts[c->account->index].requests_per_minute);
+}
+
+void planning_take_up(const struct config *config, struct account *account, uint64_t now_ms)
+{
+	for (int k = 0; k < KIND_COUNT_; k++) {
+		struct collection *c = &account->collections[k];
+
+		search(config, c);
+		if (c->baseline)
+			c->plan.whole.last_ms = 0;
+	}
+	map_for_each (&account->jobs, struct job, job) {
+		uint64_t interval = interval_ms(config, job, now_ms), due_ms;
+
+		if (job->in_flight)
+			continue; /* its answer sets the next time */
+		due_ms = schedule_first_ms(hash_stable(job->name), interval, now_ms);
+		put_in(job, job->plan.seen_ms ? job->plan.seen_ms : now_ms, interval,
+		       usual_lists(job));
+		plan_job_put_off(&job_collection(job)->plan, &job->plan, due_ms);
+	}
+}
+
+void planning_let_go(struct account *account)
+{
+	for (int k = 0; k < KIND_COUNT_; k++) {
+		struct collection *c = &account->collections[k];
+
+		c->plan.newcomers.interval_ms = c->plan.whole.interval_ms = UINT64_MAX;
+		c->plan.walking = 0;
+		for (int l = 0; l < PLAN_LISTS; l++)
+			if (c->plan.flying & plan_bit(l))
+				c->listings[l].partial = true; /* its first pages were for others */
+			else
+				listing_forget(&c->listings[l]);
+	}
+	map_for_each (&account->jobs, struct job, job)
+		plan_job_out(&job_collection(job)->plan, &job->plan);
+}
+
+void planning_listed(const struct config *config, struct collection *c, enum plan_list list)
+{
+	const struct listing *l = &c->listings[list];
+
+	c->plan.newcomers.last_ms = l->began_ms;
+	if (list == PLAN_ALL)
+		c->plan.whole.last_ms = l->began_ms;
+	search(config, c); /* its size is known better */
+}
+
+static void show_newest(const struct heap *jobs, struct plan_collection *c, uint32_t look)
+{
+	for (uint32_t i = 0; i < jobs->n; i++) {
+		struct plan_job *p = container_of(jobs->nodes[i], struct plan_job, due);
+		uint8_t others = p->shown & (uint8_t)~plan_bit(PLAN_NEWEST);
+		bool on = job_of_plan(p)->look == look;
+
+		plan_job_show(c, p, others | (on ? plan_bit(PLAN_NEWEST) : 0));
+	}
+}
+
+void planning_newest(struct collection *c, uint32_t look)
+{
+	show_newest(&c->plan.active, &c->plan, look);
+	show_newest(&c->plan.ended, &c->plan, look);
+}
+
+bool planning_freshness(const struct config *config, const struct account *account, uint64_t now_ms,
+			uint64_t *ret_wanted_ms, uint64_t *ret_freshness_ms)
+{
+	uint64_t wanted = UINT64_MAX, freshness = 0;
+
+	for (int k = 0; k < KIND_COUNT_; k++) {
+		const struct heap *jobs = &account->collections[k].plan.active;
+
+		for (uint32_t i = 0; i < jobs->n; i++) {
+			const struct job *job =
+				job_of_plan(container_of(jobs->nodes[i], struct plan_job, due));
+
+			if (!job->snapshot)
+				continue;
+			wanted = MIN(wanted, wanted_ms(config, job));
+			freshness = MAX(freshness, MAX((uint64_t)job->gap_ms,
+						       now_ms - MIN(job->plan.seen_ms, now_ms)));
+		}
+	}
+	*ret_wanted_ms = wanted;
+	*ret_freshness_ms = freshness;
+	return wanted != UINT64_MAX;
+}

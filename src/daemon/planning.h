@@ -1,0 +1,50 @@
+/*
+ * What the planner (model/plan) is told: how often each job and each collection wants to be looked
+ * at, and what an answer showed of it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "daemon/job.h"
+
+/* Takes the account's configuration up: searches begin, and the jobs are due soon, spread out. */
+void planning_take_up(const struct config *config, struct account *account, uint64_t now_ms);
+
+/* Nothing of the account is asked for any more. */
+void planning_let_go(struct account *account);
+
+/*
+ * An answer to request `look` showed the job, and has been taken in. `lists` are those that the
+ * answer proves to show it, 0 for a GET.
+ */
+void planning_seen(const struct config *config, struct job *job, uint32_t look, uint8_t lists,
+		   uint64_t now_ms);
+
+/* Answers, or refusals, that did not show it: when to ask again. */
+void planning_again(const struct config *config, struct job *job, uint64_t now_ms);
+
+/* It is to be looked at as soon as may be, by whatever shows it. */
+void planning_soon(struct job *job, uint64_t now_ms);
+
+/* A list that came to its end: what it says of the searches. */
+void planning_listed(const struct config *config, struct collection *c, enum plan_list list);
+
+/* The newest page was the answer to request `look`: of the planned jobs, those it held are on it. */
+void planning_newest(struct collection *c, uint32_t look);
+
+/*
+ * How fresh the account's active jobs are kept: the shortest interval that a watch wants of them, and
+ * the longest time between two looks that there was, or is. False when there is no active job.
+ */
+bool planning_freshness(const struct config *config, const struct account *account, uint64_t now_ms,
+			uint64_t *ret_wanted_ms, uint64_t *ret_freshness_ms);
+
+/* The probable end; false when nothing sensible can be said. */
+bool planning_eta(const struct job *job, uint64_t now_ms, struct eta_estimate *ret);
+
+/* A job's budget for standing still in a phase, the smallest of its watches; UINT64_MAX: none. */
+uint64_t planning_stall_budget_ms(const struct config *config, const struct job *job,
+				  enum phase phase);
