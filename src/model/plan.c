@@ -194,7 +194,7 @@ static uint64_t get_due_ms(const struct plan_collection *c, const struct heap *h
 {
 	const struct plan_job *j = first(h);
 
-	return j && !(j->shown & soon(c)) ? j->due.due : NEVER;
+	return j && (j->due.due == 0 || !(j->shown & soon(c))) ? j->due.due : NEVER;
 }
 
 /* The same for a list that would show it. */

@@ -90,14 +90,15 @@ uint64_t schedule_job_ms(const struct schedule_job *j)
 	return j->eta_low_ms <= j->wanted_ms ? floor_ms : j->wanted_ms;
 }
 
-#define NEWCOMERS_FACTOR 2  /* a new job is queued first, and ends no sooner than it has run */
-#define EMPTY_FACTOR     10 /* where there has never been one */
-#define WHOLE_MS         MS_PER_H
-#define WHOLE_SHARE      10 /* of the budget goes there: one part in so many */
+#define BUSY_FACTOR  2
+#define IDLE_FACTOR  10
+#define EMPTY_FACTOR 20
+#define WHOLE_MS     MS_PER_H
+#define WHOLE_SHARE  10 /* of the budget goes there: one part in so many */
 
-uint64_t schedule_newcomers_ms(uint64_t wanted_ms, bool has_jobs)
+uint64_t schedule_newcomers_ms(uint64_t wanted_ms, uint32_t size, uint32_t active)
 {
-	return times_ms(wanted_ms, has_jobs ? NEWCOMERS_FACTOR : EMPTY_FACTOR);
+	return times_ms(wanted_ms, active ? BUSY_FACTOR : size ? IDLE_FACTOR : EMPTY_FACTOR);
 }
 
 uint64_t schedule_whole_ms(uint64_t wanted_ms, uint32_t pages, uint32_t per_minute)

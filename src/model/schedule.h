@@ -44,9 +44,16 @@ struct schedule_job {
 /* UINT64_MAX: it is not asked for by itself. */
 uint64_t schedule_job_ms(const struct schedule_job *j);
 
-/* How often to look for new jobs in a collection, and for what became of old ones, which costs
- * `pages` requests: at most a tenth of the budget. */
-uint64_t schedule_newcomers_ms(uint64_t wanted_ms, bool has_jobs);
+/*
+ * How often to look for new jobs in a collection of `size` jobs, of which `active` are not at an end.
+ * Where some are, the lists that show these find new ones, too; elsewhere every look costs a request
+ * for seven kinds, and a new job is queued first and runs for minutes: a tenth as often as a running
+ * job is looked at, and where there has never been one, a twentieth.
+ */
+uint64_t schedule_newcomers_ms(uint64_t wanted_ms, uint32_t size, uint32_t active);
+
+/* How often to look for what became of old ones, which costs `pages` requests: hourly, and at most a
+ * tenth of the budget. */
 uint64_t schedule_whole_ms(uint64_t wanted_ms, uint32_t pages, uint32_t per_minute);
 
 /*
