@@ -106,7 +106,7 @@ static struct job_view job_view(const struct job *job, const struct job_name *na
 {
 	uint64_t next_ms = poller_next_ms(job);
 	/* Asked for by name, also in vain, or seen in a list. */
-	int64_t asked_us = job->poll.last_ms ? real_of_boot_us(job->poll.last_ms) : 0;
+	int64_t asked_us = job->asked_ms ? real_of_boot_us(job->asked_ms) : 0;
 	struct job_view v = {.name = job->name,
 			     .account = name->account,
 			     .kind = kind_info(name->kind)->name,

@@ -15,6 +15,7 @@
 #include "daemon/dispatcher.h"
 #include "daemon/job.h"
 #include "daemon/observer.h"
+#include "daemon/planning.h"
 #include "daemon/poller.h"
 #include "daemon/pruner.h"
 #include "io/committer.h"
@@ -26,6 +27,9 @@
 #define ENGINE_TICK_MS  10000 /* of the status line, without a watchdog */
 #define ENGINE_STUCK_MS 30000 /* something due for so long: the loop makes no progress */
 #define ENGINE_TEXT_MAX 256
+/* So many times what is wanted between two looks is more than what lists and turns make of it. */
+#define ENGINE_STALE_TIMES 4
+#define ENGINE_KEEP_MS     (5 * MS_PER_MIN) /* between two times that watched time is kept */
 
 struct engine {
 	uv_loop_t loop;
@@ -45,6 +49,7 @@ struct engine {
 	uv_signal_t signals[3];
 	uv_timer_t tick;
 	size_t n_signals;
+	uint64_t kept_ms; /* when watched time was kept last */
 	bool stopping;
 	char store_error[ENGINE_TEXT_MAX];
 	char configuration_error[ENGINE_TEXT_MAX];
@@ -53,11 +58,59 @@ struct engine {
 
 /* --- what systemd is told --- */
 
+static void tell_freshness(struct account *account, uint64_t wanted_ms, uint64_t freshness_ms)
+{
+	char wanted[CLOCK_SPAN_MAX], freshness[CLOCK_SPAN_MAX];
+	bool stale = freshness_ms / wanted_ms > ENGINE_STALE_TIMES;
+
+	clock_format_span_ms(wanted_ms, wanted);
+	clock_format_span_ms(freshness_ms / MS_PER_S * MS_PER_S, freshness);
+	if (stale && freshness_ms >= 2 * account->told_ms) {
+		log_notice("account %s: %u requests a minute suffice for a look at each active job "
+			   "every %s; %s is wanted",
+			   account_name(account), account->budget.rate, freshness, wanted);
+		account->told_ms = freshness_ms;
+	} else if (!stale && account->told_ms) {
+		log_notice("account %s: active jobs are looked at often enough again",
+			   account_name(account));
+		account->told_ms = 0;
+	}
+}
+
+/*
+ * The account whose active jobs are looked at least often, compared with what is wanted of them, when
+ * that is too seldom to be chance: the budget does not suffice, or the account cannot be seen. NULL when
+ * all are fresh. The log hears of it when it begins, doubles, or ends.
+ */
+static const struct account *stalest(struct engine *e, uint64_t *ret_freshness_ms)
+{
+	const struct account *which = NULL;
+	uint64_t worst = ENGINE_STALE_TIMES;
+
+	map_for_each (&e->accounts.map, struct account, account) {
+		uint64_t wanted_ms, freshness_ms;
+
+		if (!account->config || account->sight.out ||
+		    !planning_freshness(e->config, account, clock_boot_now_ms(), &wanted_ms,
+					&freshness_ms))
+			continue;
+		tell_freshness(account, wanted_ms, freshness_ms);
+		if (freshness_ms / wanted_ms > worst) {
+			worst = freshness_ms / wanted_ms;
+			*ret_freshness_ms = freshness_ms;
+			which = account;
+		}
+	}
+	return which;
+}
+
 static void tell_status(struct engine *e)
 {
 	size_t jobs = 0, accounts = 0, out = 0;
+	uint64_t freshness_ms = 0;
+	const struct account *stale = stalest(e, &freshness_ms);
 	const char *which = "";
-	char text[ENGINE_TEXT_MAX];
+	char text[ENGINE_TEXT_MAX], span[CLOCK_SPAN_MAX];
 
 	map_for_each (&e->accounts.map, const struct account, account) {
 		if (!account->config)
@@ -76,13 +129,35 @@ static void tell_status(struct engine *e)
 	else if (out)
 		snprintf(text, sizeof(text), "Out of sight: %s%s; watching %zu jobs", which,
 			 out > 1 ? " and others" : "", jobs);
-	else
+	else if (stale) {
+		clock_format_span_ms(freshness_ms / MS_PER_S * MS_PER_S, span);
+		snprintf(
+			text, sizeof(text),
+			"Watching %zu job%s; with %u requests a minute, account %.64s is seen every %s",
+			jobs, jobs == 1 ? "" : "s", stale->budget.rate, account_name(stale), span);
+	} else
 		snprintf(text, sizeof(text), "Watching %zu job%s of %zu account%s%s", jobs,
 			 jobs == 1 ? "" : "s", accounts, accounts == 1 ? "" : "s",
 			 e->configuration_error[0] ? "; the last reload was refused" : "");
 	if (strcmp(text, e->status) != 0) {
 		snprintf(e->status, sizeof(e->status), "%s", text);
 		service_status("%s", text);
+	}
+}
+
+/* How long jobs have stood still counts on after a restart; at a crash, some minutes of it are lost. */
+static void keep_watched(struct engine *e)
+{
+	struct observation *b;
+
+	e->kept_ms = clock_boot_now_ms();
+	map_for_each (&e->accounts.map, struct account, account) {
+		if (observation_begin(e->observer, account, &b) < 0)
+			continue;
+		if (observation_watched(b) < 0)
+			log_err("out of memory: watched time of account %s is kept later",
+				account->id);
+		observation_end(b);
 	}
 }
 
@@ -97,6 +172,8 @@ static void on_tick(uv_timer_t *timer)
 	uint64_t now_ms = clock_boot_now_ms();
 
 	tell_status(e);
+	if (now_ms - e->kept_ms >= ENGINE_KEEP_MS)
+		keep_watched(e);
 	/* A loop that turns without doing what is due does not count as alive. */
 	if (poller_overdue_ms(e->poller, now_ms) < ENGINE_STUCK_MS &&
 	    dispatcher_overdue_ms(e->dispatcher, now_ms) < ENGINE_STUCK_MS)
@@ -121,7 +198,7 @@ static void on_store_health(void *user, int r, const char *text)
 
 static int load_job(void *user, const char *endpoint, const char *name, struct snapshot *snapshot,
 		    struct attempt attempt, uint64_t sequence, int64_t phase_since_us,
-		    const struct stillness *still _unused_)
+		    const struct stillness *still)
 {
 	struct engine *e = user;
 	struct account *account;
@@ -142,11 +219,12 @@ static int load_job(void *user, const char *endpoint, const char *name, struct s
 	job->attempt = attempt;
 	job->sequence = (uint32_t)sequence;
 	job->phase_since_us = phase_since_us;
+	job->still = *still;
 	return 0;
 }
 
 static int load_account(void *user, const char *endpoint, const char *id, uint64_t sequence,
-			const struct outage *outage, uint64_t watched_ms _unused_)
+			const struct outage *outage, uint64_t watched_ms)
 {
 	struct engine *e = user;
 	struct account *account;
@@ -155,6 +233,7 @@ static int load_account(void *user, const char *endpoint, const char *id, uint64
 	if (r < 0)
 		return r;
 	account->sequence = sequence;
+	account->watched.total_ms = account->watched_kept_ms = watched_ms;
 	if (outage) /* told of before the restart; its end will be told, too */
 		account->sight = (struct sight){.out = true, .announced = true, .outage = *outage};
 	return 0;
@@ -324,6 +403,8 @@ static void on_poller_closed(void *user)
 	struct engine *e = user;
 
 	e->poller = NULL;
+	if (e->observer)
+		keep_watched(e);
 	dispatcher_stop(e->dispatcher, ENGINE_GRACE_MS, on_dispatcher_stopped, e);
 }
 

@@ -15,28 +15,39 @@ static const char *job_key(const void *value)
 	return ((const struct job *)value)->name;
 }
 
-static void poll_init(struct poll *p, enum poll_type type)
-{
-	*p = (struct poll){.due = HEAP_NODE_INIT, .type = (uint8_t)type};
-	list_init(&p->ready);
-}
-
 static void job_free(struct job *job)
 {
 	snapshot_unref(job->snapshot);
 	free(job->last_error);
+	free(job->eta);
 	free(job);
+}
+
+void listing_forget(struct listing *l)
+{
+	free(l->token);
+	free(l->landmark);
+	l->token = l->landmark = NULL;
+}
+
+static void collection_done(struct collection *c)
+{
+	plan_collection_done(&c->plan);
+	for (int l = 0; l < PLAN_LISTS; l++)
+		listing_forget(&c->listings[l]);
+	free(c->last_error);
 }
 
 static void account_free(struct account *account)
 {
-	map_for_each (&account->jobs, struct job, job)
+	map_for_each (&account->jobs, struct job, job) {
+		plan_job_out(&job_collection(job)->plan, &job->plan);
 		job_free(job);
-	map_done(&account->jobs);
-	for (int k = 0; k < KIND_COUNT_; k++) {
-		free(account->collections[k].token);
-		free(account->collections[k].landmark);
 	}
+	map_done(&account->jobs);
+	for (int k = 0; k < KIND_COUNT_; k++)
+		collection_done(&account->collections[k]);
+	config_secret_done(&account->rotated);
 	free(account->endpoint);
 	free(account->id);
 	free(account->key);
@@ -71,17 +82,18 @@ static int account_new(const char *endpoint, const char *id, struct account **re
 	if (!account)
 		return -ENOMEM;
 	map_init(&account->jobs, job_key);
-	list_init(&account->ready);
-	poll_init(&account->lookup, POLL_LOOKUP);
-	poll_init(&account->wake, POLL_ACCOUNT);
+	list_init(&account->asks);
+	account->lookup_ms = UINT64_MAX;
 	for (int k = 0; k < KIND_COUNT_; k++) {
 		struct collection *c = &account->collections[k];
 
-		poll_init(&c->poll, POLL_COLLECTION);
+		plan_collection_init(&c->plan);
 		c->account = account;
 		c->kind = k;
-		c->interval_ms = UINT64_MAX;
+		c->wanted_ms = UINT64_MAX;
+		account->plans[k] = &c->plan;
 	}
+	account->plan = (struct plan){.collections = account->plans, .n = KIND_COUNT_};
 	account->endpoint = strdup(endpoint);
 	account->id = strdup(id);
 	if (asprintf(&account->key, "%s %s", endpoint, id) < 0)
@@ -167,7 +179,7 @@ int account_job(struct account *account, const char *name, enum kind kind, struc
 		job = calloc(1, sizeof(*job) + size);
 		if (!job)
 			return -ENOMEM;
-		poll_init(&job->poll, POLL_JOB);
+		job->plan = PLAN_JOB_INIT;
 		job->account = account;
 		job->kind = (uint8_t)kind;
 		job->attempt.number = 1;

@@ -10,69 +10,93 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "codec/job_json.h"
 #include "config/config.h"
+#include "io/http.h"
 #include "model/budget.h"
+#include "model/eta.h"
+#include "model/plan.h"
 #include "model/route.h"
 #include "model/snapshot.h"
+#include "model/stall.h"
 #include "model/trouble.h"
 
 #define JOB_MAX_PER_ACCOUNT 200000 /* more than that are not tracked */
 
-enum poll_type {
-	POLL_JOB,        /* GET of one job */
-	POLL_COLLECTION, /* the pages of a list */
-	POLL_LOOKUP,     /* which account belongs to the key */
-	POLL_ACCOUNT,    /* no request: an account has to be looked after */
-};
-
-/* Something with a due time: it stands in the poller's heap, or in its account's queue, or a request
- * of it is under way, or none of these when it is not wanted. */
-struct poll {
-	struct heap_node due; /* ms, CLOCK_BOOTTIME */
-	struct list ready;
-	uint64_t last_ms; /* when its last request began; 0: never */
-	uint8_t type;     /* enum poll_type */
-	bool in_flight;
-};
-
 struct account;
 
 struct job {
-	struct poll poll;
+	struct plan_job plan;
 	struct account *account;
 	struct snapshot *snapshot; /* NULL until first seen */
-	char *last_error;          /* of the last poll of this job, when it failed; else NULL */
+	char *last_error;          /* of the last request for this job, when it failed; else NULL */
+	struct eta *eta;           /* its course, while it is between start and end; or NULL */
 	route_set named;           /* watches that name it */
 	route_set watches;         /* watches that it belongs to */
 	int64_t phase_since_us;
 	int64_t last_seen_us; /* when it was last in an answer */
-	uint32_t sequence;    /* of its last event */
+	struct stillness still;
+	uint64_t asked_ms; /* when the last GET of it began, CLOCK_BOOTTIME; 0: never */
+	uint32_t sequence; /* of its last event */
+	uint32_t look;     /* number of the last request whose answer held it */
+	uint32_t gap_ms;   /* between its last two looks */
 	struct attempt attempt;
-	uint32_t cycle;  /* last complete or running listing that held it */
 	uint8_t kind;    /* enum kind */
 	uint8_t missing; /* 404s in a row */
-	bool confirm;    /* a listing did not hold it: ask once with GET */
+	bool in_flight;  /* a GET of it is under way */
+	uint8_t doubted; /* enum doubt */
+	bool hidden;     /* so it was, but a GET found it: lists do not show it */
 	char name[];     /* full resource name */
 };
 
+/* A list that should have held a job did not: a GET decides. */
+enum doubt {
+	DOUBT_NONE,
+	DOUBT_LIST,
+	DOUBT_FILTER, /* the one of active jobs, on its only page */
+};
+
+/* A list that is being read, page by page. */
+struct listing {
+	char *token;          /* of the next page; NULL: the first */
+	char *landmark;       /* the token of an earlier page, to notice a cycle */
+	uint64_t began_ms;    /* CLOCK_BOOTTIME */
+	uint32_t look;        /* number of the request for its first page */
+	uint32_t pages;       /* asked for */
+	uint32_t empty_pages; /* of these, the last ones without a job */
+	uint32_t jobs;        /* seen so far */
+	uint32_t total;       /* totalSize of the last page */
+	uint8_t relists;      /* times it was read again, because it had shifted */
+	bool masked;          /* with a readMask: it stays so to its last page */
+	bool partial;         /* not all of it was taken in, for all watches */
+	bool shifted; /* totalSize has changed on the way: something may have been skipped */
+};
+
 struct collection {
-	struct poll poll;
+	struct plan_collection plan;
 	struct account *account;
 	enum kind kind;
-	route_set watches;    /* that discover it; none: not listed */
-	route_set baseline;   /* of these, the ones that have not seen it whole yet */
-	uint64_t interval_ms; /* the shortest of theirs */
-	bool whole;           /* no readMask, which this server does not take: list and GETs */
-	bool masked;          /* the listing under way has one: it stays so to its last page */
-	bool partial;         /* not all of the listing under way was taken in, for all watches */
-	char *token;          /* of the next page; NULL: the first */
-	uint32_t cycle;       /* number of the listing under way, or the last one */
-	char *landmark;       /* the token of an earlier page, to notice a cycle */
-	uint32_t pages;       /* asked for in this listing */
-	uint32_t empty_pages; /* of these, the last ones without a job */
+	route_set watches;  /* that discover it; none: it is not searched */
+	route_set baseline; /* of these, the ones that have not seen it whole yet */
+	uint64_t wanted_ms; /* the shortest poll-interval of these */
+	struct listing listings[PLAN_LISTS];
+	bool unmasked;     /* no readMask, which this server does not take: lists and GETs */
+	bool mask_held;    /* an answer to a readMask was right: a 400 has another reason */
+	uint8_t strikes;   /* times in a row that the filter left out an active job */
+	unsigned failures; /* of its lists, in a row */
+	uint64_t answered; /* account->answered at the last of them */
+	bool alone;        /* its lists fail while the rest of the account is answered */
+	char *last_error;  /* of its lists, when alone; else NULL */
+};
+
+/* A GET for another part of the daemon (poller_ask). */
+struct ask {
+	struct list list; /* in account->asks until it is sent */
+	http_fn fn;
+	void *user;
+	char path[];
 };
 
 struct account {
@@ -81,33 +105,36 @@ struct account {
 	char *key;      /* endpoint, space, id: the key of the map of accounts */
 	const struct config_account *config; /* NULL: not in the configuration now */
 	size_t index;                        /* in the configuration */
+	struct config_secret rotated;        /* the key, where its file has changed since */
 	struct map jobs;                     /* struct job by name */
 	struct collection collections[KIND_COUNT_];
-	struct poll lookup;
-	struct poll wake;
-	struct list ready; /* polls that are due and wait for budget */
+	struct plan_collection *plans[KIND_COUNT_]; /* theirs */
+	struct plan plan;
+	struct list asks;
+	uint64_t
+		lookup_ms; /* when to ask whose key it is, CLOCK_BOOTTIME; UINT64_MAX: it is known */
 	struct budget budget;
 	struct sight sight;
+	struct watched watched;
+	uint64_t watched_kept_ms;     /* what the store knows of its total */
 	char logged[OUTAGE_TEXT_MAX]; /* the last failure that the log has */
 	uint64_t sequence;            /* of its last watcher event */
+	uint64_t answered;            /* well-formed answers since the start */
 	unsigned failures;            /* failed requests in a row */
 	uint64_t blocked_until_ms;    /* after a failure */
+	enum trouble blocked_by;
+	uint32_t look; /* number of its last request */
 	unsigned in_flight;
 	unsigned in_flight_max;    /* requests at a time: how many depends on the server's HTTP */
 	uint64_t requests, failed; /* since the start */
 	size_t dropped_jobs;       /* over JOB_MAX_PER_ACCOUNT */
+	uint64_t told_ms;          /* freshness that the log was told of; 0: none */
+	/* Why jobs are paused: the account's suspendState, "" unless it is suspended, as of then. */
+	char suspend_state[JOB_JSON_SUSPEND_MAX];
+	uint64_t suspend_ms; /* CLOCK_BOOTTIME; 0: never asked */
+	bool suspend_wanted; /* somebody waits for it */
+	bool suspend_asked;  /* it is on its way */
 };
-
-/* What stands around a POLL_JOB, or a POLL_COLLECTION. */
-static inline struct job *poll_job(struct poll *p)
-{
-	return container_of(p, struct job, poll);
-}
-
-static inline struct collection *poll_collection(struct poll *p)
-{
-	return container_of(p, struct collection, poll);
-}
 
 struct accounts {
 	struct map map;       /* struct account by key */
@@ -134,6 +161,20 @@ int account_job(struct account *account, const char *name, enum kind kind, struc
 
 /* The parts of its name, which need no storage of their own. */
 void job_parse_name(const struct job *job, struct job_name *ret);
+
+static inline struct collection *job_collection(const struct job *job)
+{
+	return &job->account->collections[job->kind];
+}
+
+/* The job around what the planner knows of it. */
+static inline struct job *job_of_plan(struct plan_job *p)
+{
+	return container_of(p, struct job, plan);
+}
+
+/* The listing begins anew, or has come to its end. */
+void listing_forget(struct listing *l);
 
 /* Remembers why the last poll failed; NULL or "" forgets. Out of memory forgets, too. */
 void job_set_error(struct job *job, const char *text);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "codec/event_json.h"
 #include "daemon/outlet.h"
+#include "daemon/planning.h"
 #include "model/diff.h"
 
 /* Changes on their way to the disk, some kilobytes each at most; more is not taken in. */
@@ -271,77 +272,162 @@ static void note_unknown_state(struct observer *o, const struct job *job, const 
 	log_notice("%s is in a state that this version does not know: %s", job->name, state);
 }
 
-/* What taking the new snapshot in does to a job; applied when the transaction is complete. */
+/* What taking a snapshot in does to a job; applied when the transaction is complete. */
 struct step {
 	struct transition transition;
 	struct attempt attempt;
 	int64_t phase_since_us;
-	route_set notifiers;
-	bool tell; /* there is an event */
+	struct stillness still;
+	bool recovered,
+		stalled;   /* there is such an event: before, or after, that of the transition */
+	bool tell;         /* there is an event of the transition */
+	route_set watches; /* whose notifiers hear of it */
 };
 
-static struct step step_of(const struct observation *b, const struct job *job,
-			   const struct snapshot *snapshot)
+/* Whether the job has stood still for too long; it is in an answer just now. */
+static bool stalls(const struct observation *b, const struct job *job, const struct stillness *s,
+		   const struct snapshot *snapshot)
 {
-	const struct config *config = b->observer->config;
-	const struct collection *collection = &b->account->collections[job->kind];
-	struct route_table table = config_routes(config);
-	enum phase phase = snapshot_phase(snapshot);
-	struct step s = {.attempt = attempt_after(job->attempt, phase),
-			 .phase_since_us = job->phase_since_us};
-	route_set watches = job->watches;
+	uint64_t budget_ms =
+		planning_stall_budget_ms(b->observer->config, job, snapshot_phase(snapshot));
 
-	if (!job->snapshot) {
-		s.transition = diff_first(snapshot);
-		watches = route_announcing(&table, watches, job->named, collection->baseline);
-		s.tell = watches != 0;
-	} else {
-		s.transition = diff(job->snapshot, snapshot, config->progress_step);
-		s.tell = s.transition.type != EVENT_NONE && watches != 0;
-	}
-	if (!job->snapshot || snapshot_phase(job->snapshot) != phase)
-		s.phase_since_us = b->now_us;
-	if (s.tell)
-		s.notifiers = route_job_event(&table, s.transition.type, watches);
+	return job->watches && stillness_stalls(s, b->account->watched.total_ms, budget_ms);
+}
+
+static struct step first_step(const struct observation *b, const struct job *job,
+			      const struct snapshot *snapshot)
+{
+	struct route_table table = config_routes(b->observer->config);
+	struct step s = {.transition = diff_first(snapshot),
+			 .attempt = attempt_after(job->attempt, snapshot_phase(snapshot)),
+			 .phase_since_us = b->now_us,
+			 .watches = route_announcing(&table, job->watches, job->named,
+						     job_collection(job)->baseline)};
+
+	stillness_moved(&s.still, 0, b->now_us, b->account->watched.total_ms);
+	s.tell = s.watches != 0;
 	return s;
+}
+
+static struct step next_step(const struct observation *b, const struct job *job,
+			     const struct snapshot *snapshot)
+{
+	enum phase phase = snapshot_phase(snapshot);
+	struct step s = {.transition =
+				 diff(job->snapshot, snapshot, b->observer->config->progress_step),
+			 .attempt = attempt_after(job->attempt, phase),
+			 .phase_since_us = snapshot_phase(job->snapshot) == phase
+						   ? job->phase_since_us
+						   : b->now_us,
+			 .still = job->still,
+			 .watches = job->watches};
+
+	s.tell = s.transition.type != EVENT_NONE && s.watches != 0;
+	if (s.transition.changed) {
+		/* That it has ended says more than that it moved. */
+		s.recovered = job->still.stalled && !phase_is_end(phase) && s.watches != 0;
+		stillness_moved(&s.still, s.transition.changed, b->now_us,
+				b->account->watched.total_ms);
+	} else if (stalls(b, job, &s.still, snapshot)) {
+		s.stalled = s.still.stalled = true;
+	}
+	return s;
+}
+
+/* How long it stood still, as of now. */
+static struct event_stall stall_of(const struct observation *b, const struct job *job)
+{
+	return (struct event_stall){.still_ms =
+					    stillness_ms(&job->still, b->account->watched.total_ms),
+				    .moved_us = job->still.moved_us,
+				    .moved = job->still.moved};
+}
+
+/* The event of a step that comes `ahead` events after the job's last one. */
+static int add_job_event(struct observation *b, const struct job *job, const struct step *s,
+			 enum event_type type, struct snapshot *snapshot, unsigned ahead)
+{
+	struct route_table table = config_routes(b->observer->config);
+	bool of_stall = type == EVENT_JOB_STALLED || type == EVENT_JOB_RECOVERED;
+	const struct event_stall stall = of_stall ? stall_of(b, job) : (struct event_stall){0};
+	struct job_name name;
+	struct event event = {.type = type,
+			      .sequence = job->sequence + ahead,
+			      .job = &name,
+			      .attempt = s->attempt.number,
+			      .changed = s->transition.changed,
+			      .from = job->snapshot,
+			      .to = snapshot,
+			      .stall = of_stall ? &stall : NULL,
+			      .suspend_state =
+				      type == EVENT_JOB_PAUSED ? b->account->suspend_state : NULL};
+
+	job_parse_name(job, &name);
+	return add_event(b, &event, job->name, route_job_event(&table, type, s->watches));
+}
+
+static unsigned events_of(const struct step *s)
+{
+	return (unsigned)s->recovered + s->tell + s->stalled;
 }
 
 static int add_step(struct observation *b, struct job *job, struct snapshot *snapshot,
 		    const struct step *s)
 {
-	struct job_name name;
-	struct event event = {.type = s->transition.type,
-			      .sequence = job->sequence + 1,
-			      .job = &name,
-			      .attempt = s->attempt.number,
-			      .changed = s->transition.changed,
-			      .from = job->snapshot,
-			      .to = snapshot};
 	const struct store_op op = {.type = STORE_JOB,
 				    .job = {.endpoint = b->account->endpoint,
 					    .name = job->name,
 					    .snapshot = snapshot,
 					    .attempt = s->attempt,
-					    .sequence = job->sequence + (s->tell ? 1 : 0),
-					    .phase_since_us = s->phase_since_us}};
+					    .sequence = job->sequence + events_of(s),
+					    .phase_since_us = s->phase_since_us,
+					    .still = s->still}};
 	int r = commit_add(b->commit, &op);
+	unsigned n = 0;
 
-	if (r < 0 || !s->tell)
-		return r;
-	job_parse_name(job, &name);
-	return add_event(b, &event, job->name, s->notifiers);
+	if (r == 0 && s->recovered)
+		r = add_job_event(b, job, s, EVENT_JOB_RECOVERED, snapshot, ++n);
+	if (r == 0 && s->tell)
+		r = add_job_event(b, job, s, s->transition.type, snapshot, ++n);
+	if (r == 0 && s->stalled)
+		r = add_job_event(b, job, s, EVENT_JOB_STALLED, snapshot, ++n);
+	return r;
 }
 
-/* Takes the snapshot in, with its event, or leaves everything as it was. */
+/* How long what is known of the account's suspension is good for, and answers the question why. */
+#define SUSPEND_FRESH_MS MS_PER_MIN
+
+/*
+ * A job that has just been paused is told of with the reason, which the account knows: that is asked
+ * first, and the job is seen again right after.
+ */
+static bool waits_for_reason(const struct observation *b, const struct job *job,
+			     const struct snapshot *snapshot)
+{
+	struct account *account = b->account;
+
+	if (snapshot_phase(snapshot) != PHASE_PAUSED || !job->snapshot ||
+	    snapshot_phase(job->snapshot) == PHASE_PAUSED || !job->watches)
+		return false;
+	if (account->suspend_ms && clock_boot_now_ms() - account->suspend_ms < SUSPEND_FRESH_MS)
+		return false;
+	account->suspend_wanted = !account->suspend_asked;
+	return true;
+}
+
+/* Takes the snapshot in, with its events, or leaves everything as it was. */
 static int take_in(struct observation *b, struct job *job, struct snapshot *snapshot)
 {
 	struct mark before = mark(b);
 	struct step s;
 	int r;
 
-	if (job->snapshot && snapshot_equal(job->snapshot, snapshot))
+	if (job->snapshot && snapshot_equal(job->snapshot, snapshot) &&
+	    !stalls(b, job, &job->still, snapshot))
 		return 0; /* as nearly always */
-	s = step_of(b, job, snapshot);
+	if (waits_for_reason(b, job, snapshot))
+		return -EAGAIN;
+	s = job->snapshot ? next_step(b, job, snapshot) : first_step(b, job, snapshot);
 	r = add_step(b, job, snapshot, &s);
 	if (r < 0) {
 		rewind_to(b, before);
@@ -352,8 +438,8 @@ static int take_in(struct observation *b, struct job *job, struct snapshot *snap
 	job->snapshot = snapshot_ref(snapshot);
 	job->attempt = s.attempt;
 	job->phase_since_us = s.phase_since_us;
-	if (s.tell)
-		job->sequence++;
+	job->still = s.still;
+	job->sequence += events_of(&s);
 	if (snapshot_phase(snapshot) == PHASE_UNKNOWN)
 		note_unknown_state(b->observer, job, snapshot_text(snapshot, TEXT_STATE));
 	return 0;
@@ -399,14 +485,14 @@ int observation_job(struct observation *b, const struct job_name *name, struct s
 	struct job *job;
 	int r = find_job(b, name, snapshot, &job);
 
-	if (ret_job)
-		*ret_job = r == 0 ? job : NULL;
+	*ret_job = r == 0 ? job : NULL;
 	if (r < 0 || !job)
 		return r;
+	/* For so long it could not be seen, though others could. */
+	if (job->snapshot && (job->last_error || job->missing > 0))
+		stillness_skip(&job->still, clock_boot_now_ms() - job->plan.seen_ms);
 	job->last_seen_us = b->now_us;
 	job->missing = 0;
-	job->confirm = false;
-	job->cycle = b->account->collections[job->kind].cycle;
 	job_set_error(job, NULL);
 	return take_in(b, job, snapshot);
 }
@@ -416,11 +502,7 @@ int observation_gone(struct observation *b, struct job *job)
 	_cleanup_snapshot_ struct snapshot *gone = NULL;
 	int r = snapshot_new_gone(job->snapshot, &gone);
 
-	if (r == 0)
-		r = take_in(b, job, gone);
-	if (r == 0)
-		job->confirm = false;
-	return r;
+	return r < 0 ? r : take_in(b, job, gone);
 }
 
 int observation_baseline(struct observation *b, struct collection *collection)
@@ -450,6 +532,25 @@ int observation_baseline(struct observation *b, struct collection *collection)
 }
 
 /* --- accounts --- */
+
+int observation_watched(struct observation *b)
+{
+	struct account *account = b->account;
+	const struct store_op op = {.type = STORE_WATCHED,
+				    .watched = {.endpoint = account->endpoint,
+						.account = account->id,
+						.watched_ms = account->watched.total_ms}};
+	int r;
+
+	if (account->watched_kept_ms == account->watched.total_ms)
+		return 0;
+	r = commit_add(b->commit, &op);
+	if (r < 0)
+		return r;
+	b->any = true;
+	account->watched_kept_ms = account->watched.total_ms;
+	return 0;
+}
 
 int observation_sight(struct observation *b, enum sight_verdict verdict)
 {

@@ -32,7 +32,8 @@ int observation_begin(struct observer *o, struct account *account, struct observ
 
 /*
  * A job was seen. The snapshot is borrowed. A job that no watch wants is passed over: 0 and
- * `ret_job` NULL (it may be NULL itself). -ENOMEM, -ENOSPC.
+ * `ret_job` NULL. -ENOMEM, -ENOSPC; -EAGAIN, with the job, when it is to be seen again soon: why it is
+ * paused is being asked.
  */
 int observation_job(struct observation *b, const struct job_name *name, struct snapshot *snapshot,
 		    struct job **ret_job);
@@ -42,6 +43,9 @@ int observation_gone(struct observation *b, struct job *job);
 
 /* The watches have their baseline of the collection's kind. */
 int observation_baseline(struct observation *b, struct collection *collection);
+
+/* Keeps the account's watched time, when it has grown. */
+int observation_watched(struct observation *b);
 
 /* watcher.degraded or watcher.restored, as account->sight tells it. */
 int observation_sight(struct observation *b, enum sight_verdict verdict);

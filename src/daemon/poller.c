@@ -1,138 +1,57 @@
-/* Which request goes out when, and where its answer goes. */
+/* Sends what the planner picks, and hands the answers on. */
 #include "daemon/poller.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "daemon/answer.h"
+#include "daemon/listing.h"
+#include "daemon/planning.h"
+#include "daemon/question.h"
 #include "io/alarm.h"
-#include "io/http.h"
-#include "model/schedule.h"
+#include "io/http_pool.h"
+#include "io/network.h"
 
-#define POLLER_PAGE_SIZE 200 /* the API's maximum */
 /* Requests of one account at a time: a connection each over HTTP/1.1, streams of one over HTTP/2. */
 #define POLLER_CONNECTIONS 4
 #define POLLER_STREAMS     40
 /* Accounts may share a host, so only all of them together reach the limit of the host. */
 #define POLLER_HOST_CONNECTIONS (POLLER_CONNECTIONS * ROUTE_MAX)
-#define POLLER_URL_MAX          (JOB_JSON_TOKEN_MAX * 3 + 1024)
+#define POLLER_URL_MAX          (JOB_JSON_TOKEN_MAX * 3 + 2048)
+/* CLOCK_BOOTTIME has gone on so much further than CLOCK_MONOTONIC: the machine has slept. */
+#define POLLER_ASLEEP_MS 1000
 
 struct poller {
 	uv_loop_t *loop;
 	struct accounts *accounts;
 	struct config *config; /* a reference */
 	struct answers answers;
-	struct http *http;
+	struct http_pool *http;
+	struct network *network;
 	struct alarm *alarm;
-	struct heap due; /* struct poll */
-	struct buf url;  /* of the request that is being made */
+	struct buf url; /* of the request that is being made */
 	uint64_t alarm_ms;
+	uint64_t asleep_ms; /* that the machine has slept since it was started, as seen last */
 	bool started, closing;
 	void (*closed)(void *user);
 	void *closed_user;
 };
 
-/* --- due times --- */
-
-static void rearm(struct poller *p)
-{
-	const struct heap_node *top = heap_top(&p->due);
-
-	if (!p->started || p->closing)
-		return;
-	p->alarm_ms = top ? top->due : UINT64_MAX;
-	alarm_set(p->alarm, p->alarm_ms);
-}
-
-static void poll_at(struct poller *p, struct poll *poll, uint64_t due_ms)
-{
-	if (poll->in_flight)
-		return; /* its answer sets the next time */
-	list_remove(&poll->ready);
-	if (heap_set(&p->due, &poll->due, due_ms) < 0)
-		log_err("out of memory: something is not polled until the next reload");
-}
-
-static void poll_never(struct poller *p, struct poll *poll)
-{
-	list_remove(&poll->ready);
-	heap_remove(&p->due, &poll->due);
-}
-
-static uint64_t job_interval_ms(const struct poller *p, const struct job *job)
-{
-	uint64_t interval_ms = UINT64_MAX;
-
-	for (size_t i = 0; i < p->config->n_watches; i++)
-		if (job->named & route_bit(i))
-			interval_ms = MIN(interval_ms, p->config->watches[i].poll_interval_ms);
-	if (job->confirm)
-		interval_ms = MIN(interval_ms, job->account->collections[job->kind].interval_ms);
-	return interval_ms;
-}
-
-/* The next time for what has just been asked, or was just taken up. */
-static void poll_next(struct poller *p, struct poll *poll, uint64_t now_ms)
-{
-	uint64_t interval_ms;
-	uint32_t hash;
-
-	switch ((enum poll_type)poll->type) {
-	case POLL_JOB:
-		interval_ms = job_interval_ms(p, poll_job(poll));
-		hash = hash_stable(poll_job(poll)->name);
-		/* Gone or not: the second 404 counts one whole interval after the first. */
-		if (poll_job(poll)->missing > 0 && interval_ms != UINT64_MAX) {
-			poll_at(p, poll, poll->last_ms + interval_ms);
-			return;
-		}
-		break;
-	case POLL_COLLECTION:
-		interval_ms = poll_collection(poll)->watches ? poll_collection(poll)->interval_ms
-							     : UINT64_MAX;
-		hash = hash_stable(poll_collection(poll)->account->key) +
-		       hash_stable(kind_info(poll_collection(poll)->kind)->name);
-		break;
-	case POLL_LOOKUP:
-		interval_ms = p->config->poll_interval_ms;
-		hash = 0;
-		break;
-	case POLL_ACCOUNT:
-	default:
-		return;
-	}
-	if (interval_ms == UINT64_MAX)
-		poll_never(p, poll);
-	else if (poll->last_ms == 0)
-		poll_at(p, poll, schedule_first_ms(hash, interval_ms, now_ms));
-	else
-		poll_at(p, poll, schedule_next_ms(hash, interval_ms, poll->last_ms, now_ms));
-}
-
-/*
- * After a failure that concerns the whole account: as soon as it may be asked again. An outage is
- * told of after a while, and within that while somebody should have looked.
- */
-static void poll_retry(struct poller *p, const struct account *account, struct poll *poll,
-		       uint64_t now_ms)
-{
-	poll_next(p, poll, now_ms);
-	if (heap_node_in(&poll->due) && account->blocked_until_ms > now_ms)
-		poll_at(p, poll, MIN(poll->due.due, account->blocked_until_ms));
-}
-
 uint64_t poller_next_ms(const struct job *job)
 {
-	if (heap_node_in(&job->poll.due))
-		return job->poll.due.due;
-	if (job->poll.in_flight || !list_empty(&job->poll.ready))
-		return job->poll.due.due; /* now */
-	if (job->account->collections[job->kind].watches & job->watches)
-		return job->account->collections[job->kind].poll.due.due;
-	return UINT64_MAX;
+	const struct collection *c = job_collection(job);
+	uint64_t next_ms = UINT64_MAX;
+
+	if (heap_node_in(&job->plan.due))
+		return job->plan.due.due;
+	if (job->in_flight)
+		return clock_boot_now_ms();
+	if (c->watches & job->watches && c->plan.whole.interval_ms != UINT64_MAX)
+		next_ms = c->plan.whole.last_ms + c->plan.whole.interval_ms;
+	return next_ms;
 }
 
 uint64_t poller_overdue_ms(const struct poller *p, uint64_t now_ms)
@@ -141,7 +60,8 @@ uint64_t poller_overdue_ms(const struct poller *p, uint64_t now_ms)
 }
 
 static void pump(struct poller *p);
-static void account_take_up(struct poller *p, struct account *account);
+
+/* --- answers --- */
 
 /* A request under way. */
 struct request {
@@ -151,58 +71,82 @@ struct request {
 
 static void request_free(struct request *req)
 {
-	if (req->question.key)
-		explicit_bzero(req->question.key, strlen(req->question.key));
-	free(req->question.key);
+	question_done(&req->question);
 	free(req);
 }
 DEFINE_CLEANUP(struct request *, request_free);
 
-static void take_answer(struct poller *p, const struct question *q, const struct http_result *res)
-{
-	uint64_t now_ms = clock_boot_now_ms();
-	struct account *found;
+static void take_up(struct poller *p, struct account *account);
 
-	switch (answers_take(&p->answers, q, res, &found)) {
-	case ANSWER_DONE:
-		break;
-	case ANSWER_FAILED:
-		poll_retry(p, q->account, q->poll, now_ms);
-		return;
-	case ANSWER_AGAIN:
-	case ANSWER_NEXT_PAGE: /* in front of everything that waits */
-		list_prepend(&q->account->ready, &q->poll->ready);
-		return;
-	case ANSWER_LISTED:
-		map_for_each (&q->account->jobs, struct job, job)
-			if (job->confirm && !heap_node_in(&job->poll.due) &&
-			    list_empty(&job->poll.ready))
-				poll_next(p, &job->poll, now_ms);
-		break;
-	case ANSWER_FOUND:
-		budget_init(&found->budget, found->config->requests_per_minute,
-			    clock_boot_now_us());
-		found->in_flight_max = POLLER_CONNECTIONS;
-		account_take_up(p, found);
-		observer_configure(p->answers.observer, p->config);
+/* The key is refused: perhaps its file holds another one by now. */
+static void read_key_again(struct account *account)
+{
+	const char *key =
+		account->rotated.value ? account->rotated.value : account->config->api_key.value;
+	struct config_secret again = {0};
+	struct error e = ERROR_NONE;
+
+	if (config_read_key(account->config, &again, &e) < 0)
+		return; /* the refusal itself is logged */
+	if (key && again.value && strcmp(key, again.value) != 0) {
+		config_secret_done(&account->rotated);
+		account->rotated = again;
+		health_forgive(account);
+		log_notice("account %s: the key file holds another key, which is used now",
+			   account_name(account));
 		return;
 	}
-	poll_next(p, q->poll, now_ms);
+	config_secret_done(&again);
+}
+
+static void take_answer(struct poller *p, const struct question *q, const struct http_result *res)
+{
+	struct account *found;
+
+	if (res->r == -ECANCELED) {
+		answers_dropped(&p->answers, q);
+		return;
+	}
+	if (answers_take(&p->answers, q, res, &found) == TROUBLE_UNAUTHORIZED)
+		read_key_again(q->account);
+	if (!found)
+		return;
+	budget_init(&found->budget, found->config->requests_per_minute, clock_boot_now_us());
+	found->in_flight_max = POLLER_CONNECTIONS;
+	take_up(p, found);
+	observer_configure(p->answers.observer, p->config);
+	planning_take_up(p->config, found, clock_boot_now_ms());
+}
+
+/* Dropped with its connection, it is asked again. */
+static void take_asked(struct poller *p, struct question *q, const struct http_result *res)
+{
+	if (res->r == -ECANCELED && !p->closing && q->account->config) {
+		list_append(&q->account->asks, &q->ask->list);
+		q->ask = NULL; /* the account's again */
+	} else {
+		q->ask->fn(q->ask->user, res);
+	}
 }
 
 static void on_answer(void *user, const struct http_result *res)
 {
 	struct request *req = user;
 	struct poller *p = req->poller;
-	const struct question *q = &req->question;
+	struct question *q = &req->question;
 
-	q->poll->in_flight = false;
 	q->account->in_flight--;
+	if (q->type == QUESTION_JOB)
+		q->job->in_flight = false;
+	if (q->type == QUESTION_PAGE)
+		q->collection->plan.flying &= (uint8_t)~plan_bit(q->list);
 	if (res->r == 0)
 		q->account->in_flight_max = res->multiplexed ? POLLER_STREAMS : POLLER_CONNECTIONS;
-	/* What comes for an account that a reload took away is not wanted any more. */
-	if (!p->closing && q->account->config)
+	if (q->type == QUESTION_ASK)
+		take_asked(p, q, res);
+	else if (!p->closing && q->account->config)
 		take_answer(p, q, res);
+	/* What comes for an account that a reload took away is not wanted any more. */
 	request_free(req);
 	if (!p->closing)
 		pump(p);
@@ -210,61 +154,43 @@ static void on_answer(void *user, const struct http_result *res)
 
 /* --- requests --- */
 
-static int add_mask(enum kind kind, const char *separator, struct buf *url)
+static bool wants_mask(const struct question *q)
 {
-	int r = buf_printf(url, "%sreadMask=", separator);
-
-	return r < 0 ? r : job_json_read_mask(kind, url); /* nothing in it needs escaping */
+	if (q->type == QUESTION_PAGE)
+		return q->collection->listings[q->list].masked;
+	return q->type == QUESTION_JOB && !q->collection->unmasked;
 }
 
-static int make_url(const struct question *q, struct buf *url)
+/* What is asked next is no longer waiting to be. */
+static void mark_asked(const struct question *q, uint64_t now_ms)
 {
-	const struct account *account = q->account;
-	const struct collection *c;
-	const struct job *job;
-	int r;
-
-	switch ((enum poll_type)q->poll->type) {
-	case POLL_JOB:
-		job = poll_job(q->poll);
-		r = buf_printf(url, "%s/v1/%s", account->endpoint, job->name);
-		return r == 0 && q->masked ? add_mask(job->kind, "?", url) : r;
-	case POLL_COLLECTION:
-		c = poll_collection(q->poll);
-		r = buf_printf(url, "%s/v1/accounts/%s/%s?pageSize=%d", account->endpoint,
-			       account->id, kind_info(c->kind)->collection, POLLER_PAGE_SIZE);
-		if (r == 0 && q->masked)
-			r = add_mask(c->kind, "&", url);
-		if (r == 0 && c->token)
-			r = buf_puts(url, "&pageToken=");
-		return r == 0 && c->token ? http_url_escape(c->token, url) : r;
-	case POLL_LOOKUP:
-		return buf_printf(url, "%s/v1/accounts?pageSize=2", account->endpoint);
-	case POLL_ACCOUNT:
+	switch (q->type) {
+	case QUESTION_JOB:
+		plan_job_out(&q->collection->plan, &q->job->plan);
+		q->job->asked_ms = now_ms;
+		q->job->in_flight = true;
+		break;
+	case QUESTION_PAGE:
+		listing_asked(q->collection, q->list, q->look, now_ms);
+		break;
+	case QUESTION_LOOKUP:
+		q->account->lookup_ms = UINT64_MAX;
+		break;
+	case QUESTION_ACCOUNT:
+		q->account->suspend_wanted = false;
+		q->account->suspend_asked = true;
+		break;
+	case QUESTION_ASK:
+		list_remove(&q->ask->list);
 		break;
 	}
-	return -EINVAL;
 }
 
-/* Whether to ask for the fields that count only. */
-static bool wants_mask(struct account *account, struct poll *poll)
+static int send_request(struct poller *p, const struct question *q, struct error *e)
 {
-	switch ((enum poll_type)poll->type) {
-	case POLL_JOB:
-		return !account->collections[poll_job(poll)->kind].whole;
-	case POLL_COLLECTION:
-		return poll_collection(poll)->masked;
-	case POLL_LOOKUP:
-	case POLL_ACCOUNT:
-		break;
-	}
-	return false;
-}
-
-static int send_request(struct poller *p, struct account *account, struct poll *poll,
-			struct error *e)
-{
-	const struct config_account *config = account->config;
+	const struct config_account *config = q->account->config;
+	const char *key =
+		q->account->rotated.value ? q->account->rotated.value : config->api_key.value;
 	_cleanup_(request_freep) struct request *req = calloc(1, sizeof(*req));
 	struct http_transfer *transfer;
 	struct http_request http;
@@ -273,124 +199,175 @@ static int send_request(struct poller *p, struct account *account, struct poll *
 	if (!req)
 		return -ENOMEM;
 	req->poller = p;
-	req->question = (struct question){.account = account,
-					  .poll = poll,
-					  .masked = wants_mask(account, poll)};
-	buf_clear(&p->url);
-	r = make_url(&req->question, &p->url);
+	req->question = *q;
+	req->question.ask = NULL; /* the caller's until it is sent */
+	r = question_url(q, &p->url);
 	if (r < 0)
 		return r;
-	if (config->api_key.value) {
-		req->question.key = strdup(config->api_key.value);
+	if (key) {
+		req->question.key = strdup(key);
 		if (!req->question.key)
 			return -ENOMEM;
 	}
 	http = (struct http_request){.url = buf_str(&p->url),
-				     .bearer = config->api_key.value,
+				     .bearer = key,
 				     .ca_file = config->ca_file,
 				     .proxy = config->proxy,
 				     .allow_http = config->allow_http};
-	r = http_start(p->http, &http, on_answer, req, &transfer, e);
+	r = http_pool_start(p->http, &http, on_answer, req, &transfer, e);
 	if (r < 0)
 		return r;
+	req->question.ask = q->ask;
 	req = NULL; /* on_answer's now */
 	return 0;
 }
 
-static void poll_start(struct poller *p, struct account *account, struct poll *poll,
-		       uint64_t now_ms)
+static void not_sent(struct poller *p, struct question *q, int r, const struct error *e)
 {
+	const struct http_result none = {.r = r, .trouble = TROUBLE_CONNECT, .text = ""};
+
+	if (q->type == QUESTION_JOB)
+		q->job->in_flight = false;
+	if (q->type == QUESTION_PAGE)
+		q->collection->plan.flying &= (uint8_t)~plan_bit(q->list);
+	if (q->type == QUESTION_ASK)
+		q->ask->fn(q->ask->user, &none);
+	else
+		answers_unsent(&p->answers, q, error_text(e, r));
+	question_done(q);
+}
+
+/* What the account asks next; false for nothing. */
+static bool next_question(struct account *account, uint64_t now_ms, struct question *ret)
+{
+	struct plan_choice choice;
+
+	*ret = (struct question){.account = account};
+	if (!list_empty(&account->asks)) {
+		ret->type = QUESTION_ASK;
+		ret->ask = list_first(&account->asks, struct ask, list);
+		return true;
+	}
+	if (account->suspend_wanted) {
+		ret->type = QUESTION_ACCOUNT;
+		return true;
+	}
+	if (account->lookup_ms <= now_ms) {
+		ret->type = QUESTION_LOOKUP;
+		return true;
+	}
+	choice = plan_pick(&account->plan, now_ms);
+	if (choice.type == PLAN_NOTHING)
+		return false;
+	ret->collection = &account->collections[choice.collection];
+	ret->type = choice.type == PLAN_GET ? QUESTION_JOB : QUESTION_PAGE;
+	if (choice.type == PLAN_GET)
+		ret->job = job_of_plan(choice.job);
+	ret->list = choice.list;
+	return true;
+}
+
+/* When the account has something to ask. */
+static uint64_t due_ms(const struct account *account, uint64_t now_ms)
+{
+	if (!list_empty(&account->asks) || account->suspend_wanted)
+		return now_ms;
+	return MIN(account->lookup_ms, plan_next_ms(&account->plan, now_ms));
+}
+
+static void ask(struct poller *p, struct question *q, uint64_t now_ms)
+{
+	struct account *account = q->account;
 	struct error e = ERROR_NONE;
 	int r;
 
-	list_remove(&poll->ready);
-	if (poll->type == POLL_COLLECTION) {
-		struct collection *c = poll_collection(poll);
-
-		if (!c->token) {
-			c->cycle++;
-			c->pages = c->empty_pages = 0;
-			c->masked = !c->whole;
-			c->partial = false;
-		}
-		c->pages++;
-	}
-	if (poll->type != POLL_COLLECTION || !poll_collection(poll)->token)
-		poll->last_ms = now_ms;
-	r = send_request(p, account, poll, &e);
+	q->look = ++account->look;
+	mark_asked(q, now_ms);
+	q->masked = wants_mask(q);
+	r = send_request(p, q, &e);
 	if (r < 0) {
-		answers_unsent(&p->answers, account, error_text(&e, r));
-		poll_retry(p, account, poll, now_ms);
+		not_sent(p, q, r, &e);
 		return;
 	}
-	poll->in_flight = true;
 	account->in_flight++;
 	account->requests++;
 }
 
-/* Starts what the account's budget allows; says when to look at it again. */
+/* Sends what the account's budget allows; says when to look at it again. */
 static uint64_t account_pump(struct poller *p, struct account *account, uint64_t now_ms)
 {
-	uint64_t now_us = clock_boot_now_us();
-	uint64_t next_ms = answers_check_sight(&p->answers, account, now_ms);
+	uint64_t sight_ms = health_check(&p->answers.health, account, now_ms);
+	uint64_t now_us = clock_boot_now_us(), next_ms;
+	struct question q;
 
-	while (!list_empty(&account->ready) && account->in_flight < account->in_flight_max &&
-	       now_ms >= account->blocked_until_ms && budget_take(&account->budget, now_us))
-		poll_start(p, account, list_first(&account->ready, struct poll, ready), now_ms);
-	if (account->sight.out) /* a request that could not be sent */
-		next_ms = MIN(next_ms, answers_check_sight(&p->answers, account, now_ms));
-	if (!list_empty(&account->ready) && account->in_flight < account->in_flight_max) {
-		uint64_t budget_ms = (budget_next_us(&account->budget, now_us) + 999) / 1000;
-
-		next_ms = MIN(next_ms, MAX(budget_ms, account->blocked_until_ms));
+	while ((next_ms = due_ms(account, now_ms)) <= now_ms) {
+		if (account->in_flight >= account->in_flight_max) {
+			next_ms = UINT64_MAX; /* an answer comes first */
+			break;
+		}
+		next_ms = account->blocked_until_ms;
+		if (next_ms > now_ms)
+			break;
+		if (!budget_take(&account->budget, now_us)) {
+			next_ms = (budget_next_us(&account->budget, now_us) + 999) / 1000;
+			break;
+		}
+		if (next_question(account, now_ms, &q))
+			ask(p, &q, now_ms);
 	}
-	return next_ms;
+	if (account->sight.out) /* a request that could not be sent */
+		sight_ms = MIN(sight_ms, health_check(&p->answers.health, account, now_ms));
+	return MIN(sight_ms, next_ms);
 }
 
-static void take_due(struct poller *p, uint64_t now_ms)
+/* --- the machine --- */
+
+/* Connections may be dead without knowing it, and what failed may work now. */
+static void begin_anew(struct poller *p)
 {
-	struct heap_node *top;
+	http_pool_renew(p->http);
+	map_for_each (&p->accounts->map, struct account, account)
+		/* Those that the server has turned away keep away. */
+		if (account->blocked_by != TROUBLE_RATE_LIMITED)
+			health_forgive(account);
+}
 
-	while ((top = heap_top(&p->due)) && top->due <= now_ms) {
-		struct poll *poll = container_of(top, struct poll, due);
+static void look_at_clocks(struct poller *p)
+{
+	uint64_t asleep_ms = clock_boot_now_ms() - clock_monotonic_now_us() / US_PER_MS;
+	char span[CLOCK_SPAN_MAX];
 
-		heap_remove(&p->due, top);
-		switch ((enum poll_type)poll->type) {
-		case POLL_JOB:
-			list_append(&poll_job(poll)->account->ready, &poll->ready);
-			break;
-		case POLL_COLLECTION:
-			list_append(&poll_collection(poll)->account->ready, &poll->ready);
-			break;
-		case POLL_LOOKUP:
-			list_append(&container_of(poll, struct account, lookup)->ready,
-				    &poll->ready);
-			break;
-		case POLL_ACCOUNT:
-			break; /* every account is looked after below */
-		}
+	if (asleep_ms > p->asleep_ms + POLLER_ASLEEP_MS) {
+		clock_format_span_ms((asleep_ms - p->asleep_ms) / MS_PER_S * MS_PER_S, span);
+		log_info("the machine has slept for %s", span);
+		begin_anew(p);
 	}
+	p->asleep_ms = asleep_ms;
+}
+
+static void on_network(void *user)
+{
+	struct poller *p = user;
+
+	if (!p->started || p->closing)
+		return;
+	log_info("the network has changed");
+	begin_anew(p);
+	pump(p);
 }
 
 static void pump(struct poller *p)
 {
 	uint64_t now_ms = clock_boot_now_ms();
 
-	if (!p->started)
+	if (!p->started || p->closing)
 		return;
-	take_due(p, now_ms);
-	map_for_each (&p->accounts->map, struct account, account) {
-		uint64_t next_ms;
-
-		if (!account->config)
-			continue;
-		next_ms = account_pump(p, account, now_ms);
-		if (next_ms == UINT64_MAX)
-			heap_remove(&p->due, &account->wake.due);
-		else
-			poll_at(p, &account->wake, next_ms);
-	}
-	rearm(p);
+	look_at_clocks(p);
+	p->alarm_ms = UINT64_MAX;
+	map_for_each (&p->accounts->map, struct account, account)
+		if (account->config)
+			p->alarm_ms = MIN(p->alarm_ms, account_pump(p, account, now_ms));
+	alarm_set(p->alarm, p->alarm_ms);
 }
 
 static void on_alarm(void *user)
@@ -398,26 +375,55 @@ static void on_alarm(void *user)
 	pump(user);
 }
 
+/* --- questions of others --- */
+
+int poller_ask(struct poller *p, struct account *account, const char *path, http_fn fn, void *user)
+{
+	size_t size = strlen(path) + 1;
+	struct ask *a = malloc(sizeof(*a) + size);
+
+	if (!a)
+		return -ENOMEM;
+	list_init(&a->list);
+	a->fn = fn;
+	a->user = user;
+	memcpy(a->path, path, size);
+	list_append(&account->asks, &a->list);
+	if (p->started && !p->closing)
+		alarm_set(p->alarm, p->alarm_ms = clock_boot_now_ms());
+	return 0;
+}
+
+static void cancel_asks(struct account *account)
+{
+	const struct http_result cancelled = {.r = -ECANCELED, .text = "no longer asked for"};
+
+	while (!list_empty(&account->asks)) {
+		struct ask *a = list_first(&account->asks, struct ask, list);
+
+		list_remove(&a->list);
+		a->fn(a->user, &cancelled);
+		free(a);
+	}
+}
+
 /* --- configuration --- */
 
 /* Stops asking for anything of the account; what is known of it stays. */
-static void account_let_go(struct poller *p, struct account *account)
+static void let_go(struct account *account)
 {
 	account->config = NULL;
-	account->lookup.last_ms = 0; /* the next configuration may have another key: at once */
-	poll_never(p, &account->lookup);
-	poll_never(p, &account->wake);
+	account->lookup_ms = UINT64_MAX;
+	config_secret_done(&account->rotated);
+	planning_let_go(account);
 	for (int k = 0; k < KIND_COUNT_; k++) {
 		struct collection *c = &account->collections[k];
 
-		poll_never(p, &c->poll);
 		c->watches = c->baseline = 0;
-		c->interval_ms = UINT64_MAX;
+		c->wanted_ms = UINT64_MAX;
 	}
-	map_for_each (&account->jobs, struct job, job) {
-		poll_never(p, &job->poll);
+	map_for_each (&account->jobs, struct job, job)
 		job->named = 0;
-	}
 }
 
 static void take_named(struct account *account, const struct config_watch *watch, size_t index)
@@ -444,20 +450,17 @@ static void take_discovery(struct poller *p, struct account *account,
 		if (!(watch->route.kinds & 1U << k))
 			continue;
 		c->watches |= route_bit(index);
-		c->partial |= c->token != NULL; /* the watch may not have been there at page one */
-		c->interval_ms = MIN(c->interval_ms, watch->poll_interval_ms);
+		c->wanted_ms = MIN(c->wanted_ms, watch->poll_interval_ms);
 		if (!accounts_has_baseline(p->accounts, account, watch->name, k))
 			c->baseline |= route_bit(index);
 	}
 }
 
-/* Makes due what the configuration wants of the account. */
-static void account_take_up(struct poller *p, struct account *account)
+/* What the configuration wants of the account. The planner hears of it when the observer has, too. */
+static void take_up(struct poller *p, struct account *account)
 {
-	uint64_t now_ms = clock_boot_now_ms();
-
 	if (!account->id[0]) {
-		poll_next(p, &account->lookup, now_ms);
+		account->lookup_ms = 0;
 		return;
 	}
 	for (size_t i = 0; i < p->config->n_watches; i++) {
@@ -470,19 +473,15 @@ static void account_take_up(struct poller *p, struct account *account)
 		else
 			take_discovery(p, account, watch, i);
 	}
-	for (int k = 0; k < KIND_COUNT_; k++)
-		poll_next(p, &account->collections[k].poll, now_ms);
-	map_for_each (&account->jobs, struct job, job)
-		poll_next(p, &job->poll, now_ms);
 }
 
 void poller_configure(struct poller *p, struct config *config)
 {
 	config_ref(config);
 	map_for_each (&p->accounts->map, struct account, account)
-		account_let_go(p, account);
+		let_go(account);
 	config_unref(p->config);
-	p->config = p->answers.config = config;
+	p->config = p->answers.config = p->answers.health.config = config;
 	for (size_t i = 0; i < config->n_accounts; i++) {
 		const struct config_account *c = &config->accounts[i];
 		struct account *account;
@@ -493,21 +492,33 @@ void poller_configure(struct poller *p, struct config *config)
 		}
 		account->config = c;
 		account->index = i;
-		account->blocked_until_ms = 0; /* perhaps with a better key */
+		health_forgive(account); /* perhaps with a better key */
 		account->in_flight_max = POLLER_CONNECTIONS;
 		if (account->budget.space_ns == 0)
 			budget_init(&account->budget, c->requests_per_minute, clock_boot_now_us());
 		else
 			budget_set_rate(&account->budget, c->requests_per_minute,
 					clock_boot_now_us());
-		account_take_up(p, account);
+		take_up(p, account);
 	}
+	map_for_each (&p->accounts->map, struct account, account)
+		if (!account->config)
+			cancel_asks(account);
+}
+
+void poller_start(struct poller *p)
+{
+	map_for_each (&p->accounts->map, struct account, account)
+		if (account->config)
+			planning_take_up(p->config, account, clock_boot_now_ms());
+	p->started = true;
+	pump(p);
 }
 
 /* --- life --- */
 
 int poller_new(uv_loop_t *loop, struct accounts *accounts, struct observer *observer,
-	       answers_changed_fn changed, void *user, struct poller **ret, struct error *ret_e)
+	       health_changed_fn changed, void *user, struct poller **ret, struct error *ret_e)
 {
 	static const struct http_options options = {.max_connections_per_host =
 							    POLLER_HOST_CONNECTIONS,
@@ -518,21 +529,25 @@ int poller_new(uv_loop_t *loop, struct accounts *accounts, struct observer *obse
 
 	if (!p)
 		return -ENOMEM;
-	*p = (struct poller){.loop = loop,
-			     .accounts = accounts,
-			     .alarm_ms = UINT64_MAX,
-			     .url = BUF_INIT(POLLER_URL_MAX),
-			     .answers = {.accounts = accounts,
-					 .observer = observer,
-					 .changed = changed,
-					 .user = user}};
+	*p = (struct poller){
+		.loop = loop,
+		.accounts = accounts,
+		.alarm_ms = UINT64_MAX,
+		.url = BUF_INIT(POLLER_URL_MAX),
+		.answers = {.accounts = accounts,
+			    .observer = observer,
+			    .health = {.observer = observer, .changed = changed, .user = user}}};
+	p->asleep_ms = clock_boot_now_ms() - clock_monotonic_now_us() / US_PER_MS;
 	r = job_json_new(&p->answers.parser);
 	if (r == 0)
 		r = alarm_new(loop, on_alarm, p, &p->alarm);
 	if (r == 0)
-		r = http_new(loop, &options, &p->http, ret_e);
+		r = network_new(loop, on_network, p, &p->network);
+	if (r == 0)
+		r = http_pool_new(loop, &options, &p->http, ret_e);
 	if (r < 0) {
 		alarm_close(p->alarm);
+		network_close(p->network);
 		job_json_free(p->answers.parser);
 		free(p);
 		return error_set(ret_e, r, "the poller cannot start: %s", strerror(-r));
@@ -541,19 +556,14 @@ int poller_new(uv_loop_t *loop, struct accounts *accounts, struct observer *obse
 	return 0;
 }
 
-void poller_start(struct poller *p)
-{
-	p->started = true;
-	pump(p);
-}
-
 static void on_http_closed(void *user)
 {
 	struct poller *p = user;
 
-	map_for_each (&p->accounts->map, struct account, account)
-		account_let_go(p, account);
-	heap_done(&p->due);
+	map_for_each (&p->accounts->map, struct account, account) {
+		let_go(account);
+		cancel_asks(account);
+	}
 	job_json_free(p->answers.parser);
 	buf_done(&p->url);
 	config_unref(p->config);
@@ -567,5 +577,6 @@ void poller_close(struct poller *p, void (*closed)(void *user), void *user)
 	p->closed = closed;
 	p->closed_user = user;
 	p->alarm = alarm_close(p->alarm);
-	http_close(p->http, on_http_closed, p);
+	p->network = network_close(p->network);
+	http_pool_close(p->http, on_http_closed, p);
 }

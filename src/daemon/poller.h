@@ -1,10 +1,7 @@
 /*
- * Which request goes out when: named jobs by GET, discovery by the pages of the lists, both under
- * the account's budget. Answers go through the parser to the observer; failures to the account's
- * sight.
- *
- * One heap of due times, one timer. What is due waits in its account's queue for budget, first come
- * first served; the next page of a list goes before everything else, since page tokens age.
+ * Sends what the planner picks, under the account's budget, and hands the answers on. One alarm, on
+ * CLOCK_BOOTTIME; when the machine has slept, or the network has changed, new connections are made and
+ * what is overdue goes out, spaced by the budget.
  */
 #pragma once
 
@@ -13,7 +10,7 @@
 
 #include "base/error.h"
 #include "config/config.h"
-#include "daemon/answer.h"
+#include "daemon/health.h"
 #include "daemon/job.h"
 #include "daemon/observer.h"
 #include "io/http.h"
@@ -21,7 +18,7 @@
 struct poller;
 
 int poller_new(uv_loop_t *loop, struct accounts *accounts, struct observer *observer,
-	       answers_changed_fn changed, void *user, struct poller **ret, struct error *ret_e);
+	       health_changed_fn changed, void *user, struct poller **ret, struct error *ret_e);
 
 /*
  * Takes a configuration: who is polled, how often, with which key. Requests under way go on. What
@@ -39,8 +36,8 @@ void poller_close(struct poller *p, void (*closed)(void *user), void *user);
 /*
  * One GET of `path` ("v1/accounts/acme/models/m") for another part of the daemon, under the account's
  * budget and with its key, before everything else that is due. `fn` is called exactly once, never
- * inside the call; with -ECANCELED when the account leaves the configuration, or at the end. What
- * comes of it does not count for the account's sight. 0 or -ENOMEM.
+ * inside the call; with -ECANCELED when the account leaves the configuration, or at the end. What comes
+ * of it does not count for the account's sight. 0 or -ENOMEM.
  */
 int poller_ask(struct poller *p, struct account *account, const char *path, http_fn fn, void *user);
 
