@@ -135,18 +135,34 @@ void plan_job_show(struct plan_collection *c, struct plan_job *j, uint8_t shown)
 
 /* --- gains --- */
 
-static double staleness(const struct plan_sum *sum, uint64_t now_ms)
+/*
+ * What has not been looked at for the time T, and wants to be every I, has been stale for T * T / I by
+ * now. That is the gain, and not T / I: with the latter, a list that shows a hundred jobs would win a
+ * hundred times as often as a search, and the search would starve when the budget is small; so the time
+ * between two looks goes with the square root, which makes the mean staleness the least there is.
+ */
+static double gain_of(double age_ms, double weight)
 {
-	return (double)(sum->weight * now_ms - sum->seen) / PLAN_SCALE;
+	return age_ms * age_ms * weight / PLAN_SCALE;
+}
+
+/* Of all jobs of a list. As if all had been seen together, which most have; else it is less. */
+static double jobs_gain(const struct plan_sum *sum, uint64_t now_ms)
+{
+	double weight = (double)sum->weight, stale = (double)(sum->weight * now_ms - sum->seen);
+
+	return sum->n ? gain_of(stale / weight, weight) : 0;
 }
 
 static double search_gain(const struct plan_search *s, uint64_t now_ms)
 {
-	if (s->interval_ms == NEVER)
-		return 0;
-	if (s->last_ms == 0)
-		return NEVER_INTERVALS;
-	return (double)(now_ms - MIN(s->last_ms, now_ms)) / (double)s->interval_ms;
+	double interval_ms = (double)s->interval_ms;
+	double age_ms = (double)(now_ms - MIN(s->last_ms, now_ms));
+
+	if (s->last_ms == 0) /* the time since the machine's start: it grows, so that it is done */
+		age_ms = MAX(age_ms, NEVER_INTERVALS * interval_ms);
+
+	return s->interval_ms == NEVER ? 0 : gain_of(age_ms, PLAN_SCALE / interval_ms);
 }
 
 static uint64_t search_due_ms(const struct plan_search *s)
@@ -165,7 +181,7 @@ uint32_t plan_pages(const struct plan_collection *c, enum plan_list list)
 
 static double list_gain(const struct plan_collection *c, enum plan_list list, uint64_t now_ms)
 {
-	double gain = staleness(&c->sums[list], now_ms) + search_gain(&c->newcomers, now_ms);
+	double gain = jobs_gain(&c->sums[list], now_ms) + search_gain(&c->newcomers, now_ms);
 
 	return list == PLAN_ALL ? gain + search_gain(&c->whole, now_ms) : gain;
 }
@@ -278,7 +294,7 @@ static void offer_gets(const struct plan *p, size_t i, uint64_t now_ms, struct c
 		if (get_due_ms(c, heaps[h]) <= now_ms)
 			offer(best,
 			      (struct plan_choice){.type = PLAN_GET, .collection = i, .job = j},
-			      (double)(now_ms - MIN(j->seen_ms, now_ms)) * j->weight / PLAN_SCALE);
+			      gain_of((double)(now_ms - MIN(j->seen_ms, now_ms)), j->weight));
 	}
 }
 

@@ -4,9 +4,9 @@
  * The scarce thing is the request (API facts: 10 a minute). A job can be looked at by a GET of its
  * own, or with others by a list: the active ones of a collection (a filter on state), its newest page
  * (orderBy "createTime desc"), or all its pages. The gain of a request is the staleness that it takes
- * away: for each job that it shows, the time since it was last seen, in units of the job's interval;
- * and likewise for the search for new jobs. Of the requests that serve something that is due, the one
- * with the highest gain per page is picked. What is not served grows staler and wins later, so nothing
+ * away: for each job that it shows, how long it has been unseen, compared with its interval; and
+ * likewise for the search for new jobs. Of the requests that serve something that is due, the one with
+ * the highest gain per page is picked. What is not served grows staler and wins later, so nothing
  * starves, and when the budget is too small everything waits longer together.
  *
  * Sums are kept for each list, so picking costs the number of collections, not of jobs. Pure; times
