@@ -304,7 +304,7 @@ bool eta_estimate(const struct eta *e, uint64_t now_ms, struct eta_estimate *ret
 {
 	struct course c;
 	uint64_t last_ms;
-	double since_ms, unseen_ms, still_ms, overdue_ms, end_ms, likely_ms;
+	double since_ms, unseen_ms, still_ms, overdue_ms, likely_ms;
 
 	if (e->n < 3 || e->paused || !course(e, &c))
 		return false;
@@ -318,8 +318,7 @@ bool eta_estimate(const struct eta *e, uint64_t now_ms, struct eta_estimate *ret
 		return false;
 
 	/* At the last look the next change had not come: so much was left then, at least. */
-	end_ms = c.left * c.pace_ms - since_ms;
-	likely_ms = MAX(end_ms, c.left * c.pace_ms - c.usual_ms - unseen_ms);
+	likely_ms = c.left * c.pace_ms - MIN(since_ms, c.usual_ms + unseen_ms);
 	if (likely_ms > (double)MAX_MS || likely_ms < -(double)STUCK_MIN_MS)
 		return false;
 	likely_ms = MAX(likely_ms, 0) + (double)TAIL_LIKELY_MS + overdue_ms / 2;
