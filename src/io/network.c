@@ -29,10 +29,7 @@ struct network {
 	void *user;
 	size_t n_handles; /* not closed yet */
 	struct rtnetlink known;
-	union {
-		struct nlmsghdr align;
-		char bytes[DATAGRAM_MAX];
-	} datagram;
+	char datagram[DATAGRAM_MAX];
 };
 
 static void on_quiet(uv_timer_t *timer)
@@ -60,7 +57,7 @@ static void changed(struct network *n)
 static int receive(struct network *n, bool *ret_changed)
 {
 	struct sockaddr_nl from = {0};
-	struct iovec part = {&n->datagram, sizeof(n->datagram)};
+	struct iovec part = {n->datagram, sizeof(n->datagram)};
 	struct msghdr message = {.msg_name = &from,
 				 .msg_namelen = sizeof(from),
 				 .msg_iov = &part,
@@ -74,7 +71,7 @@ static int receive(struct network *n, bool *ret_changed)
 		return 0;
 	}
 	if (from.nl_pid == 0) /* the kernel, and no other process */
-		*ret_changed |= rtnetlink_take(&n->known, &n->datagram, (size_t)len) ||
+		*ret_changed |= rtnetlink_take(&n->known, n->datagram, (size_t)len) ||
 				message.msg_flags & MSG_TRUNC;
 	return 0;
 }

@@ -1,7 +1,6 @@
 /* Which of the kernel's messages about the network tell of a change. */
 #include "io/rtnetlink.h"
 
-#include <limits.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -13,24 +12,72 @@
 
 enum what { WHAT_LINK, WHAT_ADDRESS, WHAT_ROUTE };
 
-/* The attribute's bytes, as many as there are and fit. */
-static void copy_attribute(const struct rtattr *a, void *ret, size_t size)
+/* Bytes of a datagram. The kernel's macros for them want them aligned, and count below zero. */
+struct span {
+	const uint8_t *bytes;
+	size_t len;
+};
+
+/* Goes on, past the filling. */
+static void skip(struct span *s, size_t len)
 {
-	memcpy(ret, RTA_DATA(a), MIN(RTA_PAYLOAD(a), size));
+	size_t step = MIN(NLMSG_ALIGN(len), s->len);
+
+	s->bytes += step;
+	s->len -= step;
 }
 
-static bool read_link(const struct nlmsghdr *m, struct rtnetlink_fact *ret)
+static bool take_struct(struct span *s, void *ret, size_t size)
 {
-	const struct ifinfomsg *link = NLMSG_DATA(m);
+	if (s->len < size)
+		return false;
+	memcpy(ret, s->bytes, size);
+	skip(s, size);
+	return true;
+}
 
-	if (m->nlmsg_len < NLMSG_LENGTH(sizeof(*link)))
+static bool take_attribute(struct span *s, struct rtattr *ret, struct span *ret_data)
+{
+	if (s->len < sizeof(*ret))
+		return false;
+	memcpy(ret, s->bytes, sizeof(*ret));
+	if (ret->rta_len < RTA_LENGTH(0) || ret->rta_len > s->len)
+		return false;
+	*ret_data = (struct span){s->bytes + RTA_LENGTH(0), ret->rta_len - RTA_LENGTH(0)};
+	skip(s, ret->rta_len);
+	return true;
+}
+
+static bool take_message(struct span *s, struct nlmsghdr *ret, struct span *ret_body)
+{
+	if (s->len < sizeof(*ret))
+		return false;
+	memcpy(ret, s->bytes, sizeof(*ret));
+	if (ret->nlmsg_len < NLMSG_HDRLEN || ret->nlmsg_len > s->len)
+		return false;
+	*ret_body = (struct span){s->bytes + NLMSG_HDRLEN, ret->nlmsg_len - NLMSG_HDRLEN};
+	skip(s, ret->nlmsg_len);
+	return true;
+}
+
+/* An attribute's bytes, as many as there are and fit. */
+static void copy(struct span data, void *ret, size_t size)
+{
+	memcpy(ret, data.bytes, MIN(data.len, size));
+}
+
+static bool read_link(struct span m, struct rtnetlink_fact *ret)
+{
+	struct ifinfomsg link;
+
+	if (!take_struct(&m, &link, sizeof(link)))
 		return false;
 	/* Another family is a bridge's own talk about its ports. */
-	if (link->ifi_family != AF_UNSPEC || link->ifi_flags & IFF_LOOPBACK)
+	if (link.ifi_family != AF_UNSPEC || link.ifi_flags & IFF_LOOPBACK)
 		return false;
 	ret->what = WHAT_LINK;
-	ret->number = (uint32_t)link->ifi_index;
-	ret->state = (link->ifi_flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING);
+	ret->number = (uint32_t)link.ifi_index;
+	ret->state = (link.ifi_flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING);
 	return true;
 }
 
@@ -45,54 +92,54 @@ static bool leads_nowhere(unsigned family, const uint8_t a[16])
 	return IN6_IS_ADDR_LOOPBACK(&v6) || IN6_IS_ADDR_LINKLOCAL(&v6);
 }
 
-static bool read_address(const struct nlmsghdr *m, struct rtnetlink_fact *ret)
+static bool read_address(struct span m, struct rtnetlink_fact *ret)
 {
-	struct ifaddrmsg *address = NLMSG_DATA(m);
+	struct ifaddrmsg address;
+	struct rtattr a;
+	struct span data;
 	bool local = false;
-	int left;
 
-	if (m->nlmsg_len < NLMSG_LENGTH(sizeof(*address)))
+	if (!take_struct(&m, &address, sizeof(address)))
 		return false;
 	/* A tentative one is told of again when it may be used. */
-	if ((address->ifa_family != AF_INET && address->ifa_family != AF_INET6) ||
-	    address->ifa_scope >= RT_SCOPE_LINK ||
-	    address->ifa_flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED))
+	if ((address.ifa_family != AF_INET && address.ifa_family != AF_INET6) ||
+	    address.ifa_scope >= RT_SCOPE_LINK ||
+	    address.ifa_flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED))
 		return false;
 	ret->what = WHAT_ADDRESS;
-	ret->family = address->ifa_family;
-	ret->number = address->ifa_index;
-	left = (int)IFA_PAYLOAD(m); /* signed: the macros go below zero at the end */
-	for (const struct rtattr *a = IFA_RTA(address); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
+	ret->family = address.ifa_family;
+	ret->number = address.ifa_index;
+	while (take_attribute(&m, &a, &data)) {
 		/* Of a tunnel, IFA_ADDRESS is the other end's. */
-		if (a->rta_type != IFA_LOCAL && (a->rta_type != IFA_ADDRESS || local))
+		if (a.rta_type != IFA_LOCAL && (a.rta_type != IFA_ADDRESS || local))
 			continue;
-		local = a->rta_type == IFA_LOCAL;
-		copy_attribute(a, ret->address, sizeof(ret->address));
+		local = a.rta_type == IFA_LOCAL;
+		copy(data, ret->address, sizeof(ret->address));
 	}
 	return !leads_nowhere(ret->family, ret->address);
 }
 
-static bool read_route(const struct nlmsghdr *m, struct rtnetlink_fact *ret)
+static bool read_route(struct span m, struct rtnetlink_fact *ret)
 {
-	struct rtmsg *route = NLMSG_DATA(m);
-	int left;
+	struct rtmsg route;
+	struct rtattr a;
+	struct span data;
 
-	if (m->nlmsg_len < NLMSG_LENGTH(sizeof(*route)))
+	if (!take_struct(&m, &route, sizeof(route)))
 		return false;
-	if ((route->rtm_family != AF_INET && route->rtm_family != AF_INET6) ||
-	    route->rtm_dst_len != 0 || route->rtm_table != RT_TABLE_MAIN ||
-	    route->rtm_type != RTN_UNICAST)
+	if ((route.rtm_family != AF_INET && route.rtm_family != AF_INET6) ||
+	    route.rtm_dst_len != 0 || route.rtm_table != RT_TABLE_MAIN ||
+	    route.rtm_type != RTN_UNICAST)
 		return false;
 	ret->what = WHAT_ROUTE;
-	ret->family = route->rtm_family;
-	left = (int)RTM_PAYLOAD(m);
-	for (const struct rtattr *a = RTM_RTA(route); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-		if (a->rta_type == RTA_PRIORITY)
-			copy_attribute(a, &ret->number, sizeof(ret->number));
-		else if (a->rta_type == RTA_OIF)
-			copy_attribute(a, &ret->state, sizeof(ret->state));
-		else if (a->rta_type == RTA_GATEWAY)
-			copy_attribute(a, ret->via, sizeof(ret->via));
+	ret->family = route.rtm_family;
+	while (take_attribute(&m, &a, &data)) {
+		if (a.rta_type == RTA_PRIORITY)
+			copy(data, &ret->number, sizeof(ret->number));
+		else if (a.rta_type == RTA_OIF)
+			copy(data, &ret->state, sizeof(ret->state));
+		else if (a.rta_type == RTA_GATEWAY)
+			copy(data, ret->via, sizeof(ret->via));
 	}
 	return true;
 }
@@ -134,7 +181,7 @@ static bool forget(struct rtnetlink *r, const struct rtnetlink_fact *fact)
 
 static const struct {
 	uint16_t type;
-	bool (*read)(const struct nlmsghdr *m, struct rtnetlink_fact *ret); /* whether it matters */
+	bool (*read)(struct span m, struct rtnetlink_fact *ret); /* whether it matters */
 	bool (*take)(struct rtnetlink *r, const struct rtnetlink_fact *fact);
 } messages[] = {
 	{RTM_NEWLINK, read_link, note},    {RTM_DELLINK, read_link, forget},
@@ -142,23 +189,24 @@ static const struct {
 	{RTM_NEWROUTE, read_route, note},  {RTM_DELROUTE, read_route, forget},
 };
 
-static bool take_message(struct rtnetlink *r, const struct nlmsghdr *m)
+static bool tells_change(struct rtnetlink *r, unsigned type, struct span body)
 {
 	for (size_t i = 0; i < ARRAY_LEN(messages); i++) {
 		struct rtnetlink_fact fact = {0};
 
-		if (messages[i].type == m->nlmsg_type)
-			return messages[i].read(m, &fact) && messages[i].take(r, &fact);
+		if (messages[i].type == type)
+			return messages[i].read(body, &fact) && messages[i].take(r, &fact);
 	}
 	return false;
 }
 
 bool rtnetlink_take(struct rtnetlink *r, const void *datagram, size_t len)
 {
+	struct span rest = {datagram, len}, body;
+	struct nlmsghdr head;
 	bool changed = false;
-	int left = (int)MIN(len, INT_MAX);
 
-	for (const struct nlmsghdr *m = datagram; NLMSG_OK(m, left); m = NLMSG_NEXT(m, left))
-		changed |= take_message(r, m);
+	while (take_message(&rest, &head, &body))
+		changed |= tells_change(r, head.nlmsg_type, body);
 	return changed;
 }

@@ -41,7 +41,7 @@ struct message {
 /* Puts the attribute behind the fixed part, which is of another length in each sort. */
 static size_t put(struct message *m, uint16_t type, const void *data, size_t len)
 {
-	struct rtattr *a = (struct rtattr *)((char *)m + NLMSG_ALIGN(m->head.nlmsg_len));
+	struct rtattr *a = (void *)((char *)m + NLMSG_ALIGN(m->head.nlmsg_len));
 
 	a->rta_type = type;
 	a->rta_len = (unsigned short)RTA_LENGTH(len);
