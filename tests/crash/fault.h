@@ -7,6 +7,7 @@
  *   TW_FAULT_ALLOC=FILE    allocations fail as the file says, see fault_alloc.c
  *   TW_FAULT_DISK=FILE     a disk that loses power, fails or lies, see fault_power.c
  *   TW_FAULT_HASTE=N       waits are N times shorter, see fault_schedule.c
+ *   TW_FAULT_SLEEP=FILE    the machine sleeps as long as the file says, see fault_sleep.c
  */
 #pragma once
 
