@@ -541,8 +541,12 @@ int poller_new(uv_loop_t *loop, struct accounts *accounts, struct observer *obse
 	r = job_json_new(&p->answers.parser);
 	if (r == 0)
 		r = alarm_new(loop, on_alarm, p, &p->alarm);
-	if (r == 0)
-		r = network_new(loop, on_network, p, &p->network);
+	if (r == 0 && network_new(loop, on_network, p, &p->network) < 0) {
+		log_warning(
+			"changes of the network cannot be watched: after one, requests wait for "
+			"their time-outs");
+		p->network = NULL;
+	}
 	if (r == 0)
 		r = http_pool_new(loop, &options, &p->http, ret_e);
 	if (r < 0) {
