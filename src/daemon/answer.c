@@ -154,24 +154,30 @@ static bool refused(const struct http_result *res)
 	return res->r == 0 && res->status == 400;
 }
 
-/* Takes one job in; -EAGAIN when it is better seen again soon. */
-static int take_job(struct answers *a, const struct question *q, struct observation *b,
-		    const struct job_name *name, struct snapshot *snapshot, struct job **ret_job)
+/* What the observer said of a job goes to the planner. 0; 1 when it is to be seen again soon. */
+static int plan_seen(struct answers *a, const struct question *q, struct job *job, bool changed,
+		     int r)
 {
 	uint8_t lists = q->type == QUESTION_PAGE ? plan_bit(q->list) : 0;
 	uint64_t now_ms = clock_boot_now_ms();
-	struct job *job;
-	int r = observation_job(b, name, snapshot, &job);
 
-	*ret_job = job;
 	if (r == 0 && job) {
-		planning_seen(a->config, job, q->look, lists, now_ms);
+		planning_seen(a->config, job, changed, q->look, lists, now_ms);
 	} else if (r == -EAGAIN) {
 		job->look = q->look;
 		planning_soon(job, now_ms);
-		return 0;
+		return 1;
 	}
 	return r;
+}
+
+/* Takes one job in: 0, 1, -ENOMEM, -ENOSPC. */
+static int take_job(struct answers *a, const struct question *q, struct observation *b,
+		    const struct job_name *name, struct snapshot *snapshot, struct job **ret_job)
+{
+	int r = observation_job(b, name, snapshot, ret_job);
+
+	return plan_seen(a, q, *ret_job, true, r);
 }
 
 static enum trouble job_answered(struct answers *a, const struct question *q,
@@ -227,14 +233,15 @@ static enum trouble job_answered(struct answers *a, const struct question *q,
 struct page {
 	struct answers *answers;
 	const struct question *question;
-	struct observation *b; /* NULL while the store takes nothing */
-	size_t untaken;        /* jobs there was no room for */
-	uint32_t n;            /* jobs in it */
-	uint32_t known;        /* of these, the ones that were known before */
-	int64_t oldest_us;     /* createTime of the last one */
-	bool misread;          /* asked for with a readMask, which was not understood */
-	bool unordered;        /* asked for newest first, and is not */
-	bool unfiltered;       /* asked for with a filter, and holds what that leaves out */
+	struct observation *b;      /* NULL while the store takes nothing */
+	struct page_record *record; /* of what is in it; NULL: it is not worth to be kept */
+	size_t untaken;             /* jobs there was no room for */
+	uint32_t n;                 /* jobs in it */
+	uint32_t known;             /* of these, the ones that were known before */
+	int64_t oldest_us;          /* createTime of the last one */
+	bool misread;               /* asked for with a readMask, which was not understood */
+	bool unordered;             /* asked for newest first, and is not */
+	bool unfiltered;            /* asked for with a filter, and holds what that leaves out */
 };
 
 static bool is_ordered(struct page *page, const struct snapshot *s)
@@ -251,6 +258,7 @@ static int on_page_job(void *user, const struct job_name *name, struct snapshot 
 	struct page *page = user;
 	const struct question *q = page->question;
 	struct job *job;
+	int r;
 
 	page->misread = q->masked && !job_json_mask_held(s);
 	page->unordered = q->list == PLAN_NEWEST && !is_ordered(page, s);
@@ -260,11 +268,29 @@ static int on_page_job(void *user, const struct job_name *name, struct snapshot 
 	page->n++;
 	if (!page->b)
 		return 0;
-	if (take_job(page->answers, q, page->b, name, s, &job) < 0)
+	r = take_job(page->answers, q, page->b, name, s, &job);
+	if (r < 0)
 		page->untaken++;
 	else
 		page->known += !job || job->gap_ms > 0;
+	/* What is not as the page has it must be looked at again, whatever the page says then. */
+	if (r != 0 ||
+	    (job && page->record && page_record_add(page->record, job, job->snapshot) < 0))
+		page->record = page_record_free(page->record);
 	return 0;
+}
+
+/* The page is as it was, and so are its jobs. */
+static void take_same(struct page *page, const struct page_record *known)
+{
+	for (uint32_t i = 0; i < known->n; i++) {
+		struct job *job = known->jobs[i].job;
+		int r = observation_same(page->b, job);
+
+		if (plan_seen(page->answers, page->question, job, false, r) < 0)
+			page->untaken++;
+	}
+	page->n = page->known = known->listed;
 }
 
 static void note_untaken(struct account *account, size_t untaken)
@@ -336,6 +362,46 @@ static int turn_page(struct answers *a, const struct question *q, const struct p
 	return 0;
 }
 
+/*
+ * Reads the page, or knows it again. 0; -ENODATA when it is not what was asked for; -ENOMEM; a positive
+ * enum trouble.
+ */
+static int read_page(struct page *page, const struct http_result *res,
+		     char token[JOB_JSON_TOKEN_MAX], uint32_t *ret_total, struct error *e)
+{
+	const struct question *q = page->question;
+	struct collection *c = q->collection;
+	struct page_memory *memory = &c->pages[q->list];
+	uint32_t place = listing_place(c, q->list);
+	uint8_t digest[HASH_SHA256_BYTES];
+	const struct page_record *known;
+	int r = hash_sha256(res->body, res->len, digest);
+
+	if (r < 0)
+		return r;
+	known = page->b ? page_memory_find(memory, place, digest) : NULL;
+	if (known) {
+		take_same(page, known);
+		snprintf(token, JOB_JSON_TOKEN_MAX, "%s", known->token);
+		*ret_total = known->total;
+		return 0;
+	}
+	if (page->b)
+		page_record_new(digest, &page->record); /* without it, it is parsed each time */
+	r = job_json_parse_page(page->answers->parser, res->body, res->len, c->account->id, c->kind,
+				on_page_job, page, token, ret_total, e);
+	if (r == 0 && page->record) {
+		page->record->token = strdup(token);
+		page->record->total = *ret_total;
+		page->record->listed = page->n;
+	}
+	if (r != 0 || !page->record || !page->record->token)
+		page->record = page_record_free(page->record);
+	page_memory_keep(memory, place, page->record);
+	page->record = NULL;
+	return r;
+}
+
 static enum trouble page_answered(struct answers *a, const struct question *q,
 				  const struct http_result *res)
 {
@@ -353,8 +419,7 @@ static enum trouble page_answered(struct answers *a, const struct question *q,
 		return fail(a, q, res, trouble_of(res), &e);
 	if (observation_begin(a->observer, c->account, &page.b) < 0)
 		page.b = NULL;
-	r = job_json_parse_page(a->parser, res->body, res->len, c->account->id, c->kind,
-				on_page_job, &page, token, &total, &e);
+	r = read_page(&page, res, token, &total, &e);
 	/* Nothing at all may be a mask that was taken to be of the page, not of its jobs. */
 	if (r == 0 && q->masked && !c->mask_held && page.n == 0 && !c->listings[q->list].token)
 		r = -ENODATA;

@@ -19,7 +19,7 @@ static void job_free(struct job *job)
 {
 	snapshot_unref(job->snapshot);
 	free(job->last_error);
-	free(job->eta);
+	free(job->course);
 	free(job);
 }
 
@@ -33,8 +33,10 @@ void listing_forget(struct listing *l)
 static void collection_done(struct collection *c)
 {
 	plan_collection_done(&c->plan);
-	for (int l = 0; l < PLAN_LISTS; l++)
+	for (int l = 0; l < PLAN_LISTS; l++) {
 		listing_forget(&c->listings[l]);
+		page_memory_cut(&c->pages[l], 0);
+	}
 	free(c->last_error);
 }
 

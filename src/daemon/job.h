@@ -14,6 +14,7 @@
 #include "base/map.h"
 #include "codec/job_json.h"
 #include "config/config.h"
+#include "daemon/page_memory.h"
 #include "io/http.h"
 #include "model/budget.h"
 #include "model/eta.h"
@@ -27,12 +28,20 @@
 
 struct account;
 
+/* A job between its start and its end. */
+struct course {
+	struct eta eta;
+	/* When it may have ended at the earliest, CLOCK_BOOTTIME, by the last estimate: UINT64_MAX where
+	   that said nothing; 0: it has moved since. An estimate costs more than a look. */
+	uint64_t low_at_ms;
+};
+
 struct job {
 	struct plan_job plan;
 	struct account *account;
 	struct snapshot *snapshot; /* NULL until first seen */
 	char *last_error;          /* of the last request for this job, when it failed; else NULL */
-	struct eta *eta;           /* its course, while it is between start and end; or NULL */
+	struct course *course;     /* while it is between start and end; or NULL */
 	route_set named;           /* watches that name it */
 	route_set watches;         /* watches that it belongs to */
 	int64_t phase_since_us;
@@ -82,6 +91,7 @@ struct collection {
 	route_set baseline; /* of these, the ones that have not seen it whole yet */
 	uint64_t wanted_ms; /* the shortest poll-interval of these */
 	struct listing listings[PLAN_LISTS];
+	struct page_memory pages[PLAN_LISTS];
 	bool unmasked;     /* no readMask, which this server does not take: lists and GETs */
 	bool mask_held;    /* an answer to a readMask was right: a 400 has another reason */
 	uint8_t strikes;   /* times in a row that the filter left out an active job */

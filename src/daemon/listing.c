@@ -138,6 +138,7 @@ void listing_ends(const struct config *config, struct collection *c, enum plan_l
 
 	note_size(c, list, n, total);
 	listing_forget(l);
+	page_memory_cut(&c->pages[list], l->pages);
 	if (l->partial || (list == PLAN_ALL && must_be_read_again(c)))
 		return; /* the next one says what there is */
 	planning_listed(config, c, list);
@@ -157,4 +158,5 @@ void listing_refused(struct collection *c, enum plan_list list, const char *why)
 	c->plan.refused |= plan_bit(list);
 	c->plan.walking &= (uint8_t)~plan_bit(list);
 	listing_forget(&c->listings[list]);
+	page_memory_cut(&c->pages[list], 0);
 }

@@ -14,6 +14,12 @@
 #include "daemon/job.h"
 #include "daemon/observer.h"
 
+/* The place of the page that was asked for last, from 0. */
+static inline uint32_t listing_place(const struct collection *c, enum plan_list list)
+{
+	return c->listings[list].pages - 1;
+}
+
 /* The request for its first page, or for a further one, is made. */
 void listing_asked(struct collection *c, enum plan_list list, uint32_t look, uint64_t now_ms);
 

@@ -479,6 +479,23 @@ static int find_job(struct observation *b, const struct job_name *name,
 	return 0;
 }
 
+static int take_sight(struct observation *b, struct job *job, struct snapshot *snapshot)
+{
+	/* For so long it could not be seen, though others could. */
+	if (job->snapshot && (job->last_error || job->missing > 0))
+		stillness_skip(&job->still, clock_boot_now_ms() - job->plan.seen_ms);
+	job->last_seen_us = b->now_us;
+	job->missing = 0;
+	if (job->last_error)
+		job_set_error(job, NULL);
+	return take_in(b, job, snapshot);
+}
+
+int observation_same(struct observation *b, struct job *job)
+{
+	return take_sight(b, job, job->snapshot);
+}
+
 int observation_job(struct observation *b, const struct job_name *name, struct snapshot *snapshot,
 		    struct job **ret_job)
 {
@@ -488,13 +505,7 @@ int observation_job(struct observation *b, const struct job_name *name, struct s
 	*ret_job = r == 0 ? job : NULL;
 	if (r < 0 || !job)
 		return r;
-	/* For so long it could not be seen, though others could. */
-	if (job->snapshot && (job->last_error || job->missing > 0))
-		stillness_skip(&job->still, clock_boot_now_ms() - job->plan.seen_ms);
-	job->last_seen_us = b->now_us;
-	job->missing = 0;
-	job_set_error(job, NULL);
-	return take_in(b, job, snapshot);
+	return take_sight(b, job, snapshot);
 }
 
 int observation_gone(struct observation *b, struct job *job)

@@ -38,6 +38,9 @@ int observation_begin(struct observer *o, struct account *account, struct observ
 int observation_job(struct observation *b, const struct job_name *name, struct snapshot *snapshot,
 		    struct job **ret_job);
 
+/* The job was seen, and is as it was: as observation_job() with its own snapshot. */
+int observation_same(struct observation *b, struct job *job);
+
 /* A job that was seen before is gone: the API said so twice. */
 int observation_gone(struct observation *b, struct job *job);
 

@@ -36,6 +36,20 @@ static uint64_t ended_ms(const struct job *job, int64_t now_us)
 	return since_ms(end_us, now_us);
 }
 
+/*
+ * Until it may end, at the earliest. Where it has not moved, and that was far off when it did, it still
+ * is: only how near the end is decides something.
+ */
+static uint64_t course_low_ms(struct course *c, uint64_t wanted, uint64_t now_ms)
+{
+	struct eta_estimate estimate;
+
+	if (c->low_at_ms == 0 || (c->low_at_ms != UINT64_MAX && c->low_at_ms <= now_ms + wanted))
+		c->low_at_ms = eta_estimate(&c->eta, now_ms, &estimate) ? now_ms + estimate.low_ms
+									: UINT64_MAX;
+	return c->low_at_ms == UINT64_MAX ? UINT64_MAX : c->low_at_ms - MIN(now_ms, c->low_at_ms);
+}
+
 static uint64_t interval_ms(const struct config *config, const struct job *job, uint64_t now_ms)
 {
 	int64_t now_us = clock_real_now_us();
@@ -43,7 +57,6 @@ static uint64_t interval_ms(const struct config *config, const struct job *job, 
 				 .wanted_ms = wanted_ms(config, job),
 				 .in_phase_ms = UINT64_MAX,
 				 .eta_low_ms = UINT64_MAX};
-	struct eta_estimate estimate;
 
 	if (!job->snapshot) {
 		if (job->last_error) /* the API does not know it, or not yet */
@@ -54,15 +67,15 @@ static uint64_t interval_ms(const struct config *config, const struct job *job, 
 	s.in_phase_ms = since_ms(job->phase_since_us, now_us);
 	if (phase_is_end(s.phase))
 		s.ended_ms = ended_ms(job, now_us);
-	if (planning_eta(job, now_ms, &estimate))
-		s.eta_low_ms = estimate.low_ms;
+	if (job->course && s.phase == PHASE_RUNNING)
+		s.eta_low_ms = course_low_ms(job->course, s.wanted_ms, now_ms);
 	return schedule_job_ms(&s);
 }
 
 bool planning_eta(const struct job *job, uint64_t now_ms, struct eta_estimate *ret)
 {
-	return job->eta && snapshot_phase(job->snapshot) == PHASE_RUNNING &&
-	       eta_estimate(job->eta, now_ms, ret);
+	return job->course && snapshot_phase(job->snapshot) == PHASE_RUNNING &&
+	       eta_estimate(&job->course->eta, now_ms, ret);
 }
 
 uint64_t planning_stall_budget_ms(const struct config *config, const struct job *job,
@@ -100,6 +113,11 @@ static uint8_t usual_lists(const struct job *job)
 	return newest | plan_bit(PLAN_ALL) | (at_end(job) ? 0 : plan_bit(PLAN_ACTIVE));
 }
 
+static struct eta_point last_point(const struct eta *e)
+{
+	return e->n ? e->points[e->n - 1] : (struct eta_point){0};
+}
+
 /* So that its rate of progress is known when its end comes near. */
 static void follow(struct job *job, uint64_t now_ms)
 {
@@ -109,20 +127,25 @@ static void follow(struct job *job, uint64_t now_ms)
 				      .percent = s->progress[PROGRESS_PERCENT],
 				      .epochs = s->epochs,
 				      .running = snapshot_phase(s) == PHASE_RUNNING};
+	struct eta_point last;
 
 	if (at_end(job)) {
-		free(job->eta);
-		job->eta = NULL;
+		free(job->course);
+		job->course = NULL;
 		return;
 	}
-	if (!job->eta && look.running && s->progress_given)
-		job->eta = calloc(1, sizeof(*job->eta)); /* without it, nothing is estimated */
-	if (job->eta)
-		eta_add(job->eta, &look);
+	if (!job->course && look.running && s->progress_given)
+		job->course = calloc(1, sizeof(*job->course)); /* without, nothing is estimated */
+	if (!job->course)
+		return;
+	last = last_point(&job->course->eta);
+	eta_add(&job->course->eta, &look);
+	if (last_point(&job->course->eta).at_ms != last.at_ms)
+		job->course->low_at_ms = 0;
 }
 
-void planning_seen(const struct config *config, struct job *job, uint32_t look, uint8_t lists,
-		   uint64_t now_ms)
+void planning_seen(const struct config *config, struct job *job, bool changed, uint32_t look,
+		   uint8_t lists, uint64_t now_ms)
 {
 	job->look = look;
 	job->doubted = false;
@@ -130,6 +153,11 @@ void planning_seen(const struct config *config, struct job *job, uint32_t look, 
 		job->hidden = false;
 	if (job->plan.seen_ms && now_ms >= job->plan.seen_ms)
 		job->gap_ms = (uint32_t)MIN(now_ms - job->plan.seen_ms, (uint64_t)UINT32_MAX);
+	/* One that has been at its end for long, as most have: nobody asks for it by itself. */
+	if (!changed && at_end(job) && !heap_node_in(&job->plan.due)) {
+		job->plan.seen_ms = now_ms;
+		return;
+	}
 	follow(job, now_ms);
 	put_in(job, now_ms, interval_ms(config, job, now_ms), usual_lists(job) | lists);
 }
@@ -199,11 +227,15 @@ void planning_let_go(struct account *account)
 
 		c->plan.newcomers.interval_ms = c->plan.whole.interval_ms = UINT64_MAX;
 		c->plan.walking = 0;
-		for (int l = 0; l < PLAN_LISTS; l++)
+		for (int l = 0; l < PLAN_LISTS; l++) {
+			/* Who watches which of its jobs may be another now. */
+			page_memory_cut(&c->pages[l], 0);
 			if (c->plan.flying & plan_bit(l))
-				c->listings[l].partial = true; /* its first pages were for others */
+				/* Its first pages were for others. */
+				c->listings[l].partial = true;
 			else
 				listing_forget(&c->listings[l]);
+		}
 	}
 	map_for_each (&account->jobs, struct job, job)
 		plan_job_out(&job_collection(job)->plan, &job->plan);
