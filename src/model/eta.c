@@ -1,10 +1,10 @@
 /*
  * When a running job will probably end.
  *
- * Each change of (epoch, percent) is a point: the job crossed that position, somewhere between two looks.
- * The pace is the weighted median over all pairs of points (Theil-Sen), so a slow start, an evaluation
- * or a stall bends it little; the spread of the pairs is where the range comes from. What a pause took
- * is cut out by moving all earlier points later.
+ * Each change of (epoch, percent) is a point: the job crossed that position, somewhere between two
+ * looks. The pace is the weighted median over all pairs of points (Theil-Sen), so a slow start, an
+ * evaluation or a stall bends it little; the spread of the pairs is where the range comes from. What
+ * a pause took is cut out by moving all earlier points later.
  */
 #include "model/eta.h"
 
@@ -198,7 +198,7 @@ struct crossing {
 	double ago_ms, percent;
 };
 
-/* The positions that rose, oldest first, without the first sight: nobody knows when that was crossed. */
+/* The positions that rose, oldest first. Not the first sight: nobody knows when that was crossed. */
 static size_t crossings(const struct eta *e, struct crossing ret[ETA_POINTS])
 {
 	size_t n = 0;
@@ -230,8 +230,8 @@ static int by_pace(const void *a, const void *b)
 }
 
 /*
- * Pairs that are far apart say more: what is not known of both ends counts less. And so do late ones, for
- * a job that changed its pace.
+ * Pairs that are far apart say more: what is not known of both ends counts less. And so do late
+ * ones, for a job that changed its pace.
  */
 static size_t all_paces(const struct crossing *c, size_t n, struct pace ret[PACES_MAX])
 {

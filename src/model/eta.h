@@ -39,14 +39,14 @@ struct eta_look {
 };
 
 /*
- * Takes one answer in. A step back that is no new epoch is a restart, and the course begins again. What
- * cannot be (a negative number, more than 100 percent) is not taken in.
+ * Takes one answer in. A step back that is no new epoch is a restart, and the course begins again.
+ * What cannot be (a negative number, more than 100 percent) is not taken in.
  */
 void eta_add(struct eta *e, const struct eta_look *look);
 
 /*
- * From `now_ms` to the probable end; low <= likely <= high. The range is meant to hold four times out of
- * five; a job that is paused, or restarts, before its end is not foreseen.
+ * From `now_ms` to the probable end; low <= likely <= high. The range is meant to hold four times
+ * out of five; that a job will be paused, or restart, is not foreseen.
  */
 struct eta_estimate {
 	uint64_t low_ms, likely_ms, high_ms;

@@ -12,7 +12,7 @@
 
 #define START_MS MS_PER_DAY
 
-/* A job and how it is watched. All zero but `train_ms` and `poll_ms`: percent is overall, one epoch. */
+/* A job and how it is watched. Where all else is zero, percent is overall and there is one epoch. */
 struct shape {
 	uint64_t train_ms, poll_ms;
 	uint64_t prepare_ms;  /* running at 0 percent */
@@ -496,7 +496,7 @@ Test(eta, says_nothing_rather_than_nonsense)
 	}
 }
 
-/* While it stands still, the range grows, and the end is not said to come nearer; then nothing is said. */
+/* While it stands still, the range grows and the end comes no nearer; then nothing is said. */
 Test(eta, stuck_at_99_widens_and_ends)
 {
 	static const struct script begin[] = {
@@ -566,7 +566,7 @@ static int32_t odd_number(struct rnd *r, int32_t usual)
 	return rnd_below(r, 40) ? usual : odd[rnd_below(r, ARRAY_LEN(odd))];
 }
 
-/* Whatever comes: no overflow, the order holds, and nothing is said of what did not move three times. */
+/* Whatever comes: no overflow, the order holds, nothing is said of what did not move three times. */
 Test(eta, survives_anything)
 {
 	struct rnd r = rnd_open("eta_anything");
