@@ -113,6 +113,12 @@ static uint8_t usual_lists(const struct job *job)
 	return newest | plan_bit(PLAN_ALL) | (at_end(job) ? 0 : plan_bit(PLAN_ACTIVE));
 }
 
+/* A kind that has no epochs goes through its data once. */
+static uint16_t epochs_of(const struct job *job)
+{
+	return kind_info(job->kind)->places[KIND_EPOCHS].key ? job->snapshot->epochs : 1;
+}
+
 static struct eta_point last_point(const struct eta *e)
 {
 	return e->n ? e->points[e->n - 1] : (struct eta_point){0};
@@ -125,7 +131,7 @@ static void follow(struct job *job, uint64_t now_ms)
 	const struct eta_look look = {.now_ms = now_ms,
 				      .epoch = s->progress[PROGRESS_EPOCH],
 				      .percent = s->progress[PROGRESS_PERCENT],
-				      .epochs = s->epochs,
+				      .epochs = epochs_of(job),
 				      .running = snapshot_phase(s) == PHASE_RUNNING};
 	struct eta_point last;
 
