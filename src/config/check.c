@@ -176,6 +176,7 @@ static int check_top(struct load *l)
 	int r;
 
 	c->poll_interval_ms = 30 * MS_PER_S;
+	c->list_interval_ms = MS_PER_H;
 	c->degraded_after_ms = 30 * MS_PER_S;
 	c->history_max_age_ms = 30 * MS_PER_DAY;
 	c->history_max_bytes = 1ULL << 30;

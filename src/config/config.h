@@ -84,6 +84,7 @@ struct config_notifier {
 struct config {
 	unsigned refs;
 	uint64_t poll_interval_ms;
+	uint64_t list_interval_ms; /* default 1 h; UINT64_MAX: all pages are read once, at first */
 	uint64_t degraded_after_ms;
 	unsigned progress_step; /* percent, 1 to 100 */
 	char *state_dir;

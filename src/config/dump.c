@@ -215,6 +215,7 @@ static void dump_notifier(const struct config_notifier *n, FILE *out)
 int config_dump(const struct config *c, FILE *out)
 {
 	put_span("", "poll-interval", c->poll_interval_ms, out);
+	put_span("", "list-interval", c->list_interval_ms, out);
 	put_span("", "degraded-after", c->degraded_after_ms, out);
 	fprintf(out, "progress-step = %u\n", c->progress_step);
 	put_text("", "state-dir", c->state_dir, out);

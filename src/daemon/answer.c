@@ -357,7 +357,7 @@ static int turn_page(struct answers *a, const struct question *q, const struct p
 		c->plan.blocked_until_ms = clock_boot_now_ms() + NOT_TAKEN_MS;
 	/* More new jobs than fit on it: the rest stands behind. */
 	if (token[0] && page->known == 0 && !c->baseline)
-		c->plan.whole.last_ms = 0;
+		planning_list_again(c);
 	listing_ends(a->config, c, q->list, page->n, total, page->b);
 	return 0;
 }

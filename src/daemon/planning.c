@@ -195,13 +195,16 @@ void planning_soon(struct job *job, uint64_t now_ms)
 
 static void search(const struct config *config, struct collection *c)
 {
+	/* However seldom it is wanted, the first time it is. */
+	uint64_t list_ms = c->plan.whole.last_ms ? config->list_interval_ms : MS_PER_H;
+
 	c->plan.newcomers.interval_ms = c->plan.whole.interval_ms = UINT64_MAX;
 	if (!c->watches)
 		return;
 	c->plan.newcomers.interval_ms =
 		schedule_newcomers_ms(c->wanted_ms, c->plan.size, c->plan.active.n);
 	c->plan.whole.interval_ms =
-		schedule_whole_ms(c->wanted_ms, plan_pages(&c->plan, PLAN_ALL),
+		schedule_whole_ms(list_ms, plan_pages(&c->plan, PLAN_ALL),
 				  config->accounts[c->account->index].requests_per_minute);
 }
 
@@ -210,9 +213,9 @@ void planning_take_up(const struct config *config, struct account *account, uint
 	for (int k = 0; k < KIND_COUNT_; k++) {
 		struct collection *c = &account->collections[k];
 
-		search(config, c);
 		if (c->baseline)
 			c->plan.whole.last_ms = 0;
+		search(config, c);
 	}
 	map_for_each (&account->jobs, struct job, job) {
 		uint64_t interval = interval_ms(config, job, now_ms), due_ms;
@@ -255,6 +258,12 @@ void planning_listed(const struct config *config, struct collection *c, enum pla
 	if (list == PLAN_ALL)
 		c->plan.whole.last_ms = l->began_ms;
 	search(config, c); /* its size is known better */
+}
+
+void planning_list_again(struct collection *c)
+{
+	c->plan.whole.last_ms = 0;
+	c->plan.whole.interval_ms = MIN(c->plan.whole.interval_ms, (uint64_t)MS_PER_H);
 }
 
 static void show_newest(const struct heap *jobs, struct plan_collection *c, uint32_t look)

@@ -32,6 +32,9 @@ void planning_soon(struct job *job, uint64_t now_ms);
 /* A list that came to its end: what it says of the searches. */
 void planning_listed(const struct config *config, struct collection *c, enum plan_list list);
 
+/* There is more than the short lists show: all pages are read soon. */
+void planning_list_again(struct collection *c);
+
 /* The newest page was the answer to request `look`: of the planned jobs, those it held are on it. */
 void planning_newest(struct collection *c, uint32_t look);
 

@@ -93,7 +93,6 @@ uint64_t schedule_job_ms(const struct schedule_job *j)
 #define BUSY_FACTOR  2
 #define IDLE_FACTOR  10
 #define EMPTY_FACTOR 20
-#define WHOLE_MS     MS_PER_H
 #define WHOLE_SHARE  10 /* of the budget goes there: one part in so many */
 
 uint64_t schedule_newcomers_ms(uint64_t wanted_ms, uint32_t size, uint32_t active)
@@ -105,7 +104,7 @@ uint64_t schedule_whole_ms(uint64_t wanted_ms, uint32_t pages, uint32_t per_minu
 {
 	uint64_t share_ms = (uint64_t)pages * WHOLE_SHARE * MS_PER_MIN / MAX(per_minute, 1U);
 
-	return MAX(MAX(WHOLE_MS, share_ms), wanted_ms);
+	return MAX(share_ms, wanted_ms);
 }
 
 uint64_t schedule_backoff_ms(unsigned failures, uint64_t retry_after_ms, uint32_t chance)

@@ -52,8 +52,10 @@ uint64_t schedule_job_ms(const struct schedule_job *j);
  */
 uint64_t schedule_newcomers_ms(uint64_t wanted_ms, uint32_t size, uint32_t active);
 
-/* How often to look for what became of old ones, which costs `pages` requests: hourly, and at most a
- * tenth of the budget. */
+/*
+ * How often to look for what became of old ones, which costs `pages` requests: as is wanted, but with
+ * at most a tenth of the budget.
+ */
 uint64_t schedule_whole_ms(uint64_t wanted_ms, uint32_t pages, uint32_t per_minute);
 
 /*

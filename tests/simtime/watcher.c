@@ -216,8 +216,7 @@ static void set_searches(struct watcher *w, struct collection *c)
 	struct plan_collection *p = &c->plan;
 
 	p->newcomers.interval_ms = schedule_newcomers_ms(WATCHER_INTERVAL_MS, p->size, p->active.n);
-	p->whole.interval_ms =
-		schedule_whole_ms(WATCHER_INTERVAL_MS, plan_pages(p, PLAN_ALL), w->per_minute);
+	p->whole.interval_ms = schedule_whole_ms(MS_PER_H, plan_pages(p, PLAN_ALL), w->per_minute);
 }
 
 /* Those that the list should have shown, and did not. */

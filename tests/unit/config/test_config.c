@@ -35,6 +35,7 @@ Test(config, contract_example)
 	     "state-dir = \"/var/lib/tunewatch\"\n"
 	     "control-socket = \"/run/tunewatch/control.sock\"\n"
 	     "http-listen = \"127.0.0.1:9877\"\n"
+	     "list-interval = \"6h\"\n"
 	     "degraded-after = \"1min\"\n"
 	     "progress-step = 25\n"
 	     "history-max-age = \"14d\"\n"
@@ -81,6 +82,7 @@ Test(config, contract_example)
 	cr_expect_eq(c->degraded_after_ms, 60000);
 	cr_expect_eq(c->progress_step, 25);
 	cr_expect_eq(c->history_max_age_ms, 14 * MS_PER_DAY);
+	cr_expect_eq(c->list_interval_ms, 6 * MS_PER_H);
 	cr_expect_eq(c->history_max_bytes, 256ULL << 20);
 	cr_expect_str_eq(c->state_dir, "/var/lib/tunewatch");
 	cr_expect_str_eq(c->control_socket, "/run/tunewatch/control.sock");
@@ -146,6 +148,7 @@ Test(config, defaults)
 	cr_expect_eq(c->degraded_after_ms, 30000);
 	cr_expect_eq(c->progress_step, 10);
 	cr_expect_eq(c->history_max_age_ms, 30 * MS_PER_DAY);
+	cr_expect_eq(c->list_interval_ms, MS_PER_H);
 	cr_expect_eq(c->history_max_bytes, 1ULL << 30);
 	cr_expect_null(c->http_listen);
 	cr_expect_str_eq(c->accounts[0].account_id, "acme");

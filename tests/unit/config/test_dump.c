@@ -52,6 +52,7 @@ Test(dump, round_trip)
 		"notifier w { type = webhook url = \"http://[::1]:8/topic\" format = ntfy digest = \"1min 30s\" }\n"
 		"notifier z { type = webhook url = \"http://[::1]:8/\" }\n"
 		"http-listen = \"[::1]:0\" degraded-after = off progress-step = 1\n"
+		"list-interval = off\n"
 		"history-max-age = 36h history-max-size = 1048577\n",
 		"account a {}\nhistory-max-age = off history-max-size = off\n",
 	};

@@ -140,6 +140,8 @@ Test(faults, top)
 		{A "progress-step = {}", "main.conf: 'progress-step' is an empty list"},
 		{A "progress-step = 1\n\nprogress-step = 2",
 		 "4: 'progress-step' is given twice; first on line 2"},
+		{A "list-interval = 1ms", "2: 'list-interval': '1ms' is not between 1s and 30d, or "
+					  "off"},
 		{A "history-max-age = 0", "2: 'history-max-age': '0' is not between 1s and "
 					  "3650d, or off"},
 		{A "history-max-size = big",
