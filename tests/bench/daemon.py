@@ -17,6 +17,7 @@ START_LIMIT_S = 120
 
 CONFIG = """
 poll-interval = "1s"
+list-interval = "1s"
 state-dir = "{state}"
 control-socket = "{dir}/control.sock"
 account "{account}" {{

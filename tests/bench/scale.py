@@ -16,7 +16,7 @@ import webserver
 from daemon import Daemon
 
 ACTIVE_EVERY = 300  # one of so many jobs has not ended
-PER_MINUTE = 60000
+PER_MINUTE = 6000000
 CYCLE_LIMIT_S = 60
 POLL_S = 0.002
 STALL_MS = 50
