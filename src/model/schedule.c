@@ -23,18 +23,6 @@ uint64_t schedule_first_ms(uint32_t hash, uint64_t interval_ms, uint64_t now_ms)
 	return add_ms(now_ms, hash % MAX(spread_ms, 1ULL));
 }
 
-uint64_t schedule_next_ms(uint32_t hash, uint64_t interval_ms, uint64_t last_ms, uint64_t now_ms)
-{
-	uint64_t earliest_ms = MAX(add_ms(last_ms, interval_ms / 2), now_ms);
-	uint64_t place_ms, at_ms;
-
-	if (interval_ms < 2)
-		return earliest_ms;
-	place_ms = hash % interval_ms;
-	at_ms = add_ms(earliest_ms - earliest_ms % interval_ms, place_ms);
-	return at_ms >= earliest_ms ? at_ms : add_ms(at_ms, interval_ms);
-}
-
 /* How a phase differs from running, which is looked at as often as the watch says. */
 enum pace {
 	PACE_WANTED,

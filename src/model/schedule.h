@@ -16,13 +16,6 @@
 uint64_t schedule_first_ms(uint32_t hash, uint64_t interval_ms, uint64_t now_ms);
 
 /*
- * Each thing has its own place in the interval, given by its hash, so that polls of many do not
- * meet. The next poll is at that place, at least half an interval after the last one began, and
- * never before `now_ms`.
- */
-uint64_t schedule_next_ms(uint32_t hash, uint64_t interval_ms, uint64_t last_ms, uint64_t now_ms);
-
-/*
  * How often a job wants to be seen.
  *
  * The backend's own stamps move in steps of 60 s, and polling a job more often than every 15 s buys

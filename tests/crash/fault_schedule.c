@@ -25,10 +25,24 @@ WRAP(uint64_t, schedule_first_ms, uint32_t hash, uint64_t interval_ms, uint64_t 
 	return REAL(schedule_first_ms)(hash, interval_ms / haste, now_ms);
 }
 
-WRAP(uint64_t, schedule_next_ms, uint32_t hash, uint64_t interval_ms, uint64_t last_ms,
-     uint64_t now_ms)
+static uint64_t hasten(uint64_t interval_ms)
 {
-	return REAL(schedule_next_ms)(hash, interval_ms / haste, last_ms, now_ms);
+	return interval_ms == UINT64_MAX ? interval_ms : MAX(interval_ms / haste, 1ULL);
+}
+
+WRAP(uint64_t, schedule_job_ms, const struct schedule_job *j)
+{
+	return hasten(REAL(schedule_job_ms)(j));
+}
+
+WRAP(uint64_t, schedule_newcomers_ms, uint64_t wanted_ms, uint32_t size, uint32_t active)
+{
+	return hasten(REAL(schedule_newcomers_ms)(wanted_ms, size, active));
+}
+
+WRAP(uint64_t, schedule_whole_ms, uint64_t wanted_ms, uint32_t pages, uint32_t per_minute)
+{
+	return hasten(REAL(schedule_whole_ms)(wanted_ms, pages, per_minute));
 }
 
 WRAP(uint64_t, schedule_backoff_ms, unsigned failures, uint64_t retry_after_ms, uint32_t chance)

@@ -1,5 +1,6 @@
 /* When something is due next. */
 #include <criterion/criterion.h>
+#include <inttypes.h>
 #include <limits.h>
 
 #include "base/clock.h"
@@ -19,10 +20,6 @@ Test(schedule, nothing_wraps_around)
 			uint64_t now = 1000 + i;
 
 			cr_assert_geq(schedule_first_ms(7, huge[i], now), now);
-			cr_assert_geq(schedule_next_ms(7, huge[i], now, now), now);
-			cr_assert_geq(schedule_next_ms(7, huge[i], huge[k], now), huge[k] / 2);
-			cr_assert_geq(schedule_next_ms(7, huge[i], huge[k], huge[k]), huge[k]);
-			cr_assert_geq(schedule_next_ms(7, 30000, huge[k], huge[i]), huge[i]);
 			cr_assert_not(
 				schedule_retry_ms(SCHEDULE_RETRY_MIN, huge[i], 0, 0, &wait_ms));
 			cr_assert_eq(wait_ms, 4711);
@@ -50,62 +47,77 @@ Test(schedule, first_is_spread_but_soon)
 	cr_assert_gt(most, SCHEDULE_SPREAD_MS * 9 / 10);
 }
 
-/* Never before now, never sooner than half an interval, and never put off without need. */
-Test(schedule, next_is_in_its_bounds)
+#define S     MS_PER_S
+#define NEVER UINT64_MAX
+
+static const struct {
+	const char *what;
+	struct schedule_job job;
+	uint64_t expected_ms;
+} wishes[] = {
+	{"running", {PHASE_RUNNING, 30 * S, 3600 * S, NEVER, 0}, 30 * S},
+	{"running, as the watch wants", {PHASE_RUNNING, 300 * S, 3600 * S, NEVER, 0}, 300 * S},
+	{"its end is far", {PHASE_RUNNING, 30 * S, 3600 * S, 31 * S, 0}, 30 * S},
+	{"it may end before the next look", {PHASE_RUNNING, 30 * S, 3600 * S, 30 * S, 0}, 15 * S},
+	{"it may have ended", {PHASE_RUNNING, 300 * S, 3600 * S, 0, 0}, 15 * S},
+	{"never below what is configured", {PHASE_RUNNING, 5 * S, 3600 * S, 0, 0}, 5 * S},
+	{"it has just changed", {PHASE_RUNNING, 30 * S, 59 * S, NEVER, 0}, 15 * S},
+	{"it changed a minute ago", {PHASE_RUNNING, 30 * S, 60 * S, NEVER, 0}, 30 * S},
+	{"queued", {PHASE_QUEUED, 30 * S, 3600 * S, NEVER, 0}, 60 * S},
+	{"just queued", {PHASE_QUEUED, 30 * S, 10 * S, NEVER, 0}, 15 * S},
+	{"starting", {PHASE_STARTING, 30 * S, 3600 * S, NEVER, 0}, 60 * S},
+	{"paused", {PHASE_PAUSED, 30 * S, 3600 * S, NEVER, 0}, 60 * S},
+	{"its results are being written", {PHASE_FINISHING, 30 * S, 540 * S, NEVER, 0}, 15 * S},
+	{"for long", {PHASE_FINISHING, 30 * S, 600 * S, NEVER, 0}, 30 * S},
+	{"being cancelled", {PHASE_CANCELLING, 30 * S, 540 * S, NEVER, 0}, 15 * S},
+	{"nobody knows the state", {PHASE_UNKNOWN, 30 * S, 3600 * S, NEVER, 0}, 30 * S},
+	{"ended", {PHASE_SUCCEEDED, 30 * S, 10 * S, NEVER, 10 * S}, MS_PER_H},
+	{"ended, and seldom wanted", {PHASE_FAILED, 2 * MS_PER_H, 0, NEVER, 0}, 2 * MS_PER_H},
+	{"ended nearly a day ago", {PHASE_FAILED, 30 * S, 0, NEVER, MS_PER_DAY - 1}, MS_PER_H},
+	{"ended a day ago", {PHASE_CANCELLED, 30 * S, 0, NEVER, MS_PER_DAY}, NEVER},
+	{"gone", {PHASE_REMOVED, 30 * S, 0, NEVER, 0}, MS_PER_H},
+	{"nobody watches it", {PHASE_RUNNING, NEVER, 0, 0, 0}, NEVER},
+};
+
+Test(schedule, how_often_a_job_wants_to_be_seen)
+{
+	for (size_t i = 0; i < ARRAY_LEN(wishes); i++)
+		cr_expect_eq(schedule_job_ms(&wishes[i].job), wishes[i].expected_ms,
+			     "%s: every %" PRIu64 " ms", wishes[i].what,
+			     schedule_job_ms(&wishes[i].job));
+}
+
+/* Whatever a job is like, it is never asked for more often than the floor, or than its watch says. */
+Test(schedule, no_job_is_asked_for_too_often)
 {
 	struct rnd r = rnd_open("schedule");
 
 	for (int i = 0; i < 50000; i++) {
-		uint32_t hash = (uint32_t)rnd_next(&r);
-		uint64_t interval = 1 + rnd_below(&r, 1ULL << (1 + rnd_below(&r, 35)));
-		uint64_t last = rnd_below(&r, 1ULL << 40), now = last + rnd_below(&r, 3 * interval);
-		uint64_t at = schedule_next_ms(hash, interval, last, now);
+		const struct schedule_job j = {
+			.phase = (enum phase)rnd_below(&r, PHASE_COUNT_),
+			.wanted_ms = rnd_below(&r, 9) ? rnd_below(&r, 1ULL << rnd_below(&r, 40))
+						      : UINT64_MAX - rnd_below(&r, 3),
+			.in_phase_ms = rnd_below(&r, 1ULL << rnd_below(&r, 40)),
+			.eta_low_ms = rnd_below(&r, 3) ? rnd_below(&r, 100000) : UINT64_MAX,
+			.ended_ms = rnd_below(&r, 1ULL << rnd_below(&r, 40))};
+		uint64_t at = schedule_job_ms(&j);
 
-		cr_assert_geq(at, now);
-		cr_assert_geq(at - last, interval / 2);
-		cr_assert_leq(at, MAX(now, last + interval / 2) + interval);
-		if (interval > 1)
-			cr_assert_eq(at % interval, hash % interval);
+		cr_assert_geq(at, MIN((uint64_t)SCHEDULE_FLOOR_MS, j.wanted_ms));
+		cr_assert(phase_is_end(j.phase) || j.wanted_ms == UINT64_MAX || at != UINT64_MAX);
 	}
 }
 
-/* Polls that are sometimes late stay one to an interval: lateness does not add up. */
-Test(schedule, one_poll_an_interval)
+/* New jobs are looked for where some run; elsewhere that costs requests for seven kinds. */
+Test(schedule, searches)
 {
-	struct rnd r = rnd_open("schedule");
-
-	for (int round = 0; round < 50; round++) {
-		uint32_t hash = (uint32_t)rnd_next(&r);
-		uint64_t interval = 1000 + rnd_below(&r, 100000), start = rnd_below(&r, 1ULL << 40);
-		uint64_t at = schedule_first_ms(hash, interval, start);
-		const uint64_t polls = 1000;
-
-		for (uint64_t i = 0; i < polls; i++) {
-			uint64_t began = at + rnd_below(&r, interval / 2);
-
-			at = schedule_next_ms(hash, interval, began, began);
-		}
-		cr_assert_leq(at - start, (polls + 2) * interval);
-		cr_assert_geq(at - start, (polls - 1) * interval);
-	}
-}
-
-/* Each job has its own place, so that many do not come at once. */
-Test(schedule, places_differ)
-{
-	enum { N = 1000, SLOTS = 10 };
-	struct rnd r = rnd_open("schedule");
-	int slots[SLOTS] = {0};
-
-	for (int i = 0; i < N; i++) {
-		uint64_t at = schedule_next_ms((uint32_t)rnd_next(&r), 30000, 0, 60000);
-
-		slots[(at - 60000) * SLOTS / 30000]++;
-	}
-	for (int i = 0; i < SLOTS; i++) {
-		cr_assert_gt(slots[i], N / SLOTS / 2);
-		cr_assert_lt(slots[i], N / SLOTS * 2);
-	}
+	cr_expect_eq(schedule_newcomers_ms(30 * S, 200, 3), 60 * S);
+	cr_expect_eq(schedule_newcomers_ms(30 * S, 200, 0), 300 * S);
+	cr_expect_eq(schedule_newcomers_ms(30 * S, 0, 0), 600 * S);
+	cr_expect_eq(schedule_newcomers_ms(UINT64_MAX / 2, 0, 0), UINT64_MAX - 1, "no wrap");
+	cr_expect_eq(schedule_whole_ms(MS_PER_H, 1, 10), MS_PER_H);
+	cr_expect_eq(schedule_whole_ms(MS_PER_H, 500, 10), 500 * MS_PER_MIN, "a tenth of 10");
+	cr_expect_eq(schedule_whole_ms(S, 25, 600), 25 * MS_PER_MIN / 60);
+	cr_expect_eq(schedule_whole_ms(UINT64_MAX, 500, 10), UINT64_MAX);
 }
 
 Test(schedule, backoff)
