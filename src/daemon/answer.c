@@ -236,12 +236,12 @@ struct page {
 	struct observation *b;      /* NULL while the store takes nothing */
 	struct page_record *record; /* of what is in it; NULL: it is not worth to be kept */
 	size_t untaken;             /* jobs there was no room for */
-	uint32_t n;                 /* jobs in it */
-	uint32_t known;             /* of these, the ones that were known before */
-	int64_t oldest_us;          /* createTime of the last one */
-	bool misread;               /* asked for with a readMask, which was not understood */
-	bool unordered;             /* asked for newest first, and is not */
-	bool unfiltered;            /* asked for with a filter, and holds what that leaves out */
+	struct listing_page shown;
+	uint32_t known;    /* of these, the ones that were known before */
+	int64_t oldest_us; /* createTime of the last one */
+	bool misread;      /* asked for with a readMask, which was not understood */
+	bool unordered;    /* asked for newest first, and is not */
+	bool unfiltered;   /* asked for with a filter, and holds what that leaves out */
 };
 
 static bool is_ordered(struct page *page, const struct snapshot *s)
@@ -249,7 +249,7 @@ static bool is_ordered(struct page *page, const struct snapshot *s)
 	int64_t before_us = page->oldest_us;
 
 	return clock_parse_rfc3339(snapshot_text(s, TEXT_CREATE_TIME), &page->oldest_us) == 0 &&
-	       (page->n == 0 || page->oldest_us <= before_us);
+	       (page->shown.n == 0 || page->oldest_us <= before_us);
 }
 
 static int on_page_job(void *user, const struct job_name *name, struct snapshot *snapshot)
@@ -265,7 +265,8 @@ static int on_page_job(void *user, const struct job_name *name, struct snapshot 
 	page->unfiltered = q->list == PLAN_ACTIVE && !active_filter_passes(name->kind, s);
 	if (page->misread || page->unordered || page->unfiltered)
 		return -ENODATA;
-	page->n++;
+	page->shown.n++;
+	page->shown.active += active_filter_passes(name->kind, s);
 	if (!page->b)
 		return 0;
 	r = take_job(page->answers, q, page->b, name, s, &job);
@@ -290,7 +291,8 @@ static void take_same(struct page *page, const struct page_record *known)
 		if (plan_seen(page->answers, page->question, job, false, r) < 0)
 			page->untaken++;
 	}
-	page->n = page->known = known->listed;
+	page->shown = known->shown;
+	page->known = known->shown.n;
 }
 
 static void note_untaken(struct account *account, size_t untaken)
@@ -342,15 +344,15 @@ static void misunderstood(const struct question *q, const struct page *page)
 
 /* The list goes on, or has come to its end. 0, -ENOMEM, or TROUBLE_NOT_API. */
 static int turn_page(struct answers *a, const struct question *q, const struct page *page,
-		     const char *token, uint32_t total, struct error *e)
+		     const char *token, struct error *e)
 {
 	struct collection *c = q->collection;
 	struct listing *l = &c->listings[q->list];
 
 	l->partial |= !page->b || page->untaken;
-	c->mask_held |= q->masked && page->n > 0;
+	c->mask_held |= q->masked && page->shown.n > 0;
 	if (token[0] && q->list != PLAN_NEWEST)
-		return listing_goes_on(c, q->list, token, page->n, total, e);
+		return listing_goes_on(c, q->list, &page->shown, token, e);
 	/* A list whose end cannot be reached is out of sight, however often it begins well. */
 	health_answered(&a->health, c->account, c, page->b);
 	if (l->partial)
@@ -358,7 +360,7 @@ static int turn_page(struct answers *a, const struct question *q, const struct p
 	/* More new jobs than fit on it: the rest stands behind. */
 	if (token[0] && page->known == 0 && !c->baseline)
 		planning_list_again(c);
-	listing_ends(a->config, c, q->list, page->n, total, page->b);
+	listing_ends(a->config, c, q->list, &page->shown, page->b);
 	return 0;
 }
 
@@ -367,7 +369,7 @@ static int turn_page(struct answers *a, const struct question *q, const struct p
  * enum trouble.
  */
 static int read_page(struct page *page, const struct http_result *res,
-		     char token[JOB_JSON_TOKEN_MAX], uint32_t *ret_total, struct error *e)
+		     char token[JOB_JSON_TOKEN_MAX], struct error *e)
 {
 	const struct question *q = page->question;
 	struct collection *c = q->collection;
@@ -383,17 +385,15 @@ static int read_page(struct page *page, const struct http_result *res,
 	if (known) {
 		take_same(page, known);
 		snprintf(token, JOB_JSON_TOKEN_MAX, "%s", known->token);
-		*ret_total = known->total;
 		return 0;
 	}
 	if (page->b)
 		page_record_new(digest, &page->record); /* without it, it is parsed each time */
 	r = job_json_parse_page(page->answers->parser, res->body, res->len, c->account->id, c->kind,
-				on_page_job, page, token, ret_total, e);
+				on_page_job, page, token, &page->shown.total, e);
 	if (r == 0 && page->record) {
 		page->record->token = strdup(token);
-		page->record->total = *ret_total;
-		page->record->listed = page->n;
+		page->record->shown = page->shown;
 	}
 	if (r != 0 || !page->record || !page->record->token)
 		page->record = page_record_free(page->record);
@@ -410,7 +410,6 @@ static enum trouble page_answered(struct answers *a, const struct question *q,
 	struct error e = ERROR_NONE;
 	struct page page = {.answers = a, .question = q};
 	enum trouble trouble = TROUBLE_NONE;
-	uint32_t total = 0;
 	int r;
 
 	if (refused(res) && gives_way(q))
@@ -419,12 +418,13 @@ static enum trouble page_answered(struct answers *a, const struct question *q,
 		return fail(a, q, res, trouble_of(res), &e);
 	if (observation_begin(a->observer, c->account, &page.b) < 0)
 		page.b = NULL;
-	r = read_page(&page, res, token, &total, &e);
+	r = read_page(&page, res, token, &e);
 	/* Nothing at all may be a mask that was taken to be of the page, not of its jobs. */
-	if (r == 0 && q->masked && !c->mask_held && page.n == 0 && !c->listings[q->list].token)
+	if (r == 0 && q->masked && !c->mask_held && page.shown.n == 0 &&
+	    !c->listings[q->list].token)
 		r = -ENODATA;
 	if (r == 0)
-		r = turn_page(a, q, &page, token, total, &e);
+		r = turn_page(a, q, &page, token, &e);
 	if (r == -ENODATA)
 		misunderstood(q, &page);
 	else if (r != 0)

@@ -76,6 +76,7 @@ struct listing {
 	uint32_t pages;       /* asked for */
 	uint32_t empty_pages; /* of these, the last ones without a job */
 	uint32_t jobs;        /* seen so far */
+	uint32_t active;      /* of these, not at an end */
 	uint32_t total;       /* totalSize of the last page */
 	uint8_t relists;      /* times it was read again, because it had shifted */
 	bool masked;          /* with a readMask: it stays so to its last page */

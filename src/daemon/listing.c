@@ -30,26 +30,27 @@ void listing_asked(struct collection *c, enum plan_list list, uint32_t look, uin
 	c->plan.walking &= (uint8_t)~plan_bit(list);
 }
 
-static void note_size(struct collection *c, enum plan_list list, uint32_t n, uint32_t total)
+static void note_size(struct collection *c, enum plan_list list, const struct listing_page *page)
 {
 	struct listing *l = &c->listings[list];
 
-	l->shifted |= l->jobs > 0 && total != l->total;
-	l->total = total;
-	l->jobs += n;
+	l->shifted |= l->jobs > 0 && page->total != l->total;
+	l->total = page->total;
+	l->jobs += page->n;
+	l->active += page->active;
 	/* Of a list with a filter it is the number of those that pass. */
 	if (list != PLAN_ACTIVE)
-		c->plan.size = MAX(total, MAX(l->jobs, list == PLAN_ALL ? 0 : c->plan.size));
+		c->plan.size = MAX(page->total, MAX(l->jobs, list == PLAN_ALL ? 0 : c->plan.size));
 }
 
-int listing_goes_on(struct collection *c, enum plan_list list, const char *token, uint32_t n,
-		    uint32_t total, struct error *ret_e)
+int listing_goes_on(struct collection *c, enum plan_list list, const struct listing_page *page,
+		    const char *token, struct error *ret_e)
 {
 	struct listing *l = &c->listings[list];
 	bool landmark = (l->pages & (l->pages - 1)) == 0;
 	char *copy;
 
-	l->empty_pages = n ? 0 : l->empty_pages + 1;
+	l->empty_pages = page->n ? 0 : l->empty_pages + 1;
 	/* Brent's way: a cycle of tokens meets one that was kept when the pages were a power of 2. */
 	if (l->pages >= PAGES_MAX || l->empty_pages > EMPTY_MAX ||
 	    (l->landmark && strcmp(l->landmark, token) == 0))
@@ -63,7 +64,7 @@ int listing_goes_on(struct collection *c, enum plan_list list, const char *token
 	}
 	free(l->token);
 	l->token = copy;
-	note_size(c, list, n, total);
+	note_size(c, list, page);
 	c->plan.walking |= plan_bit(list);
 	return 0;
 }
@@ -132,11 +133,13 @@ static void whole_list_ends(struct collection *c, struct observation *b)
 }
 
 void listing_ends(const struct config *config, struct collection *c, enum plan_list list,
-		  uint32_t n, uint32_t total, struct observation *b)
+		  const struct listing_page *page, struct observation *b)
 {
 	struct listing *l = &c->listings[list];
 
-	note_size(c, list, n, total);
+	note_size(c, list, page);
+	if (list != PLAN_NEWEST)
+		c->plan.active_size = l->active;
 	listing_forget(l);
 	page_memory_cut(&c->pages[list], l->pages);
 	if (l->partial || (list == PLAN_ALL && must_be_read_again(c)))

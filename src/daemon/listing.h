@@ -24,15 +24,15 @@ static inline uint32_t listing_place(const struct collection *c, enum plan_list 
 void listing_asked(struct collection *c, enum plan_list list, uint32_t look, uint64_t now_ms);
 
 /*
- * A page came, with `n` jobs; `total` is the server's totalSize, 0 when it did not say. `token` is of
- * the next page, not "". 0, -ENOMEM, or TROUBLE_NOT_API when the list does not end.
+ * A page came, and `token` is of the next one, not "". 0, -ENOMEM, or TROUBLE_NOT_API when the list
+ * does not end.
  */
-int listing_goes_on(struct collection *c, enum plan_list list, const char *token, uint32_t n,
-		    uint32_t total, struct error *ret_e);
+int listing_goes_on(struct collection *c, enum plan_list list, const struct listing_page *page,
+		    const char *token, struct error *ret_e);
 
 /* The last page came; what that says goes to `b` and to the planner. `b` is not NULL unless partial. */
 void listing_ends(const struct config *config, struct collection *c, enum plan_list list,
-		  uint32_t n, uint32_t total, struct observation *b);
+		  const struct listing_page *page, struct observation *b);
 
 /* The server does not take, or does not understand, what makes this list: it is not asked for again. */
 void listing_refused(struct collection *c, enum plan_list list, const char *why);

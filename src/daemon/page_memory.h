@@ -22,13 +22,19 @@ struct page_job {
 	struct snapshot *snapshot; /* a reference */
 };
 
+/* What a page showed. */
+struct listing_page {
+	uint32_t n;      /* jobs on it */
+	uint32_t active; /* of these, not at an end */
+	uint32_t total;  /* jobs in the list, as the server says; 0: it does not */
+};
+
 struct page_record {
 	uint8_t digest[HASH_SHA256_BYTES];
-	char *token;     /* of the next page; "" for the last one */
-	uint32_t total;  /* totalSize; 0: it did not say */
-	uint32_t listed; /* jobs on the page; those that nobody watches are not in `jobs` */
+	char *token; /* of the next page; "" for the last one */
+	struct listing_page shown;
 	uint32_t n, cap;
-	struct page_job *jobs;
+	struct page_job *jobs; /* but for those that nobody watches */
 };
 
 struct page_memory {

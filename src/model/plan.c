@@ -173,7 +173,7 @@ static uint64_t search_due_ms(const struct plan_search *s)
 uint32_t plan_pages(const struct plan_collection *c, enum plan_list list)
 {
 	uint32_t jobs = list == PLAN_ALL      ? c->size
-			: list == PLAN_ACTIVE ? c->sums[PLAN_ACTIVE].n
+			: list == PLAN_ACTIVE ? MAX(c->sums[PLAN_ACTIVE].n, c->active_size)
 					      : 1;
 
 	return MAX((jobs + PLAN_PAGE_SIZE - 1) / PLAN_PAGE_SIZE, 1U);

@@ -65,6 +65,7 @@ struct plan_collection {
 	struct plan_search newcomers, whole;
 	uint64_t blocked_until_ms; /* lists are not asked for before */
 	uint32_t size;             /* jobs in it, as the API says; 0 while not known */
+	uint32_t active_size;      /* of these, not at an end, watched or not, as was seen last */
 	uint8_t refused;           /* lists that the server does not take */
 	uint8_t flying;            /* lists of which a page is under way */
 	uint8_t walking;           /* lists whose next page waits to be asked for */
