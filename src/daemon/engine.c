@@ -15,9 +15,9 @@
 #include "daemon/dispatcher.h"
 #include "daemon/job.h"
 #include "daemon/observer.h"
-#include "daemon/planning.h"
 #include "daemon/poller.h"
 #include "daemon/pruner.h"
+#include "daemon/summary.h"
 #include "io/committer.h"
 #include "io/loop_watch.h"
 #include "io/service.h"
@@ -27,9 +27,7 @@
 #define ENGINE_TICK_MS  10000 /* of the status line, without a watchdog */
 #define ENGINE_STUCK_MS 30000 /* something due for so long: the loop makes no progress */
 #define ENGINE_TEXT_MAX 256
-/* So many times what is wanted between two looks is more than what lists and turns make of it. */
-#define ENGINE_STALE_TIMES 4
-#define ENGINE_KEEP_MS     (5 * MS_PER_MIN) /* between two times that watched time is kept */
+#define ENGINE_KEEP_MS  (5 * MS_PER_MIN) /* between two times that watched time is kept */
 
 struct engine {
 	uv_loop_t loop;
@@ -53,96 +51,19 @@ struct engine {
 	bool stopping;
 	char store_error[ENGINE_TEXT_MAX];
 	char configuration_error[ENGINE_TEXT_MAX];
-	char status[ENGINE_TEXT_MAX]; /* what systemd was told last */
+	struct summary summary;
 };
 
 /* --- what systemd is told --- */
 
-static void tell_freshness(struct account *account, uint64_t wanted_ms, uint64_t freshness_ms)
-{
-	char wanted[CLOCK_SPAN_MAX], freshness[CLOCK_SPAN_MAX];
-	bool stale = freshness_ms / wanted_ms > ENGINE_STALE_TIMES;
-
-	clock_format_span_ms(wanted_ms, wanted);
-	clock_format_span_ms(freshness_ms / MS_PER_S * MS_PER_S, freshness);
-	if (stale && freshness_ms >= 2 * account->told_ms) {
-		log_notice("account %s: %u requests a minute suffice for a look at each active job "
-			   "every %s; %s is wanted",
-			   account_name(account), account->budget.rate, freshness, wanted);
-		account->told_ms = freshness_ms;
-	} else if (!stale && account->told_ms) {
-		log_notice("account %s: active jobs are looked at often enough again",
-			   account_name(account));
-		account->told_ms = 0;
-	}
-}
-
-/*
- * The account whose active jobs are looked at least often, compared with what is wanted of them, when
- * that is too seldom to be chance: the budget does not suffice, or the account cannot be seen. NULL when
- * all are fresh. The log hears of it when it begins, doubles, or ends.
- */
-static const struct account *stalest(struct engine *e, uint64_t *ret_freshness_ms)
-{
-	const struct account *which = NULL;
-	uint64_t worst = ENGINE_STALE_TIMES;
-
-	map_for_each (&e->accounts.map, struct account, account) {
-		uint64_t wanted_ms, freshness_ms;
-
-		if (!account->config || account->sight.out ||
-		    !planning_freshness(e->config, account, clock_boot_now_ms(), &wanted_ms,
-					&freshness_ms))
-			continue;
-		tell_freshness(account, wanted_ms, freshness_ms);
-		if (freshness_ms / wanted_ms > worst) {
-			worst = freshness_ms / wanted_ms;
-			*ret_freshness_ms = freshness_ms;
-			which = account;
-		}
-	}
-	return which;
-}
-
 static void tell_status(struct engine *e)
 {
-	size_t jobs = 0, accounts = 0, out = 0;
-	uint64_t freshness_ms = 0;
-	const struct account *stale = stalest(e, &freshness_ms);
-	const char *which = "";
-	char text[ENGINE_TEXT_MAX], span[CLOCK_SPAN_MAX];
+	const struct summary_sources sources = {.config = e->config,
+						.accounts = &e->accounts,
+						.store_error = e->store_error,
+						.configuration_error = e->configuration_error};
 
-	map_for_each (&e->accounts.map, const struct account, account) {
-		if (!account->config)
-			continue;
-		accounts++;
-		map_for_each (&account->jobs, const struct job, job)
-			jobs += job->watches != 0;
-		if (account->sight.out && account->sight.announced) {
-			out++;
-			which = account_name(account);
-		}
-	}
-	if (e->store_error[0])
-		snprintf(text, sizeof(text), "The store fails, events wait: %.150s",
-			 e->store_error);
-	else if (out)
-		snprintf(text, sizeof(text), "Out of sight: %s%s; watching %zu jobs", which,
-			 out > 1 ? " and others" : "", jobs);
-	else if (stale) {
-		clock_format_span_ms(freshness_ms / MS_PER_S * MS_PER_S, span);
-		snprintf(
-			text, sizeof(text),
-			"Watching %zu job%s; with %u requests a minute, account %.64s is seen every %s",
-			jobs, jobs == 1 ? "" : "s", stale->budget.rate, account_name(stale), span);
-	} else
-		snprintf(text, sizeof(text), "Watching %zu job%s of %zu account%s%s", jobs,
-			 jobs == 1 ? "" : "s", accounts, accounts == 1 ? "" : "s",
-			 e->configuration_error[0] ? "; the last reload was refused" : "");
-	if (strcmp(text, e->status) != 0) {
-		snprintf(e->status, sizeof(e->status), "%s", text);
-		service_status("%s", text);
-	}
+	summary_tell(&e->summary, &sources);
 }
 
 /* How long jobs have stood still counts on after a restart; at a crash, some minutes of it are lost. */

@@ -1,0 +1,108 @@
+/* What systemd and the log are told of how things stand. */
+#include "daemon/summary.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/planning.h"
+#include "io/service.h"
+
+/* So many times what is wanted between two looks is more than what lists and turns make of it. */
+#define STALE_TIMES 4
+
+static void tell_freshness(struct account *account, uint64_t wanted_ms, uint64_t freshness_ms)
+{
+	char wanted[CLOCK_SPAN_MAX], freshness[CLOCK_SPAN_MAX];
+	bool stale = freshness_ms / wanted_ms > STALE_TIMES;
+
+	clock_format_span_ms(wanted_ms, wanted);
+	clock_format_span_ms(freshness_ms / MS_PER_S * MS_PER_S, freshness);
+	if (stale && freshness_ms >= 2 * account->told_ms) {
+		log_notice("account %s: %u requests a minute suffice for a look at each active job "
+			   "every %s; %s is wanted",
+			   account_name(account), account->budget.rate, freshness, wanted);
+		account->told_ms = freshness_ms;
+	} else if (!stale && account->told_ms) {
+		log_notice("account %s: active jobs are looked at often enough again",
+			   account_name(account));
+		account->told_ms = 0;
+	}
+}
+
+/*
+ * The account whose active jobs are looked at least often, compared with what is wanted of them, when
+ * that is too seldom to be chance: the budget does not suffice. NULL when all are fresh. The log hears
+ * of it when it begins, doubles, or ends.
+ */
+static const struct account *stalest(const struct summary_sources *sources,
+				     uint64_t *ret_freshness_ms)
+{
+	const struct account *which = NULL;
+	uint64_t worst = STALE_TIMES;
+
+	map_for_each (&sources->accounts->map, struct account, account) {
+		uint64_t wanted_ms, freshness_ms;
+
+		if (!account->config || account->sight.out ||
+		    !planning_freshness(sources->config, account, clock_boot_now_ms(), &wanted_ms,
+					&freshness_ms))
+			continue;
+		tell_freshness(account, wanted_ms, freshness_ms);
+		if (freshness_ms / wanted_ms > worst) {
+			worst = freshness_ms / wanted_ms;
+			*ret_freshness_ms = freshness_ms;
+			which = account;
+		}
+	}
+	return which;
+}
+
+static void format(const struct summary_sources *sources, char text[SUMMARY_MAX])
+{
+	size_t jobs = 0, accounts = 0, out = 0;
+	uint64_t freshness_ms = 0;
+	const struct account *stale = stalest(sources, &freshness_ms);
+	const char *which = "";
+	char span[CLOCK_SPAN_MAX];
+
+	map_for_each (&sources->accounts->map, const struct account, account) {
+		if (!account->config)
+			continue;
+		accounts++;
+		map_for_each (&account->jobs, const struct job, job)
+			jobs += job->watches != 0;
+		if (account->sight.out && account->sight.announced) {
+			out++;
+			which = account_name(account);
+		}
+	}
+	if (sources->store_error[0])
+		snprintf(text, SUMMARY_MAX, "The store fails, events wait: %.150s",
+			 sources->store_error);
+	else if (out)
+		snprintf(text, SUMMARY_MAX, "Out of sight: %s%s; watching %zu jobs", which,
+			 out > 1 ? " and others" : "", jobs);
+	else if (stale) {
+		clock_format_span_ms(freshness_ms / MS_PER_S * MS_PER_S, span);
+		snprintf(
+			text, SUMMARY_MAX,
+			"Watching %zu job%s; with %u requests a minute, account %.64s is seen every %s",
+			jobs, jobs == 1 ? "" : "s", stale->budget.rate, account_name(stale), span);
+	} else
+		snprintf(text, SUMMARY_MAX, "Watching %zu job%s of %zu account%s%s", jobs,
+			 jobs == 1 ? "" : "s", accounts, accounts == 1 ? "" : "s",
+			 sources->configuration_error[0] ? "; the last reload was refused" : "");
+}
+
+void summary_tell(struct summary *s, const struct summary_sources *sources)
+{
+	char text[SUMMARY_MAX];
+
+	format(sources, text);
+	if (strcmp(text, s->told) == 0)
+		return;
+	memcpy(s->told, text, sizeof(text));
+	service_status("%s", text);
+}
