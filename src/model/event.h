@@ -88,9 +88,9 @@ struct event {
 	/* job.* */
 	const struct job_name *job;
 	uint32_t attempt;
-	unsigned changed;            /* enum change */
-	const struct snapshot *from; /* NULL at first sight */
-	const struct snapshot *to;   /* job.stalled, job.recovered: the same snapshot as `from` */
+	unsigned changed;                /* enum change */
+	const struct snapshot *from;     /* NULL at first sight */
+	const struct snapshot *to;       /* job.stalled: the same snapshot as `from` */
 	const struct event_stall *stall; /* job.stalled, job.recovered; else NULL */
 	/* job.paused: the account's suspendState, when that is why ("CREDIT_DEPLETED"); else "" or NULL */
 	const char *suspend_state;
