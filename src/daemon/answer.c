@@ -154,7 +154,8 @@ static bool refused(const struct http_result *res)
 	return res->r == 0 && res->status == 400;
 }
 
-/* What the observer said of a job goes to the planner. 0; 1 when it is to be seen again soon. */
+/* What the observer said of a job goes to the planner. 0; 1 when it
+ * must wait for the account's answer, and is seen again when that is there. */
 static int plan_seen(struct answers *a, const struct question *q, struct job *job, bool changed,
 		     int r)
 {
@@ -162,10 +163,12 @@ static int plan_seen(struct answers *a, const struct question *q, struct job *jo
 	uint64_t now_ms = clock_boot_now_ms();
 
 	if (r == 0 && job) {
+		job->waits = false;
 		planning_seen(a->config, job, changed, q->look, lists, now_ms);
 	} else if (r == -EAGAIN) {
 		job->look = q->look;
-		planning_soon(job, now_ms);
+		job->waits = true;
+		planning_untaken(a->config, job, now_ms + 2 * QUESTION_ACCOUNT_MS);
 		return 1;
 	}
 	return r;
@@ -474,6 +477,9 @@ static enum trouble account_answered(struct answers *a, const struct question *q
 	account->suspend_state[0] = '\0';
 	if (trouble_of(res) == TROUBLE_NONE)
 		job_json_parse_account(a->parser, res->body, res->len, account->suspend_state, &e);
+	map_for_each (&account->jobs, struct job, job)
+		if (job->waits)
+			planning_soon(job, account->suspend_ms);
 	return TROUBLE_NONE;
 }
 

@@ -57,6 +57,7 @@ struct job {
 	bool in_flight;  /* a GET of it is under way */
 	uint8_t doubted; /* enum doubt */
 	bool hidden;     /* so it was, but a GET found it: lists do not show it */
+	bool waits;      /* it is paused, and is taken in when the account has said why */
 	char name[];     /* full resource name */
 };
 

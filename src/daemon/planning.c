@@ -191,6 +191,15 @@ void planning_soon(struct job *job, uint64_t now_ms)
 	plan_job_put_off(&job_collection(job)->plan, &job->plan, now_ms);
 }
 
+void planning_untaken(const struct config *config, struct job *job, uint64_t due_ms)
+{
+	uint64_t interval = interval_ms(config, job, clock_boot_now_ms());
+
+	/* By the snapshot from before that answer, perhaps nobody asks for it any more. */
+	put_in(job, job->plan.seen_ms, MIN(interval, wanted_ms(config, job)), usual_lists(job));
+	plan_job_put_off(&job_collection(job)->plan, &job->plan, due_ms);
+}
+
 /* --- accounts --- */
 
 static void search(const struct config *config, struct collection *c)

@@ -26,8 +26,11 @@ void planning_seen(const struct config *config, struct job *job, bool changed, u
 /* Answers, or refusals, that did not show it: when to ask again. */
 void planning_again(const struct config *config, struct job *job, uint64_t now_ms);
 
-/* It is to be looked at as soon as may be, by whatever shows it. */
+/* It is to be looked at as soon as may be, by whatever shows it; where anybody asks for it. */
 void planning_soon(struct job *job, uint64_t now_ms);
+
+/* An answer showed it, but it was not taken in: it is looked at again at `due_ms`. */
+void planning_untaken(const struct config *config, struct job *job, uint64_t due_ms);
 
 /* A list that came to its end: what it says of the searches. */
 void planning_listed(const struct config *config, struct collection *c, enum plan_list list);

@@ -212,6 +212,8 @@ static int send_request(struct poller *p, const struct question *q, struct error
 	http = (struct http_request){.url = buf_str(&p->url),
 				     .bearer = key,
 				     .ca_file = config->ca_file,
+				     .timeout_ms =
+					     q->type == QUESTION_ACCOUNT ? QUESTION_ACCOUNT_MS : 0,
 				     .proxy = config->proxy,
 				     .allow_http = config->allow_http};
 	r = http_pool_start(p->http, &http, on_answer, req, &transfer, e);

@@ -17,6 +17,9 @@ enum question_type {
 	QUESTION_ASK,     /* for another part of the daemon */
 };
 
+/* The event of a paused job waits for the account's answer, so that must not take long. */
+#define QUESTION_ACCOUNT_MS 5000
+
 struct question {
 	enum question_type type;
 	struct account *account;
