@@ -54,8 +54,9 @@ struct account_view {
 	uint32_t rate;               /* requests a minute now: less after a 429 */
 	uint64_t requests, failures; /* since the start */
 	size_t jobs;
-	uint64_t wanted_ms, freshness_ms; /* between two looks at an active job: the shortest that
-					     is wanted, the longest there was; 0: no active job */
+	uint64_t wanted_ms, freshness_ms; /* between two looks at the active job that is furthest
+					     behind: what is wanted, and the longest there was
+					     last, or is; 0: no active job */
 	const char *suspend_state;        /* of the account, as the API has it; "" not known */
 	const struct collection_view *collections;
 	size_t n_collections;

@@ -7,8 +7,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/planning.h"
 #include "io/entropy.h"
 #include "model/schedule.h"
+
+/* A shorter outage may be one request that failed, which takes no turn of the other jobs. */
+#define DISTURBING_MS (30 * MS_PER_S)
 
 /* Time asleep is no outage: after it, somebody has to look first. */
 static uint64_t awake_now_ms(void)
@@ -176,6 +180,10 @@ void health_answered(struct health *h, struct account *account, struct collectio
 	/* An outage that was announced ends with an event, so it lasts until one can be kept. */
 	if (account->sight.announced && account->id[0] && !b)
 		return;
+	/* That the server turns requests away, on the other hand, is a matter of the budget. */
+	if (account->sight.outage.trouble != TROUBLE_RATE_LIMITED &&
+	    awake_now_ms() - account->sight.out_since_ms >= DISTURBING_MS)
+		planning_disturbed(account, clock_boot_now_ms());
 	if (sight_succeeded(&account->sight, clock_real_now_us()) == SIGHT_RESTORED)
 		tell_sight(account, SIGHT_RESTORED, b);
 	h->changed(h->user);

@@ -141,6 +141,7 @@ struct account {
 	uint64_t requests, failed; /* since the start */
 	size_t dropped_jobs;       /* over JOB_MAX_PER_ACCOUNT */
 	uint64_t told_ms;          /* freshness that the log was told of; 0: none */
+	uint64_t undisturbed_ms;   /* since then its jobs can be looked at, CLOCK_BOOTTIME */
 	/* Why jobs are paused: the account's suspendState, "" unless it is suspended, as of then. */
 	char suspend_state[JOB_JSON_SUSPEND_MAX];
 	uint64_t suspend_ms; /* CLOCK_BOOTTIME; 0: never asked */

@@ -157,8 +157,12 @@ void planning_seen(const struct config *config, struct job *job, bool changed, u
 	job->doubted = false;
 	if (lists)
 		job->hidden = false;
-	if (job->plan.seen_ms && now_ms >= job->plan.seen_ms)
-		job->gap_ms = (uint32_t)MIN(now_ms - job->plan.seen_ms, (uint64_t)UINT32_MAX);
+	if (job->plan.seen_ms && now_ms >= job->plan.seen_ms) {
+		uint64_t from_ms =
+			MIN(MAX(job->plan.seen_ms, job->account->undisturbed_ms), now_ms);
+
+		job->gap_ms = (uint32_t)MIN(now_ms - from_ms, (uint64_t)UINT32_MAX);
+	}
 	/* One that has been at its end for long, as most have: nobody asks for it by itself. */
 	if (!changed && at_end(job) && !heap_node_in(&job->plan.due)) {
 		job->plan.seen_ms = now_ms;
@@ -217,8 +221,14 @@ static void search(const struct config *config, struct collection *c)
 				  config->accounts[c->account->index].requests_per_minute);
 }
 
+void planning_disturbed(struct account *account, uint64_t now_ms)
+{
+	account->undisturbed_ms = now_ms;
+}
+
 void planning_take_up(const struct config *config, struct account *account, uint64_t now_ms)
 {
+	planning_disturbed(account, now_ms);
 	for (int k = 0; k < KIND_COUNT_; k++) {
 		struct collection *c = &account->collections[k];
 
@@ -292,10 +302,19 @@ void planning_newest(struct collection *c, uint32_t look)
 	show_newest(&c->plan.ended, &c->plan, look);
 }
 
+/* The last time between two looks, or that since the last one when it is longer already. */
+static uint64_t unseen_ms(const struct job *job, uint64_t now_ms)
+{
+	uint64_t begin_ms = job->account->undisturbed_ms;
+	uint64_t since_ms = now_ms - MIN(MAX(job->plan.seen_ms, begin_ms), now_ms);
+
+	return job->plan.seen_ms >= begin_ms ? MAX((uint64_t)job->gap_ms, since_ms) : since_ms;
+}
+
 bool planning_freshness(const struct config *config, const struct account *account, uint64_t now_ms,
 			uint64_t *ret_wanted_ms, uint64_t *ret_freshness_ms)
 {
-	uint64_t wanted = UINT64_MAX, freshness = 0;
+	double worst = -1;
 
 	for (int k = 0; k < KIND_COUNT_; k++) {
 		const struct heap *jobs = &account->collections[k].plan.active;
@@ -303,15 +322,15 @@ bool planning_freshness(const struct config *config, const struct account *accou
 		for (uint32_t i = 0; i < jobs->n; i++) {
 			const struct job *job =
 				job_of_plan(container_of(jobs->nodes[i], struct plan_job, due));
+			uint64_t wanted = wanted_ms(config, job), unseen = unseen_ms(job, now_ms);
+			double behind = (double)unseen / (double)wanted;
 
-			if (!job->snapshot)
+			if (!job->snapshot || wanted == UINT64_MAX || behind <= worst)
 				continue;
-			wanted = MIN(wanted, wanted_ms(config, job));
-			freshness = MAX(freshness, MAX((uint64_t)job->gap_ms,
-						       now_ms - MIN(job->plan.seen_ms, now_ms)));
+			worst = behind;
+			*ret_wanted_ms = wanted;
+			*ret_freshness_ms = unseen;
 		}
 	}
-	*ret_wanted_ms = wanted;
-	*ret_freshness_ms = freshness;
-	return wanted != UINT64_MAX;
+	return worst >= 0;
 }

@@ -42,8 +42,15 @@ void planning_list_again(struct collection *c);
 void planning_newest(struct collection *c, uint32_t look);
 
 /*
- * How fresh the account's active jobs are kept: the shortest interval that a watch wants of them, and
- * the longest time between two looks that there was, or is. False when there is no active job.
+ * Until now nobody could look, whatever the budget, or it was another configuration: the time between
+ * two looks counts anew.
+ */
+void planning_disturbed(struct account *account, uint64_t now_ms);
+
+/*
+ * How fresh the account's active jobs are kept, by the one that is furthest behind what is wanted of
+ * it: its interval, and the longest time between two looks that there was last, or is. False when
+ * there is no active job.
  */
 bool planning_freshness(const struct config *config, const struct account *account, uint64_t now_ms,
 			uint64_t *ret_wanted_ms, uint64_t *ret_freshness_ms);

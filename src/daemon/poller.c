@@ -328,10 +328,12 @@ static uint64_t account_pump(struct poller *p, struct account *account, uint64_t
 static void begin_anew(struct poller *p)
 {
 	http_pool_renew(p->http);
-	map_for_each (&p->accounts->map, struct account, account)
+	map_for_each (&p->accounts->map, struct account, account) {
+		planning_disturbed(account, clock_boot_now_ms());
 		/* Those that the server has turned away keep away. */
 		if (account->blocked_by != TROUBLE_RATE_LIMITED)
 			health_forgive(account);
+	}
 }
 
 static void look_at_clocks(struct poller *p)

@@ -8,14 +8,19 @@
 #include "base/log.h"
 #include "daemon/planning.h"
 #include "io/service.h"
+#include "model/schedule.h"
 
-/* So many times what is wanted between two looks is more than what lists and turns make of it. */
-#define STALE_TIMES 4
-
-static void tell_freshness(struct account *account, uint64_t wanted_ms, uint64_t freshness_ms)
+/*
+ * The log hears of it when it begins, doubles, or ends: when it is well away from where it began, for
+ * at least as long as that took to be noticed.
+ */
+static void tell_freshness(struct account *account, uint64_t wanted_ms, uint64_t freshness_ms,
+			   uint64_t now_ms)
 {
 	char wanted[CLOCK_SPAN_MAX], freshness[CLOCK_SPAN_MAX];
-	bool stale = freshness_ms / wanted_ms > STALE_TIMES;
+	bool stale = schedule_is_stale(wanted_ms, freshness_ms);
+	bool fresh = !schedule_is_stale(wanted_ms, 2 * freshness_ms) &&
+		     now_ms - account->undisturbed_ms >= account->told_ms;
 
 	clock_format_span_ms(wanted_ms, wanted);
 	clock_format_span_ms(freshness_ms / MS_PER_S * MS_PER_S, freshness);
@@ -24,7 +29,7 @@ static void tell_freshness(struct account *account, uint64_t wanted_ms, uint64_t
 			   "every %s; %s is wanted",
 			   account_name(account), account->budget.rate, freshness, wanted);
 		account->told_ms = freshness_ms;
-	} else if (!stale && account->told_ms) {
+	} else if (fresh && account->told_ms) {
 		log_notice("account %s: active jobs are looked at often enough again",
 			   account_name(account));
 		account->told_ms = 0;
@@ -33,24 +38,24 @@ static void tell_freshness(struct account *account, uint64_t wanted_ms, uint64_t
 
 /*
  * The account whose active jobs are looked at least often, compared with what is wanted of them, when
- * that is too seldom to be chance: the budget does not suffice. NULL when all are fresh. The log hears
- * of it when it begins, doubles, or ends.
+ * that is too seldom: the budget does not suffice. NULL when all are fresh.
  */
 static const struct account *stalest(const struct summary_sources *sources,
 				     uint64_t *ret_freshness_ms)
 {
 	const struct account *which = NULL;
-	uint64_t worst = STALE_TIMES;
+	uint64_t worst = 0, now_ms = clock_boot_now_ms();
 
 	map_for_each (&sources->accounts->map, struct account, account) {
 		uint64_t wanted_ms, freshness_ms;
 
 		if (!account->config || account->sight.out ||
-		    !planning_freshness(sources->config, account, clock_boot_now_ms(), &wanted_ms,
+		    !planning_freshness(sources->config, account, now_ms, &wanted_ms,
 					&freshness_ms))
 			continue;
-		tell_freshness(account, wanted_ms, freshness_ms);
-		if (freshness_ms / wanted_ms > worst) {
+		tell_freshness(account, wanted_ms, freshness_ms, now_ms);
+		if (schedule_is_stale(wanted_ms, freshness_ms) &&
+		    freshness_ms / wanted_ms > worst) {
 			worst = freshness_ms / wanted_ms;
 			*ret_freshness_ms = freshness_ms;
 			which = account;

@@ -78,6 +78,11 @@ uint64_t schedule_job_ms(const struct schedule_job *j)
 	return j->eta_low_ms <= j->wanted_ms ? floor_ms : j->wanted_ms;
 }
 
+bool schedule_is_stale(uint64_t wanted_ms, uint64_t freshness_ms)
+{
+	return wanted_ms > 0 && freshness_ms / SCHEDULE_STALE_TIMES > wanted_ms;
+}
+
 #define BUSY_FACTOR  2
 #define IDLE_FACTOR  10
 #define EMPTY_FACTOR 20

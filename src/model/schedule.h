@@ -38,6 +38,14 @@ struct schedule_job {
 uint64_t schedule_job_ms(const struct schedule_job *j);
 
 /*
+ * Whether a job that wants to be seen every `wanted_ms`, and is seen every `freshness_ms`, is seen less
+ * often than lists, turns and a queued job's lower need make of it: the budget does not suffice. Not
+ * for 0, which is not known.
+ */
+#define SCHEDULE_STALE_TIMES 4
+bool schedule_is_stale(uint64_t wanted_ms, uint64_t freshness_ms);
+
+/*
  * How often to look for new jobs in a collection of `size` jobs, of which `active` are not at an end.
  * Where some are, the lists that show these find new ones, too; elsewhere every look costs a request
  * for seven kinds, and a new job is queued first and runs for minutes: a tenth as often as a running

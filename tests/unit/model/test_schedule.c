@@ -120,6 +120,24 @@ Test(schedule, searches)
 	cr_expect_eq(schedule_whole_ms(UINT64_MAX, 500, 10), UINT64_MAX);
 }
 
+Test(schedule, stale)
+{
+	static const struct {
+		uint64_t wanted_ms, freshness_ms;
+		bool stale;
+	} cases[] = {
+		{0, 0, false},          {0, UINT64_MAX, false},
+		{30000, 0, false},      {30000, 60000, false}, /* a queued one */
+		{30000, 120000, false}, {30000, 120004, true},
+		{15000, 600000, true},  {UINT64_MAX - 1, UINT64_MAX, false},
+		{1, UINT64_MAX, true},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		cr_expect_eq(schedule_is_stale(cases[i].wanted_ms, cases[i].freshness_ms),
+			     cases[i].stale, "case %zu", i);
+}
+
 Test(schedule, backoff)
 {
 	static const struct {
