@@ -95,9 +95,8 @@ static int get_status(struct api *api, const struct server_request *request, con
 
 	for (size_t i = 0; i < n_accounts; i++) {
 		account_views[i] = account_view(accounts[i]);
-		map_for_each (&accounts[i]->jobs, const struct job, job)
-			if (is_watched(job) && job->snapshot)
-				v.jobs_by_phase[snapshot_phase(job->snapshot)]++;
+		for (int p = 0; p < PHASE_COUNT_; p++)
+			v.jobs_by_phase[p] += accounts[i]->tally.by_phase[p];
 	}
 	return status_json_format(&v, &response->body);
 }

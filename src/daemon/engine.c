@@ -136,7 +136,7 @@ static int load_job(void *user, const char *endpoint, const char *name, struct s
 		r = account_job(account, name, parts.kind, &job);
 	if (r < 0)
 		return r;
-	job->snapshot = snapshot_ref(snapshot);
+	job_set_snapshot(job, snapshot);
 	job->attempt = attempt;
 	job->sequence = (uint32_t)sequence;
 	job->phase_since_us = phase_since_us;

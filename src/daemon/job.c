@@ -196,6 +196,33 @@ int account_job(struct account *account, const char *name, enum kind kind, struc
 	return 0;
 }
 
+static void count(struct job *job, int by)
+{
+	struct tally *tally = &job->account->tally;
+
+	if (!job->watches)
+		return;
+	tally->watched += (size_t)by;
+	if (job->snapshot)
+		tally->by_phase[snapshot_phase(job->snapshot)] += (size_t)by;
+}
+
+void job_set_watches(struct job *job, route_set watches)
+{
+	count(job, -1);
+	job->watches = watches;
+	count(job, 1);
+}
+
+void job_set_snapshot(struct job *job, struct snapshot *snapshot)
+{
+	snapshot_ref(snapshot);
+	count(job, -1);
+	snapshot_unref(job->snapshot);
+	job->snapshot = snapshot;
+	count(job, 1);
+}
+
 void job_parse_name(const struct job *job, struct job_name *ret)
 {
 	/* The name was checked when the job was made. */

@@ -39,11 +39,11 @@ struct course {
 struct job {
 	struct plan_job plan;
 	struct account *account;
-	struct snapshot *snapshot; /* NULL until first seen */
+	struct snapshot *snapshot; /* NULL until first seen; job_set_snapshot() */
 	char *last_error;          /* of the last request for this job, when it failed; else NULL */
 	struct course *course;     /* while it is between start and end; or NULL */
 	route_set named;           /* watches that name it */
-	route_set watches;         /* watches that it belongs to */
+	route_set watches;         /* watches that it belongs to; job_set_watches() */
 	int64_t phase_since_us;
 	int64_t last_seen_us; /* when it was last in an answer */
 	struct stillness still;
@@ -111,6 +111,19 @@ struct ask {
 	char path[];
 };
 
+/* How many jobs belong to a watch; and of those that have been seen, in which phase they are. */
+struct tally {
+	size_t watched;
+	size_t by_phase[PHASE_COUNT_];
+};
+
+/* What planning_freshness() found last. */
+struct freshness {
+	uint64_t at_ms; /* CLOCK_BOOTTIME; 0: it has to look */
+	uint64_t wanted_ms, unseen_ms;
+	bool any; /* there is an active job */
+};
+
 struct account {
 	char *endpoint; /* base URL without a slash at the end */
 	char *id;       /* "" while it is being looked up */
@@ -119,6 +132,8 @@ struct account {
 	size_t index;                        /* in the configuration */
 	struct config_secret rotated;        /* the key, where its file has changed since */
 	struct map jobs;                     /* struct job by name */
+	struct tally tally;                  /* of these */
+	struct freshness freshness;
 	struct collection collections[KIND_COUNT_];
 	struct plan_collection *plans[KIND_COUNT_]; /* theirs */
 	struct plan plan;
@@ -171,6 +186,10 @@ int accounts_add_baseline(struct accounts *a, const struct account *account, con
 
 /* Finds the job or makes it; -ENOSPC when the account has too many, -ENOMEM. */
 int account_job(struct account *account, const char *name, enum kind kind, struct job **ret);
+
+/* They keep the account's tally. The snapshot gets a reference more. */
+void job_set_watches(struct job *job, route_set watches);
+void job_set_snapshot(struct job *job, struct snapshot *snapshot);
 
 /* The parts of its name, which need no storage of their own. */
 void job_parse_name(const struct job *job, struct job_name *ret);

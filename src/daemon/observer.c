@@ -87,11 +87,12 @@ void observer_configure(struct observer *o, struct config *config)
 				job->snapshot ? snapshot_text(job->snapshot, TEXT_DISPLAY_NAME)
 					      : "";
 
-			job->watches = !account->config ? 0
-				       : job->snapshot
-					       ? route_watches(&table, account->index, job->kind,
-							       display_name, job->named)
-					       : job->named;
+			job_set_watches(job,
+					!account->config ? 0
+					: job->snapshot
+						? route_watches(&table, account->index, job->kind,
+								display_name, job->named)
+						: job->named);
 		}
 }
 
@@ -434,8 +435,7 @@ static int take_in(struct observation *b, struct job *job, struct snapshot *snap
 		return r;
 	}
 	b->any = true;
-	snapshot_unref(job->snapshot);
-	job->snapshot = snapshot_ref(snapshot);
+	job_set_snapshot(job, snapshot);
 	job->attempt = s.attempt;
 	job->phase_since_us = s.phase_since_us;
 	job->still = s.still;
@@ -474,7 +474,7 @@ static int find_job(struct observation *b, const struct job_name *name,
 	}
 	if (!job->snapshot || strcmp(snapshot_text(job->snapshot, TEXT_DISPLAY_NAME),
 				     snapshot_text(snapshot, TEXT_DISPLAY_NAME)) != 0)
-		job->watches = watches_of(b, name->kind, job->named, snapshot);
+		job_set_watches(job, watches_of(b, name->kind, job->named, snapshot));
 	*ret = job;
 	return 0;
 }

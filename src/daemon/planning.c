@@ -9,6 +9,9 @@
 #include "base/log.h"
 #include "model/schedule.h"
 
+/* So long it holds what was found to be fresh: somebody may ask fifty times a second. */
+#define FRESHNESS_MS MS_PER_S
+
 /* --- intervals --- */
 
 static uint64_t wanted_ms(const struct config *config, const struct job *job)
@@ -224,6 +227,7 @@ static void search(const struct config *config, struct collection *c)
 void planning_disturbed(struct account *account, uint64_t now_ms)
 {
 	account->undisturbed_ms = now_ms;
+	account->freshness.at_ms = 0;
 }
 
 void planning_take_up(const struct config *config, struct account *account, uint64_t now_ms)
@@ -311,9 +315,10 @@ static uint64_t unseen_ms(const struct job *job, uint64_t now_ms)
 	return job->plan.seen_ms >= begin_ms ? MAX((uint64_t)job->gap_ms, since_ms) : since_ms;
 }
 
-bool planning_freshness(const struct config *config, const struct account *account, uint64_t now_ms,
-			uint64_t *ret_wanted_ms, uint64_t *ret_freshness_ms)
+static struct freshness look_for_freshness(const struct config *config,
+					   const struct account *account, uint64_t now_ms)
 {
+	struct freshness f = {.at_ms = now_ms};
 	double worst = -1;
 
 	for (int k = 0; k < KIND_COUNT_; k++) {
@@ -328,9 +333,24 @@ bool planning_freshness(const struct config *config, const struct account *accou
 			if (!job->snapshot || wanted == UINT64_MAX || behind <= worst)
 				continue;
 			worst = behind;
-			*ret_wanted_ms = wanted;
-			*ret_freshness_ms = unseen;
+			f.wanted_ms = wanted;
+			f.unseen_ms = unseen;
+			f.any = true;
 		}
 	}
-	return worst >= 0;
+	return f;
+}
+
+bool planning_freshness(const struct config *config, struct account *account, uint64_t now_ms,
+			uint64_t *ret_wanted_ms, uint64_t *ret_freshness_ms)
+{
+	struct freshness *f = &account->freshness;
+
+	if (!f->at_ms || now_ms - f->at_ms >= FRESHNESS_MS)
+		*f = look_for_freshness(config, account, now_ms);
+	if (!f->any)
+		return false;
+	*ret_wanted_ms = f->wanted_ms;
+	*ret_freshness_ms = f->unseen_ms;
+	return true;
 }

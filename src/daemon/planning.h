@@ -51,8 +51,9 @@ void planning_disturbed(struct account *account, uint64_t now_ms);
  * How fresh the account's active jobs are kept, by the one that is furthest behind what is wanted of
  * it: its interval, and the longest time between two looks that there was last, or is. False when
  * there is no active job.
+ * It looks at all active jobs, at most once a second.
  */
-bool planning_freshness(const struct config *config, const struct account *account, uint64_t now_ms,
+bool planning_freshness(const struct config *config, struct account *account, uint64_t now_ms,
 			uint64_t *ret_wanted_ms, uint64_t *ret_freshness_ms);
 
 /* The probable end; false when nothing sensible can be said. */

@@ -76,8 +76,7 @@ static void format(const struct summary_sources *sources, char text[SUMMARY_MAX]
 		if (!account->config)
 			continue;
 		accounts++;
-		map_for_each (&account->jobs, const struct job, job)
-			jobs += job->watches != 0;
+		jobs += account->tally.watched;
 		if (account->sight.out && account->sight.announced) {
 			out++;
 			which = account_name(account);

@@ -40,7 +40,7 @@ static struct job *add(const char *name, unsigned watch, const char *state)
 
 	cr_assert_eq(account_job(account, name, KIND_SFT, &job), 0);
 	cr_assert_eq(snapshot_new(&parts, &job->snapshot), 0);
-	job->watches = route_bit(watch);
+	job_set_watches(job, route_bit(watch));
 	return job;
 }
 
