@@ -351,8 +351,7 @@ static int read_entries(struct json_object *jobs, size_t n, const char *account,
 }
 
 int job_json_parse_page(struct job_json *p, const char *body, size_t len, const char *account,
-			enum kind kind, job_json_fn fn, void *user,
-			char ret_token[JOB_JSON_TOKEN_MAX], uint32_t *ret_total,
+			enum kind kind, job_json_fn fn, void *user, struct job_json_page *ret,
 			struct error *ret_e)
 {
 	_cleanup_json_ struct json_object *page = NULL;
@@ -386,9 +385,9 @@ int job_json_parse_page(struct job_json *p, const char *body, size_t len, const 
 		if (r < 0)
 			return r;
 	}
-	snprintf(ret_token, JOB_JSON_TOKEN_MAX, "%s", token);
-	if (ret_total)
-		*ret_total = total;
+	snprintf(ret->token, sizeof(ret->token), "%s", token);
+	ret->total = total;
+	ret->listed = jobs != NULL;
 	return 0;
 }
 

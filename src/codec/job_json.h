@@ -49,16 +49,20 @@ bool job_json_mask_held(const struct snapshot *s);
 /* Called for each job of a page, in its order; the snapshot is handed over (unref it). */
 typedef int (*job_json_fn)(void *user, const struct job_name *name, struct snapshot *snapshot);
 
+/* What a page says beside its jobs. */
+struct job_json_page {
+	char token[JOB_JSON_TOKEN_MAX]; /* of the next page; "" on the last one */
+	uint32_t total;                 /* jobs in the whole list; 0 where the page does not say */
+	bool listed; /* it has the array of jobs, if empty: a server emits its defaults (API facts) */
+};
+
 /*
  * One page of a collection. A single malformed job fails the page: nothing is called then, for half
  * a page would look like jobs that are gone. Jobs of another account or kind: TROUBLE_WRONG_JOB.
- * `ret_token` gets the next page's token ("" on the last page), `ret_total`, which may be NULL, the
- * number of jobs in the whole list (0 where the page does not say). 0, -ENOMEM, a positive enum
- * trouble, or the first negative value that `fn` returned.
+ * 0, -ENOMEM, a positive enum trouble, or the first negative value that `fn` returned.
  */
 int job_json_parse_page(struct job_json *p, const char *body, size_t len, const char *account,
-			enum kind kind, job_json_fn fn, void *user,
-			char ret_token[JOB_JSON_TOKEN_MAX], uint32_t *ret_total,
+			enum kind kind, job_json_fn fn, void *user, struct job_json_page *ret,
 			struct error *ret_e);
 
 /*

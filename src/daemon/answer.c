@@ -371,8 +371,8 @@ static int turn_page(struct answers *a, const struct question *q, const struct p
  * Reads the page, or knows it again. 0; -ENODATA when it is not what was asked for; -ENOMEM; a positive
  * enum trouble.
  */
-static int read_page(struct page *page, const struct http_result *res,
-		     char token[JOB_JSON_TOKEN_MAX], struct error *e)
+static int read_page(struct page *page, const struct http_result *res, struct job_json_page *ret,
+		     struct error *e)
 {
 	const struct question *q = page->question;
 	struct collection *c = q->collection;
@@ -387,15 +387,18 @@ static int read_page(struct page *page, const struct http_result *res,
 	known = page->b ? page_memory_find(memory, place, digest) : NULL;
 	if (known) {
 		take_same(page, known);
-		snprintf(token, JOB_JSON_TOKEN_MAX, "%s", known->token);
+		snprintf(ret->token, sizeof(ret->token), "%s", known->token);
+		ret->listed = true;
 		return 0;
 	}
 	if (page->b)
 		page_record_new(digest, &page->record); /* without it, it is parsed each time */
 	r = job_json_parse_page(page->answers->parser, res->body, res->len, c->account->id, c->kind,
-				on_page_job, page, token, &page->shown.total, e);
+				on_page_job, page, ret, e);
+	if (r == 0)
+		page->shown.total = ret->total;
 	if (r == 0 && page->record) {
-		page->record->token = strdup(token);
+		page->record->token = strdup(ret->token);
 		page->record->shown = page->shown;
 	}
 	if (r != 0 || !page->record || !page->record->token)
@@ -409,7 +412,7 @@ static enum trouble page_answered(struct answers *a, const struct question *q,
 				  const struct http_result *res)
 {
 	struct collection *c = q->collection;
-	char token[JOB_JSON_TOKEN_MAX] = "";
+	struct job_json_page parsed;
 	struct error e = ERROR_NONE;
 	struct page page = {.answers = a, .question = q};
 	enum trouble trouble = TROUBLE_NONE;
@@ -421,13 +424,12 @@ static enum trouble page_answered(struct answers *a, const struct question *q,
 		return fail(a, q, res, trouble_of(res), &e);
 	if (observation_begin(a->observer, c->account, &page.b) < 0)
 		page.b = NULL;
-	r = read_page(&page, res, token, &e);
-	/* Nothing at all may be a mask that was taken to be of the page, not of its jobs. */
-	if (r == 0 && q->masked && !c->mask_held && page.shown.n == 0 &&
-	    !c->listings[q->list].token)
+	r = read_page(&page, res, &parsed, &e);
+	/* No list at all may be a mask that was taken to be of the page, not of its jobs. */
+	if (r == 0 && q->masked && !parsed.listed && !c->listings[q->list].token)
 		r = -ENODATA;
 	if (r == 0)
-		r = turn_page(a, q, &page, token, &e);
+		r = turn_page(a, q, &page, parsed.token, &e);
 	if (r == -ENODATA)
 		misunderstood(q, &page);
 	else if (r != 0)

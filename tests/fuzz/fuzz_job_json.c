@@ -78,7 +78,7 @@ static void check_kind(struct job_json *p, enum kind kind, const char *body, siz
 {
 	const struct job_name asked = {ACCOUNT, kind, ID};
 	struct page page = {.kind = kind};
-	char token[JOB_JSON_TOKEN_MAX];
+	struct job_json_page parsed;
 	struct error e = ERROR_NONE;
 	struct snapshot *s;
 	int r;
@@ -92,10 +92,9 @@ static void check_kind(struct job_json *p, enum kind kind, const char *body, siz
 	} else {
 		FUZZ_CHECK(e.text[0] && text_is_utf8(e.text) && !text_has_control(e.text));
 	}
-	r = job_json_parse_page(p, body, len, ACCOUNT, kind, check_page_job, &page, token, NULL,
-				NULL);
+	r = job_json_parse_page(p, body, len, ACCOUNT, kind, check_page_job, &page, &parsed, NULL);
 	FUZZ_CHECK(r == 0 || r == TROUBLE_NOT_API || r == TROUBLE_WRONG_JOB);
-	FUZZ_CHECK(r == 0 ? strlen(token) < JOB_JSON_TOKEN_MAX : page.n == 0);
+	FUZZ_CHECK(r == 0 ? strlen(parsed.token) < JOB_JSON_TOKEN_MAX : page.n == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

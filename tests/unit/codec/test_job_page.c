@@ -17,6 +17,7 @@ struct seen {
 	char states[JOB_JSON_PAGE_MAX][64];
 	size_t n;
 	uint32_t total;
+	bool listed;
 	size_t fail_at; /* 1: the first call fails; 0: none */
 };
 
@@ -35,12 +36,17 @@ static int collect(void *user, const struct job_name *name, struct snapshot *s)
 static int parse_page(enum kind kind, const char *body, struct seen *seen, char *token)
 {
 	struct error e = ERROR_NONE;
+	struct job_json_page page;
 	struct job_json *p;
 	int r;
 
 	cr_assert_eq(job_json_new(&p), 0);
-	r = job_json_parse_page(p, body, strlen(body), "acme", kind, collect, seen, token,
-				&seen->total, &e);
+	r = job_json_parse_page(p, body, strlen(body), "acme", kind, collect, seen, &page, &e);
+	if (r == 0) {
+		strcpy(token, page.token);
+		seen->total = page.total;
+		seen->listed = page.listed;
+	}
 	if (r > 0)
 		cr_expect_str_not_empty(e.text);
 	job_json_free(p);
@@ -72,23 +78,28 @@ Test(job_page, reads_every_kind_in_order)
 
 Test(job_page, takes_none_for_empty)
 {
-	static const char *const empty[] = {
-		"{}",
-		"{\"nextPageToken\":\"\",\"totalSize\":0}",
-		"{\"supervisedFineTuningJobs\":[]}",
-		"{\"supervisedFineTuningJobs\":null,\"nextPageToken\":null}",
-		"{\"supervisedFineTuningJobs\":\"\",\"nextPageToken\":0}",
-		"{\"supervisedFineTuningJobs\":[],\"somethingNew\":1}",
-		"{\"supervisedFineTuningJobs\":[],\"totalSize\":null}",
-		"{\"supervisedFineTuningJobs\":[],\"totalSize\":-1}",
+	static const struct {
+		const char *body;
+		bool listed;
+	} empty[] = {
+		{"{}", false},
+		{"{\"nextPageToken\":\"\",\"totalSize\":0}", false},
+		{"{\"supervisedFineTuningJobs\":[]}", true},
+		{"{\"supervisedFineTuningJobs\":null,\"nextPageToken\":null}", false},
+		{"{\"supervisedFineTuningJobs\":\"\",\"nextPageToken\":0}", false},
+		{"{\"supervisedFineTuningJobs\":[],\"somethingNew\":1}", true},
+		{"{\"supervisedFineTuningJobs\":[],\"totalSize\":null}", true},
+		{"{\"supervisedFineTuningJobs\":[],\"totalSize\":-1}", true},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(empty); i++) {
 		char token[JOB_JSON_TOKEN_MAX] = "untouched";
 		struct seen seen = {.total = 7};
 
-		cr_expect_eq(parse_page(KIND_SFT, empty[i], &seen, token), 0, "%s", empty[i]);
+		cr_expect_eq(parse_page(KIND_SFT, empty[i].body, &seen, token), 0, "%s",
+			     empty[i].body);
 		cr_expect_eq(seen.n, 0);
+		cr_expect_eq(seen.listed, empty[i].listed, "%s", empty[i].body);
 		cr_expect_eq(seen.total, 0);
 		cr_expect_str_empty(token);
 	}
