@@ -11,9 +11,6 @@
 #include "io/entropy.h"
 #include "model/schedule.h"
 
-/* A shorter outage may be one request that failed, which takes no turn of the other jobs. */
-#define DISTURBING_MS (30 * MS_PER_S)
-
 /* Time asleep is no outage: after it, somebody has to look first. */
 static uint64_t awake_now_ms(void)
 {
@@ -154,6 +151,9 @@ void health_failed(struct health *h, const struct failure *f)
 				    schedule_backoff_ms(account->failures, f->retry_after_ms,
 							entropy_u32()));
 		account->blocked_by = f->trouble;
+		/* That a server turns requests away, though, is a matter of the budget. */
+		if (f->trouble != TROUBLE_RATE_LIMITED)
+			planning_disturbed(account, account->blocked_until_ms);
 	} else if (f->collection) {
 		f->collection->plan.blocked_until_ms =
 			now_ms + schedule_backoff_ms(f->collection->failures, f->retry_after_ms,
@@ -168,6 +168,8 @@ void health_answered(struct health *h, struct account *account, struct collectio
 		     struct observation *b)
 {
 	account->answered++;
+	if (account->undisturbed_ms > clock_boot_now_ms())
+		planning_disturbed(account, clock_boot_now_ms());
 	account->failures = 0;
 	account->blocked_until_ms = 0;
 	account->blocked_by = TROUBLE_NONE;
@@ -180,10 +182,6 @@ void health_answered(struct health *h, struct account *account, struct collectio
 	/* An outage that was announced ends with an event, so it lasts until one can be kept. */
 	if (account->sight.announced && account->id[0] && !b)
 		return;
-	/* That the server turns requests away, on the other hand, is a matter of the budget. */
-	if (account->sight.outage.trouble != TROUBLE_RATE_LIMITED &&
-	    awake_now_ms() - account->sight.out_since_ms >= DISTURBING_MS)
-		planning_disturbed(account, clock_boot_now_ms());
 	if (sight_succeeded(&account->sight, clock_real_now_us()) == SIGHT_RESTORED)
 		tell_sight(account, SIGHT_RESTORED, b);
 	h->changed(h->user);

@@ -224,9 +224,9 @@ static void search(const struct config *config, struct collection *c)
 				  config->accounts[c->account->index].requests_per_minute);
 }
 
-void planning_disturbed(struct account *account, uint64_t now_ms)
+void planning_disturbed(struct account *account, uint64_t until_ms)
 {
-	account->undisturbed_ms = now_ms;
+	account->undisturbed_ms = until_ms;
 	account->freshness.at_ms = 0;
 }
 
@@ -322,9 +322,11 @@ static struct freshness look_for_freshness(const struct config *config,
 	double worst = -1;
 
 	for (int k = 0; k < KIND_COUNT_; k++) {
-		const struct heap *jobs = &account->collections[k].plan.active;
+		const struct collection *c = &account->collections[k];
+		const struct heap *jobs = &c->plan.active;
 
-		for (uint32_t i = 0; i < jobs->n; i++) {
+		/* What its lists cannot show is told of by itself. */
+		for (uint32_t i = 0; !c->alone && i < jobs->n; i++) {
 			const struct job *job =
 				job_of_plan(container_of(jobs->nodes[i], struct plan_job, due));
 			uint64_t wanted = wanted_ms(config, job), unseen = unseen_ms(job, now_ms);

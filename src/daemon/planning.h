@@ -42,10 +42,10 @@ void planning_list_again(struct collection *c);
 void planning_newest(struct collection *c, uint32_t look);
 
 /*
- * Until now nobody could look, whatever the budget, or it was another configuration: the time between
- * two looks counts anew.
+ * Until then, now or later, nobody can look, whatever the budget, or it was another configuration: the
+ * time between two looks counts anew.
  */
-void planning_disturbed(struct account *account, uint64_t now_ms);
+void planning_disturbed(struct account *account, uint64_t until_ms);
 
 /*
  * How fresh the account's active jobs are kept, by the one that is furthest behind what is wanted of

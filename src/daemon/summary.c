@@ -20,7 +20,7 @@ static void tell_freshness(struct account *account, uint64_t wanted_ms, uint64_t
 	char wanted[CLOCK_SPAN_MAX], freshness[CLOCK_SPAN_MAX];
 	bool stale = schedule_is_stale(wanted_ms, freshness_ms);
 	bool fresh = !schedule_is_stale(wanted_ms, 2 * freshness_ms) &&
-		     now_ms - account->undisturbed_ms >= account->told_ms;
+		     now_ms >= account->undisturbed_ms + account->told_ms;
 
 	clock_format_span_ms(wanted_ms, wanted);
 	clock_format_span_ms(freshness_ms / MS_PER_S * MS_PER_S, freshness);

@@ -107,4 +107,9 @@ Test(planning, what_nobody_could_see_is_not_counted)
 	assert_freshness(morning + 5 * MS_PER_S, 10 * MS_PER_S, 4 * MS_PER_S);
 	see(job, morning + 60 * MS_PER_S);
 	assert_freshness(morning + 60 * MS_PER_S, 10 * MS_PER_S, 56 * MS_PER_S);
+	/* Left alone for a while. */
+	planning_disturbed(account, morning + 5 * MS_PER_MIN);
+	assert_freshness(morning + 4 * MS_PER_MIN, 10 * MS_PER_S, 0);
+	see(job, morning + 5 * MS_PER_MIN + 2000);
+	assert_freshness(morning + 5 * MS_PER_MIN + 2000, 10 * MS_PER_S, 2000);
 }
