@@ -2,9 +2,57 @@
 #include "codec/status_json.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "codec/json_util.h"
+
+/* Seconds, or null for never. */
+static bool add_span(struct json_object *o, const char *key, uint64_t ms)
+{
+	return ms == UINT64_MAX ? json_util_add_null(o, key)
+				: json_util_add_uint(o, key, ms / MS_PER_S);
+}
+
+/* Words as an array. */
+static bool add_words(struct json_object *o, const char *key, const char *words)
+{
+	struct json_object *list = json_util_add_array(o, key);
+	bool ok = list;
+
+	for (size_t len; ok && *(words += strspn(words, " ")); words += len) {
+		len = strcspn(words, " ");
+		ok = json_util_append(list, json_object_new_string_len(words, (int)len));
+	}
+	return ok;
+}
+
+static bool add_collections(struct json_object *account, const struct account_view *a)
+{
+	struct json_object *list = json_util_add_array(account, "collections");
+	bool ok = list;
+
+	for (size_t i = 0; ok && i < a->n_collections; i++) {
+		const struct collection_view *c = &a->collections[i];
+		struct json_object *o = json_util_append_object(list);
+
+		ok = o && json_util_add_text(o, "kind", c->kind) &&
+		     json_util_add_uint(o, "jobs", c->jobs) &&
+		     add_words(o, "without", c->without) &&
+		     json_util_add_text_or_null(o, "lastError", c->last_error);
+	}
+	return ok;
+}
+
+/* Rounded up, so that more than four times what is wanted still is. */
+static bool add_freshness(struct json_object *account, const struct account_view *a)
+{
+	bool any = a->wanted_ms;
+
+	return add_span(account, "wantedSeconds", any ? a->wanted_ms : UINT64_MAX) &&
+	       add_span(account, "freshnessSeconds",
+			any ? a->freshness_ms + MS_PER_S - 1 : UINT64_MAX);
+}
 
 static bool add_account(struct json_object *o, const struct account_view *a)
 {
@@ -17,9 +65,12 @@ static bool add_account(struct json_object *o, const struct account_view *a)
 	       json_util_add_text_or_null(o, "lastError", a->last_error) &&
 	       json_util_add_time(o, "outSince", a->out_since_us) &&
 	       json_util_add_uint(o, "requestsPerMinute", a->requests_per_minute) &&
+	       json_util_add_uint(o, "requestsPerMinuteNow", a->rate) &&
 	       json_util_add_uint(o, "requests", a->requests) &&
 	       json_util_add_uint(o, "failures", a->failures) &&
-	       json_util_add_uint(o, "jobs", a->jobs);
+	       json_util_add_uint(o, "jobs", a->jobs) && add_freshness(o, a) &&
+	       json_util_add_text_or_null(o, "suspendState", a->suspend_state) &&
+	       add_collections(o, a);
 }
 
 static bool add_notifier(struct json_object *o, const struct notifier_view *n)
@@ -124,6 +175,37 @@ static bool add_job_status(struct json_object *job, const struct job_view *v)
 	       json_util_add_text(status, "message", v->text[TEXT_STATUS_MESSAGE]);
 }
 
+static bool add_eta(struct json_object *job, const struct job_view *v)
+{
+	struct json_object *eta;
+
+	if (!v->eta_us)
+		return json_util_add_null(job, "eta");
+	eta = json_util_add_object(job, "eta");
+	return eta && json_util_add_time(eta, "time", v->eta_us) &&
+	       json_util_add_time(eta, "earliest", v->eta_low_us) &&
+	       json_util_add_time(eta, "latest", v->eta_high_us);
+}
+
+static bool add_stall(struct json_object *job, const struct job_view *v)
+{
+	struct json_object *stall;
+
+	if (!v->moved_us)
+		return json_util_add_null(job, "stall");
+	stall = json_util_add_object(job, "stall");
+	return stall && add_span(stall, "stillSeconds", v->still_ms) &&
+	       add_span(stall, "budgetSeconds", v->stall_budget_ms) &&
+	       json_util_add_bool(stall, "stalled", v->stalled) &&
+	       json_util_add_time(stall, "lastMovement", v->moved_us);
+}
+
+static bool add_epochs(struct json_object *job, const struct job_view *v)
+{
+	return v->epochs ? json_util_add_uint(job, "epochs", v->epochs)
+			 : json_util_add_null(job, "epochs");
+}
+
 /* In the order of the events' JSON, with the same names. */
 static bool add_job(struct json_object *job, const struct job_view *v)
 {
@@ -138,10 +220,11 @@ static bool add_job(struct json_object *job, const struct job_view *v)
 	       json_util_add_text(job, "completedTime", v->text[TEXT_COMPLETED_TIME]) &&
 	       json_util_add_text(job, "state", v->text[TEXT_STATE]) &&
 	       json_util_add_text_or_null(job, "phase", v->phase) && add_job_status(job, v) &&
-	       add_progress(job, &v->progress) && json_util_add_uint(job, "attempt", v->attempt) &&
+	       add_progress(job, &v->progress) && add_epochs(job, v) &&
+	       json_util_add_uint(job, "attempt", v->attempt) &&
 	       json_util_add_uint(job, "sequence", v->sequence) &&
-	       json_util_add_time(job, "phaseSince", v->phase_since_us) &&
-	       json_util_add_time(job, "lastPoll", v->last_poll_us) &&
+	       json_util_add_time(job, "phaseSince", v->phase_since_us) && add_eta(job, v) &&
+	       add_stall(job, v) && json_util_add_time(job, "lastPoll", v->last_poll_us) &&
 	       json_util_add_time(job, "nextPoll", v->next_poll_us) &&
 	       json_util_add_text_or_null(job, "lastError", v->last_error);
 }

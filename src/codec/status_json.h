@@ -24,11 +24,12 @@ struct job_view {
 	const char *text[TEXT_COUNT_];
 	const char *phase; /* "" for a job that has not been seen yet */
 	struct progress progress;
+	uint16_t epochs; /* how many the job trains; 0: not known */
 	uint32_t attempt;
 	uint64_t sequence;
 	int64_t phase_since_us, last_poll_us, next_poll_us;
 	int64_t eta_us, eta_low_us, eta_high_us; /* the probable end; 0: nothing sensible to say */
-	int64_t moved_us;                        /* the last movement */
+	int64_t moved_us;                        /* the last movement; 0: not seen yet */
 	uint64_t still_ms;                       /* since then, in watched time (model/stall.h) */
 	uint64_t stall_budget_ms; /* job.stalled comes then; UINT64_MAX: it does not */
 	bool stalled;
@@ -120,7 +121,8 @@ int status_json_parse_jobs(const char *body, size_t len, status_json_fn fn, void
 
 /* What is read of a status document; views live in the call. */
 struct status_reader {
-	/* name, account, in_sight, degraded, last_error, out_since_us */
+	/* name, account, in_sight, degraded, last_error, out_since_us, rate, wanted_ms,
+	   freshness_ms; of its collections kind and last_error */
 	int (*account)(void *user, const struct account_view *v);
 	/* name, off, removed, pending, retried, dead, last_error */
 	int (*notifier)(void *user, const struct notifier_view *v);

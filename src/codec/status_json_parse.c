@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -24,10 +25,58 @@ static int read_progress(struct json_object *job, struct progress *ret)
 	return r;
 }
 
+/* None, as from an older daemon, is 0. */
+static int read_uint(struct json_object *v, uint64_t max, uint64_t *ret)
+{
+	*ret = 0;
+	return json_util_is_none(v) ? 0 : json_util_uint(v, max, ret);
+}
+
+static int read_span(struct json_object *seconds, uint64_t *ret_ms)
+{
+	int r = read_uint(seconds, UINT64_MAX / MS_PER_S, ret_ms);
+
+	*ret_ms *= MS_PER_S;
+	return r;
+}
+
+static int read_eta(struct json_object *job, struct job_view *v)
+{
+	struct json_object *eta;
+	int r = json_util_object(json_util_member(job, "eta"), &eta);
+
+	v->eta_us = v->eta_low_us = v->eta_high_us = 0;
+	if (r < 0 || !eta)
+		return r;
+	r = json_util_time(json_util_member(eta, "time"), &v->eta_us);
+	if (r == 0)
+		r = json_util_time(json_util_member(eta, "earliest"), &v->eta_low_us);
+	return r == 0 ? json_util_time(json_util_member(eta, "latest"), &v->eta_high_us) : r;
+}
+
+static int read_stall(struct json_object *job, struct job_view *v)
+{
+	struct json_object *stall, *budget;
+	int r = json_util_object(json_util_member(job, "stall"), &stall);
+
+	v->moved_us = 0;
+	v->still_ms = 0;
+	v->stall_budget_ms = UINT64_MAX;
+	v->stalled = false;
+	if (r < 0 || !stall)
+		return r;
+	budget = json_util_member(stall, "budgetSeconds");
+	v->stalled = json_object_get_boolean(json_util_member(stall, "stalled"));
+	r = json_util_time(json_util_member(stall, "lastMovement"), &v->moved_us);
+	if (r == 0)
+		r = read_span(json_util_member(stall, "stillSeconds"), &v->still_ms);
+	return r == 0 && budget ? read_span(budget, &v->stall_budget_ms) : r;
+}
+
 static int read_job(struct json_object *job, struct job_view *v)
 {
 	struct json_object *status;
-	uint64_t attempt;
+	uint64_t attempt, epochs;
 	int r = json_util_object(json_util_member(job, "status"), &status);
 	const struct {
 		struct json_object *in;
@@ -57,11 +106,17 @@ static int read_job(struct json_object *job, struct job_view *v)
 	if (r == 0)
 		r = read_progress(job, &v->progress);
 	if (r == 0)
+		r = read_uint(json_util_member(job, "epochs"), UINT16_MAX, &epochs);
+	if (r == 0)
 		r = json_util_uint(json_util_member(job, "attempt"), UINT32_MAX, &attempt);
 	if (r == 0)
 		r = json_util_uint(json_util_member(job, "sequence"), UINT64_MAX, &v->sequence);
 	if (r == 0)
 		r = json_util_time(json_util_member(job, "phaseSince"), &v->phase_since_us);
+	if (r == 0)
+		r = read_eta(job, v);
+	if (r == 0)
+		r = read_stall(job, v);
 	if (r == 0)
 		r = json_util_time(json_util_member(job, "lastPoll"), &v->last_poll_us);
 	if (r == 0)
@@ -69,6 +124,7 @@ static int read_job(struct json_object *job, struct job_view *v)
 	if (r < 0)
 		return r;
 	v->attempt = (uint32_t)attempt;
+	v->epochs = (uint16_t)epochs;
 	return v->name[0] && v->account[0] && v->kind[0] && v->id[0] ? 0 : -EBADMSG;
 }
 
@@ -125,8 +181,41 @@ int status_json_parse_jobs(const char *body, size_t len, status_json_fn fn, void
 	return skip(&p, end, STATUS_JSON_JOBS_TAIL) && p == end && read == written ? 0 : -EBADMSG;
 }
 
+static int read_collection(struct json_object *collection, struct collection_view *v)
+{
+	int r;
+
+	*v = (struct collection_view){.without = ""};
+	if (!json_object_is_type(collection, json_type_object))
+		return -EBADMSG;
+	r = json_util_text(json_util_member(collection, "kind"), &v->kind);
+	return r == 0 ? json_util_text(json_util_member(collection, "lastError"), &v->last_error)
+		      : r;
+}
+
+/* The array is the caller's, also when not all of it could be read. */
+static int read_collections(struct json_object *account, struct collection_view **ret,
+			    size_t *ret_n)
+{
+	struct json_object *list;
+	int r = json_util_array(json_util_member(account, "collections"), &list);
+	size_t n;
+
+	if (r < 0 || !list)
+		return r;
+	n = json_object_array_length(list);
+	*ret = calloc(n + 1, sizeof(**ret));
+	if (!*ret)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = read_collection(json_object_array_get_idx(list, i), &(*ret)[i]);
+	*ret_n = n;
+	return r;
+}
+
 static int read_account(struct json_object *account, struct account_view *v)
 {
+	uint64_t rate = 0;
 	int r;
 
 	*v = (struct account_view){0};
@@ -139,7 +228,15 @@ static int read_account(struct json_object *account, struct account_view *v)
 		r = json_util_text(json_util_member(account, "account"), &v->account);
 	if (r == 0)
 		r = json_util_text(json_util_member(account, "lastError"), &v->last_error);
-	return r == 0 ? json_util_time(json_util_member(account, "outSince"), &v->out_since_us) : r;
+	if (r == 0)
+		r = json_util_time(json_util_member(account, "outSince"), &v->out_since_us);
+	if (r == 0)
+		r = read_uint(json_util_member(account, "requestsPerMinuteNow"), UINT32_MAX, &rate);
+	if (r == 0)
+		r = read_span(json_util_member(account, "wantedSeconds"), &v->wanted_ms);
+	v->rate = (uint32_t)rate;
+	return r == 0 ? read_span(json_util_member(account, "freshnessSeconds"), &v->freshness_ms)
+		      : r;
 }
 
 static int read_notifier(struct json_object *notifier, struct notifier_view *v)
@@ -172,7 +269,13 @@ static int each_account(struct json_object *accounts, const struct status_reader
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && accounts && i < json_object_array_length(accounts); i++) {
-		r = read_account(json_object_array_get_idx(accounts, i), &v);
+		struct json_object *account = json_object_array_get_idx(accounts, i);
+		_cleanup_free_ struct collection_view *collections = NULL;
+
+		r = read_account(account, &v);
+		if (r == 0)
+			r = read_collections(account, &collections, &v.n_collections);
+		v.collections = collections;
 		if (r == 0)
 			r = reader->account(user, &v);
 	}

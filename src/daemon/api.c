@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "codec/status_json.h"
 #include "daemon/api_deliveries.h"
-#include "daemon/poller.h"
+#include "daemon/view.h"
 
 #define API_REASON_MAX 400
 
@@ -23,39 +23,13 @@ struct api {
 	void *closed_user;
 };
 
-/* A time on CLOCK_BOOTTIME as one on the wall. */
-static int64_t real_of_boot_us(uint64_t boot_ms)
-{
-	return clock_real_now_us() + ((int64_t)boot_ms - (int64_t)clock_boot_now_ms()) * US_PER_MS;
-}
-
-static struct account_view account_view(const struct account *account)
-{
-	const struct sight *sight = &account->sight;
-
-	return (struct account_view){
-		.name = account->config->name,
-		.account = account->id,
-		.endpoint = account->endpoint,
-		.in_sight = !sight->out,
-		.degraded = sight->out && sight->announced,
-		.trouble = sight->out ? trouble_name(sight->outage.trouble) : "",
-		.last_error = sight->out ? sight->outage.last : "",
-		.out_since_us = sight->out ? sight->outage.since_us : 0,
-		.requests_per_minute = account->config->requests_per_minute,
-		.requests = account->requests,
-		.failures = account->failed,
-		.jobs = account->jobs.n,
-	};
-}
-
 /* The configured accounts, in the order of the configuration. */
-static size_t configured(const struct api *api, const struct account *ret[ROUTE_MAX])
+static size_t configured(const struct api *api, struct account *ret[ROUTE_MAX])
 {
 	size_t n = 0;
 
 	memset(ret, 0, ROUTE_MAX * sizeof(ret[0]));
-	map_for_each (&api->sources.accounts->map, const struct account, account)
+	map_for_each (&api->sources.accounts->map, struct account, account)
 		if (account->config && account->index < ROUTE_MAX)
 			ret[account->index] = account;
 	for (size_t i = 0; i < ROUTE_MAX; i++)
@@ -72,14 +46,16 @@ static bool is_watched(const struct job *job)
 static int get_status(struct api *api, const struct server_request *request, const char *rest,
 		      struct server_response *response)
 {
-	const struct account *accounts[ROUTE_MAX];
+	struct account *accounts[ROUTE_MAX];
+	struct view_account of_accounts[ROUTE_MAX];
 	struct account_view account_views[ROUTE_MAX];
 	struct notifier_view notifier_views[ROUTE_MAX];
 	size_t n_accounts = configured(api, accounts);
 	size_t n_notifiers = dispatcher_views(api->sources.dispatcher, notifier_views, ROUTE_MAX);
+	const struct view_moment now = view_now();
 	struct status_view v = {.version = PACKAGE_VERSION,
 				.started_us = api->started_us,
-				.now_us = clock_real_now_us(),
+				.now_us = now.real_us,
 				.pid = (long)getpid(),
 				.accounts = account_views,
 				.n_accounts = n_accounts,
@@ -94,37 +70,12 @@ static int get_status(struct api *api, const struct server_request *request, con
 				.configuration_error = api->sources.configuration_error};
 
 	for (size_t i = 0; i < n_accounts; i++) {
-		account_views[i] = account_view(accounts[i]);
+		view_account(*api->sources.config, accounts[i], &now, &of_accounts[i]);
+		account_views[i] = of_accounts[i].view;
 		for (int p = 0; p < PHASE_COUNT_; p++)
 			v.jobs_by_phase[p] += accounts[i]->tally.by_phase[p];
 	}
 	return status_json_format(&v, &response->body);
-}
-
-static struct job_view job_view(const struct job *job, const struct job_name *name)
-{
-	uint64_t next_ms = poller_next_ms(job);
-	/* Asked for by name, also in vain, or seen in a list. */
-	int64_t asked_us = job->asked_ms ? real_of_boot_us(job->asked_ms) : 0;
-	struct job_view v = {.name = job->name,
-			     .account = name->account,
-			     .kind = kind_info(name->kind)->name,
-			     .id = name->id,
-			     .phase = "",
-			     .attempt = job->attempt.number,
-			     .sequence = job->sequence,
-			     .phase_since_us = job->phase_since_us,
-			     .last_poll_us = MAX(job->last_seen_us, asked_us),
-			     .next_poll_us = next_ms == UINT64_MAX ? 0 : real_of_boot_us(next_ms),
-			     .last_error = job->last_error ? job->last_error : ""};
-
-	for (int i = 0; i < TEXT_COUNT_; i++)
-		v.text[i] = job->snapshot ? snapshot_text(job->snapshot, i) : "";
-	if (job->snapshot) {
-		v.phase = phase_name(snapshot_phase(job->snapshot));
-		v.progress = snapshot_parts(job->snapshot).progress;
-	}
-	return v;
 }
 
 static int by_name(const void *a, const void *b)
@@ -132,8 +83,9 @@ static int by_name(const void *a, const void *b)
 	return strcmp((*(const struct job *const *)a)->name, (*(const struct job *const *)b)->name);
 }
 
-static int account_jobs(const struct account *account, struct buf *body)
+static int account_jobs(const struct api *api, const struct account *account, struct buf *body)
 {
+	const struct view_moment now = view_now();
 	_cleanup_free_ const struct job **jobs = calloc(account->jobs.n + 1, sizeof(*jobs));
 	size_t n = 0;
 	int r = 0;
@@ -149,7 +101,7 @@ static int account_jobs(const struct account *account, struct buf *body)
 		struct job_view v;
 
 		job_parse_name(jobs[i], &name);
-		v = job_view(jobs[i], &name);
+		v = view_job(*api->sources.config, jobs[i], &name, &now);
 		r = status_json_job(&v, body);
 	}
 	return r;
@@ -158,19 +110,19 @@ static int account_jobs(const struct account *account, struct buf *body)
 static int get_jobs(struct api *api, const struct server_request *request, const char *rest,
 		    struct server_response *response)
 {
-	const struct account *accounts[ROUTE_MAX];
+	struct account *accounts[ROUTE_MAX];
 	size_t n = configured(api, accounts);
 	int r = status_json_jobs_begin(&response->body);
 
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = account_jobs(accounts[i], &response->body);
+		r = account_jobs(api, accounts[i], &response->body);
 	return r < 0 ? r : status_json_jobs_end(&response->body);
 }
 
 /* The job that a path like "acme/sft/abc" names, when it is watched. */
 static const struct job *find_job(const struct api *api, const char *path)
 {
-	const struct account *accounts[ROUTE_MAX];
+	struct account *accounts[ROUTE_MAX];
 	size_t n = configured(api, accounts);
 	char full[NAME_JOB_MAX];
 	struct job_name name;
@@ -191,6 +143,7 @@ static int get_job(struct api *api, const struct server_request *request, const 
 		   struct server_response *response)
 {
 	const struct job *job = find_job(api, rest);
+	const struct view_moment now = view_now();
 	struct job_name name;
 	struct job_view v;
 
@@ -201,14 +154,14 @@ static int get_job(struct api *api, const struct server_request *request, const 
 			&response->body);
 	}
 	job_parse_name(job, &name);
-	v = job_view(job, &name);
+	v = view_job(*api->sources.config, job, &name, &now);
 	return status_json_job(&v, &response->body);
 }
 
 static int get_health(struct api *api, const struct server_request *request, const char *rest,
 		      struct server_response *response)
 {
-	const struct account *accounts[ROUTE_MAX];
+	struct account *accounts[ROUTE_MAX];
 	char reasons[ROUTE_MAX + 1][API_REASON_MAX];
 	const char *list[ROUTE_MAX + 1];
 	size_t n_accounts = configured(api, accounts), n = 0;

@@ -18,6 +18,7 @@ struct api;
 
 /* What it tells of; all borrowed and there as long as the api is. */
 struct api_sources {
+	struct config *const *config; /* that of the engine, which a reload replaces */
 	struct accounts *accounts;
 	struct dispatcher *dispatcher;
 	struct committer *committer;

@@ -385,7 +385,8 @@ static int start_signals(struct engine *e)
 
 static int start_api(struct engine *e, struct error *error)
 {
-	const struct api_sources sources = {.accounts = &e->accounts,
+	const struct api_sources sources = {.config = &e->config,
+					    .accounts = &e->accounts,
 					    .dispatcher = e->dispatcher,
 					    .committer = e->committer,
 					    .loop_watch = &e->loop_watch,

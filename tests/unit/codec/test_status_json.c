@@ -21,11 +21,19 @@ static const struct job_view full_job = {
 		 "2026-11-20T06:00:00Z", ""},
 	.phase = "running",
 	.progress = {true, {42, 1, 3, 4, 5, 6, 7, 8, 9, -10}},
+	.epochs = 3,
 	.attempt = 2,
 	.sequence = UINT64_MAX,
 	.phase_since_us = T0,
 	.last_poll_us = T0 + 1000,
 	.next_poll_us = T0 + 2000,
+	.eta_us = T0 + 60 * US_PER_S,
+	.eta_low_us = T0 + 30 * US_PER_S,
+	.eta_high_us = T0 + 120 * US_PER_S,
+	.moved_us = T0 - 90 * US_PER_S,
+	.still_ms = 89000,
+	.stall_budget_ms = 1800000,
+	.stalled = true,
 	.last_error = "HTTP 503",
 };
 
@@ -36,6 +44,7 @@ static const struct job_view new_job = {
 	.id = "new",
 	.text = {"", "", "", "", "", "", "", "", ""},
 	.phase = "",
+	.stall_budget_ms = UINT64_MAX,
 	.last_error = "",
 };
 
@@ -53,16 +62,22 @@ Test(status_json, jobs_document)
 		"\"progress\":{\"percent\":42,\"epoch\":1,\"totalInputRequests\":3,"
 		"\"totalProcessedRequests\":4,\"successfullyProcessedRequests\":5,"
 		"\"failedRequests\":6,\"outputRows\":7,\"inputTokens\":8,\"outputTokens\":9,"
-		"\"cachedInputTokenCount\":-10},"
+		"\"cachedInputTokenCount\":-10},\"epochs\":3,"
 		"\"attempt\":2,\"sequence\":18446744073709551615,"
 		"\"phaseSince\":\"2026-11-20T06:31:56.123Z\","
+		"\"eta\":{\"time\":\"2026-11-20T06:32:56.123Z\","
+		"\"earliest\":\"2026-11-20T06:32:26.123Z\","
+		"\"latest\":\"2026-11-20T06:33:56.123Z\"},"
+		"\"stall\":{\"stillSeconds\":89,\"budgetSeconds\":1800,\"stalled\":true,"
+		"\"lastMovement\":\"2026-11-20T06:30:26.123Z\"},"
 		"\"lastPoll\":\"2026-11-20T06:31:56.124Z\","
 		"\"nextPoll\":\"2026-11-20T06:31:56.125Z\",\"lastError\":\"HTTP 503\"},"
 		"{\"name\":\"accounts/acme/dpoJobs/new\",\"account\":\"acme\",\"kind\":\"dpo\","
 		"\"id\":\"new\",\"displayName\":\"\",\"baseModel\":\"\",\"outputModel\":\"\","
 		"\"dataset\":\"\",\"createTime\":\"\",\"completedTime\":\"\",\"state\":\"\","
 		"\"phase\":null,\"status\":{\"code\":\"\",\"message\":\"\"},\"progress\":null,"
-		"\"attempt\":0,\"sequence\":0,\"phaseSince\":null,\"lastPoll\":null,"
+		"\"epochs\":null,\"attempt\":0,\"sequence\":0,\"phaseSince\":null,"
+		"\"eta\":null,\"stall\":null,\"lastPoll\":null,"
 		"\"nextPoll\":null,\"lastError\":null}"
 		"]}";
 	_cleanup_buf_ struct buf b = BUF_INIT(STATUS_JSON_MAX);
@@ -92,6 +107,14 @@ static void assert_same(const struct job_view *a, const struct job_view *b)
 	cr_assert_eq(a->phase_since_us, b->phase_since_us);
 	cr_assert_eq(a->last_poll_us, b->last_poll_us);
 	cr_assert_eq(a->next_poll_us, b->next_poll_us);
+	cr_assert_eq(a->epochs, b->epochs);
+	cr_assert_eq(a->eta_us, b->eta_us);
+	cr_assert_eq(a->eta_low_us, b->eta_low_us);
+	cr_assert_eq(a->eta_high_us, b->eta_high_us);
+	cr_assert_eq(a->moved_us, b->moved_us);
+	cr_assert_eq(a->still_ms, b->still_ms);
+	cr_assert_eq(a->stall_budget_ms, b->stall_budget_ms);
+	cr_assert_eq(a->stalled, b->stalled);
 }
 
 struct expected {
@@ -122,6 +145,19 @@ static int64_t random_time(struct rnd *r)
 	return rnd_below(r, 2) ? (int64_t)rnd_below(r, 4000000000000) * 1000 : 0;
 }
 
+/* What is not known is left out, so that all fields of it are none. */
+static void random_estimates(struct rnd *r, struct job_view *v)
+{
+	v->eta_us = random_time(r);
+	v->eta_low_us = v->eta_us ? random_time(r) : 0;
+	v->eta_high_us = v->eta_us ? random_time(r) : 0;
+	v->moved_us = random_time(r);
+	v->stalled = v->moved_us && rnd_below(r, 2);
+	v->still_ms = v->moved_us ? rnd_below(r, 1000000) * MS_PER_S : 0;
+	v->stall_budget_ms =
+		v->moved_us && rnd_below(r, 2) ? rnd_below(r, 1000000) * MS_PER_S : UINT64_MAX;
+}
+
 Test(status_json, random_jobs_come_back)
 {
 	struct rnd r = rnd_open("status_json");
@@ -146,6 +182,8 @@ Test(status_json, random_jobs_come_back)
 			jobs[i].phase_since_us = random_time(&r);
 			jobs[i].last_poll_us = random_time(&r);
 			jobs[i].next_poll_us = random_time(&r);
+			jobs[i].epochs = (uint16_t)rnd_next(&r);
+			random_estimates(&r, &jobs[i]);
 			cr_assert_eq(status_json_job(&jobs[i], &b), 0);
 		}
 		cr_assert_eq(status_json_jobs_end(&b), 0);
@@ -244,6 +282,14 @@ Test(status_json, malformed_documents)
 		{JOB(NAMES STATUS "\"attempt\":4294967296,\"sequence\":1"), -EBADMSG},
 		{JOB(NAMES STATUS "\"attempt\":\"1\",\"sequence\":1"), -EBADMSG},
 		{JOB(NAMES NAMES STATUS NUMBERS), -EBADMSG}, /* keys twice */
+		{JOB(NAMES STATUS NUMBERS ",\"eta\":{},\"stall\":{},\"epochs\":0"), 0},
+		{JOB(NAMES STATUS NUMBERS ",\"eta\":1"), -EBADMSG},
+		{JOB(NAMES STATUS NUMBERS ",\"eta\":{\"latest\":\"soon\"}"), -EBADMSG},
+		{JOB(NAMES STATUS NUMBERS ",\"stall\":[]"), -EBADMSG},
+		{JOB(NAMES STATUS NUMBERS ",\"stall\":{\"stillSeconds\":-1}"), -EBADMSG},
+		{JOB(NAMES STATUS NUMBERS ",\"stall\":{\"budgetSeconds\":18446744073709552}"),
+		 -EBADMSG},
+		{JOB(NAMES STATUS NUMBERS ",\"epochs\":65536"), -EBADMSG},
 		{JOB(NAMES STATUS NUMBERS ",\"state\":1"), -EBADMSG},
 		{JOB(NAMES STATUS NUMBERS ",\"progress\":[]"), -EBADMSG},
 		{JOB(NAMES STATUS NUMBERS ",\"progress\":{\"percent\":\"x\"}"), -EBADMSG},
@@ -289,11 +335,18 @@ Test(status_json, status_document)
 		"\"startTime\":\"2026-11-20T06:30:56.123Z\",\"uptimeSeconds\":60,"
 		"\"accounts\":[{\"name\":\"acme\",\"account\":\"acme-id\",\"endpoint\":\"https://x\","
 		"\"inSight\":false,\"degraded\":true,\"trouble\":\"dns\",\"lastError\":\"no host\","
-		"\"outSince\":\"2026-11-20T06:31:56.123Z\",\"requestsPerMinute\":10,\"requests\":5,"
-		"\"failures\":2,\"jobs\":3},"
+		"\"outSince\":\"2026-11-20T06:31:56.123Z\",\"requestsPerMinute\":10,"
+		"\"requestsPerMinuteNow\":5,\"requests\":5,\"failures\":2,\"jobs\":3,"
+		"\"wantedSeconds\":30,\"freshnessSeconds\":240,"
+		"\"suspendState\":\"CREDIT_DEPLETED\",\"collections\":["
+		"{\"kind\":\"sft\",\"jobs\":200,\"without\":[\"filter\",\"readMask\"],"
+		"\"lastError\":\"HTTP 500\"},"
+		"{\"kind\":\"dpo\",\"jobs\":0,\"without\":[],\"lastError\":null}]},"
 		"{\"name\":\"b\",\"account\":\"b\",\"endpoint\":\"https://y\",\"inSight\":true,"
 		"\"degraded\":false,\"trouble\":null,\"lastError\":null,\"outSince\":null,"
-		"\"requestsPerMinute\":60,\"requests\":0,\"failures\":0,\"jobs\":0}],"
+		"\"requestsPerMinute\":60,\"requestsPerMinuteNow\":60,\"requests\":0,"
+		"\"failures\":0,\"jobs\":0,\"wantedSeconds\":null,\"freshnessSeconds\":null,"
+		"\"suspendState\":null,\"collections\":[]}],"
 		"\"notifiers\":[{\"name\":\"slack\",\"type\":\"webhook\",\"off\":true,"
 		"\"removed\":false,\"pending\":1,\"running\":2,\"delivered\":3,\"retried\":4,"
 		"\"dead\":5,\"skipped\":6,\"replaced\":7,\"lastError\":\"410\"}],"
@@ -304,6 +357,10 @@ Test(status_json, status_document)
 		"\"store\":{\"failing\":true,\"error\":\"disk full\",\"waiting\":7},"
 		"\"loop\":{\"longestStallMs\":51,\"longestStallCpuMs\":8},"
 		"\"configurationError\":null}";
+	static const struct collection_view collections[] = {
+		{"sft", 200, " filter  readMask ", "HTTP 500"},
+		{"dpo", 0, "", ""},
+	};
 	static const struct account_view accounts[] = {
 		{.name = "acme",
 		 .account = "acme-id",
@@ -313,16 +370,24 @@ Test(status_json, status_document)
 		 .last_error = "no host",
 		 .out_since_us = T0,
 		 .requests_per_minute = 10,
+		 .rate = 5,
 		 .requests = 5,
 		 .failures = 2,
-		 .jobs = 3},
+		 .jobs = 3,
+		 .wanted_ms = 30000,
+		 .freshness_ms = 239001,
+		 .suspend_state = "CREDIT_DEPLETED",
+		 .collections = collections,
+		 .n_collections = ARRAY_LEN(collections)},
 		{.name = "b",
 		 .account = "b",
 		 .endpoint = "https://y",
 		 .in_sight = true,
 		 .trouble = "",
 		 .last_error = "",
-		 .requests_per_minute = 60},
+		 .requests_per_minute = 60,
+		 .rate = 60,
+		 .suspend_state = ""},
 	};
 	static const struct notifier_view notifiers[] = {
 		{"slack", "webhook", true, false, 1, 2, 3, 4, 5, 6, 7, "410"},
@@ -409,8 +474,14 @@ Test(status_json, no_error_message)
 
 static int see_account(void *user, const struct account_view *v)
 {
-	return buf_printf(user, "%s %s %d %d %s %d;", v->name, v->account, v->in_sight, v->degraded,
-			  v->last_error, v->out_since_us != 0);
+	int r = buf_printf(user, "%s %s %d %d %s %d %u %lu %lu", v->name, v->account, v->in_sight,
+			   v->degraded, v->last_error, v->out_since_us != 0, v->rate,
+			   (unsigned long)v->wanted_ms, (unsigned long)v->freshness_ms);
+
+	for (size_t i = 0; r == 0 && i < v->n_collections; i++)
+		r = buf_printf(user, " %s:%s", v->collections[i].kind,
+			       v->collections[i].last_error);
+	return r == 0 ? buf_puts(user, ";") : r;
 }
 
 static int see_notifier(void *user, const struct notifier_view *v)
@@ -427,6 +498,15 @@ static int see_errors(void *user, const char *store, const char *configuration)
 Test(status_json, a_status_is_read_back)
 {
 	static const struct status_reader reader = {see_account, see_notifier, see_errors};
+	static const char *const bad[] = {
+		"[]",
+		"{\"accounts\":[1]}",
+		"{\"accounts\":[{\"collections\":{}}]}",
+		"{\"accounts\":[{\"collections\":[1]}]}",
+		"{\"accounts\":[{\"collections\":[{\"lastError\":1}]}]}",
+		"{\"accounts\":[{\"wantedSeconds\":-1}]}",
+		"{\"accounts\":[{\"requestsPerMinuteNow\":\"7\"}]}",
+	};
 	const struct notifier_view notifiers[] = {
 		{.name = "web",
 		 .type = "webhook",
@@ -438,20 +518,29 @@ Test(status_json, a_status_is_read_back)
 		{.name = "old", .type = "", .removed = true, .last_error = ""},
 	};
 	_cleanup_buf_ struct buf doc = BUF_INIT(STATUS_JSON_MAX), seen = BUF_INIT(1024);
+	const struct collection_view collections[] = {{"rft", 1, "filter", "HTTP 404"},
+						      {"batch", 0, "", ""}};
 	const struct account_view accounts[] = {
 		{.name = "a",
 		 .account = "acme",
 		 .endpoint = "",
 		 .in_sight = true,
 		 .trouble = "",
-		 .last_error = ""},
+		 .last_error = "",
+		 .rate = 7,
+		 .wanted_ms = 30000,
+		 .freshness_ms = 61000,
+		 .suspend_state = "",
+		 .collections = collections,
+		 .n_collections = 2},
 		{.name = "b",
 		 .account = "globex",
 		 .endpoint = "",
 		 .degraded = true,
 		 .trouble = "tls",
 		 .last_error = "no trust",
-		 .out_since_us = 5000000},
+		 .out_since_us = 5000000,
+		 .suspend_state = ""},
 	};
 	const struct status_view v = {.version = "1",
 				      .accounts = accounts,
@@ -463,8 +552,22 @@ Test(status_json, a_status_is_read_back)
 
 	cr_assert_eq(status_json_format(&v, &doc), 0);
 	cr_assert_eq(status_json_parse_status(buf_str(&doc), doc.len, &reader, &seen), 0);
-	cr_expect_str_eq(buf_str(&seen), "disk full|line 3;a acme 1 0  0;b globex 0 1 no trust 1;"
+	cr_expect_str_eq(buf_str(&seen), "disk full|line 3;"
+					 "a acme 1 0  0 7 30000 61000 rft:HTTP 404 batch:;"
+					 "b globex 0 1 no trust 1 0 0 0;"
 					 "web 1 0 3 2 1 gone;old 0 1 0 0 0 ;");
-	cr_expect_eq(status_json_parse_status("[]", 2, &reader, &seen), -EBADMSG);
-	cr_expect_eq(status_json_parse_status("{\"accounts\":[1]}", 16, &reader, &seen), -EBADMSG);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		cr_expect_eq(status_json_parse_status(bad[i], strlen(bad[i]), &reader, &seen),
+			     -EBADMSG, "%s", bad[i]);
+}
+
+/* A daemon of before says nothing of budgets and collections. */
+Test(status_json, a_status_without_what_came_later)
+{
+	static const struct status_reader reader = {see_account, see_notifier, see_errors};
+	static const char doc[] = "{\"accounts\":[{\"name\":\"a\",\"inSight\":true}]}";
+	_cleanup_buf_ struct buf seen = BUF_INIT(1024);
+
+	cr_assert_eq(status_json_parse_status(doc, strlen(doc), &reader, &seen), 0);
+	cr_expect_str_eq(buf_str(&seen), "|;a  1 0  0 0 0 0;");
 }
