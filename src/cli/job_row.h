@@ -13,6 +13,7 @@ enum job_cell {
 	JOB_CELL_NAME,
 	JOB_CELL_PHASE,
 	JOB_CELL_PROGRESS,
+	JOB_CELL_ETA,
 	JOB_CELL_SINCE,
 	JOB_CELL_LAST_POLL,
 	JOB_CELL_COUNT_,
@@ -27,8 +28,18 @@ struct job_row {
 	char cells[JOB_CELL_COUNT_][JOB_CELL_MAX];
 };
 
-/* How long ago, in words that fit what one wants to know: "42s", "3min", "2h 5min". */
+/* A span in words that fit what one wants to know: "42s", "3min", "2h 5min", "3d 4h". */
+void job_row_span(uint64_t ms, char ret[CLOCK_SPAN_MAX]);
+
+/* How long ago, in such words. */
 void job_row_age(int64_t then_us, int64_t now_us, char ret[CLOCK_SPAN_MAX]);
+
+/*
+ * A time to come with its range, in whole minutes or more: "in 25min (20-40min)", "in 2h 5min
+ * (1h 50min-3h)"; without a range that says no more. "-" where there is no estimate.
+ */
+#define JOB_ROW_ETA_MAX (4 * CLOCK_SPAN_MAX)
+void job_row_eta(const struct job_view *v, int64_t now_us, char ret[JOB_ROW_ETA_MAX]);
 
 /* `utf8`: the bar may use block characters. */
 void job_row_format(const struct job_view *v, int64_t now_us, bool utf8, struct job_row *ret);

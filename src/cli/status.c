@@ -12,6 +12,7 @@
 #include "cli/job_row.h"
 #include "cli/table.h"
 #include "codec/status_json.h"
+#include "model/schedule.h"
 
 struct status_output {
 	struct job_filter *filter;
@@ -49,16 +50,38 @@ static int missing_jobs(const struct job_filter *filter)
 	return r;
 }
 
+/* Kinds whose lists fail while the rest of the account is answered. */
+static void warn_of_collections(const char *account, const struct account_view *v)
+{
+	for (size_t i = 0; i < v->n_collections; i++)
+		if (*v->collections[i].last_error)
+			cli_fail(0, "account %s: %s jobs are not listed: %s", account,
+				 v->collections[i].kind, v->collections[i].last_error);
+}
+
 static int warn_of_account(void *user, const struct account_view *v)
 {
+	const char *account = *v->account ? v->account : v->name;
 	const int64_t *now_us = user;
-	char age[CLOCK_SPAN_MAX];
+	char span[CLOCK_SPAN_MAX], wanted[CLOCK_SPAN_MAX];
 
-	if (v->in_sight)
+	if (!v->in_sight) {
+		job_row_age(v->out_since_us, *now_us, span);
+		cli_fail(0, "account %s has not been seen for %s: %s", account, span,
+			 v->last_error);
 		return 0;
-	job_row_age(v->out_since_us, *now_us, age);
-	cli_fail(0, "account %s has not been seen for %s: %s", *v->account ? v->account : v->name,
-		 age, v->last_error);
+	}
+	if (schedule_is_stale(v->wanted_ms, v->freshness_ms)) {
+		job_row_span(v->freshness_ms, span);
+		clock_format_span_ms(v->wanted_ms, wanted);
+		cli_fail(0,
+			 "account %s: %" PRIu32 " %s for a look every %s "
+			 "(%s wanted)",
+			 account, v->rate,
+			 v->rate == 1 ? "request a minute suffices" : "requests a minute suffice",
+			 span, wanted);
+	}
+	warn_of_collections(account, v);
 	return 0;
 }
 

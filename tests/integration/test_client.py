@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import socket
 import struct
 import subprocess
@@ -33,9 +34,10 @@ def document(jobs):
     return json.dumps({"jobs": jobs}, separators=(",", ":"), ensure_ascii=False)
 
 
-def serve(t, body, status="200 OK", name="c.sock"):
-    """A socket where every request gets this answer; returns its path."""
-    path, body = t.path(name), body.encode()
+def serve(t, body, status="200 OK", name="c.sock", daemon=None):
+    """A socket where every request gets this answer, or for /v1/status that of `daemon`; returns
+    its path."""
+    path = t.path(name)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen()
@@ -48,9 +50,10 @@ def serve(t, body, status="200 OK", name="c.sock"):
             except OSError:
                 return
             with peer:
-                peer.recv(65536)
+                asked = peer.recv(65536)
+                answer = (daemon if daemon and b"/v1/status" in asked else body).encode()
                 peer.sendall(b"HTTP/1.1 %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
-                             % (status.encode(), len(body), body))
+                             % (status.encode(), len(answer), answer))
 
     threading.Thread(target=run, daemon=True).start()
     return path
@@ -143,6 +146,56 @@ def a_terminal_is_never_wider_than_it_is(t):
             t.check(width <= columns, f"{width} of {columns}: {line}")
     result = client(t, path, "status", env={"COLUMNS": "20"})
     t.check("日本語" * 40 in result.out, "cut off a terminal")
+
+
+def in_minutes(minutes):
+    return time.strftime("%Y-%m-%dT%H:%M:%S.900Z", time.gmtime(time.time() + 60 * minutes))
+
+
+@tap.test()
+def what_matters_stays_on_a_narrow_terminal(t):
+    eta = {"time": in_minutes(25), "earliest": in_minutes(20), "latest": in_minutes(40)}
+    stall = {"stillSeconds": 2700, "budgetSeconds": 1800, "stalled": True,
+             "lastMovement": "2026-11-20T06:31:56.123Z"}
+    long = {"name": "a-name-that-is-long", "percent": 100}
+    path = serve(t, document([
+        {**job("sft", "support-replies-7", **long), "eta": eta, "epochs": 3, "stall": stall}]))
+    output = on_terminal(t, 200, ["--socket", path, "--no-color", "status"])
+    for text in ("stalled 45min, running", "100% epoch 2/3", "(2"):
+        t.check(text in output, f"{text}: {output}")
+    t.check(re.search(r" in 2[56]min \(2[01]-4[01]min\) ", output), output)
+    for columns, titles in ((80, ["ETA", "SINCE", "LAST POLL"]), (60, ["PROGRESS", "ETA"])):
+        head, line = on_terminal(t, columns, ["--socket", path, "--no-color", "status"]).splitlines()
+        t.check(all(title in head for title in titles), head)
+        for text in ("acme/sft/", "stalled", "100%", " in 2"):
+            t.check(text in line, f"{text}: {line}")
+    output = on_terminal(t, 100, ["--socket", path, "status"])
+    t.check("\x1b[33mstalled" in output, repr(output))
+
+
+@tap.test()
+def accounts_that_need_a_word_get_one(t):
+    def account(name, **more):
+        return {"name": name, "account": name, "inSight": True, "outSince": None,
+                "lastError": None, "requestsPerMinuteNow": 10, "wantedSeconds": 30,
+                "freshnessSeconds": 90, "collections": [], **more}
+
+    failing = [{"kind": "batch", "lastError": "HTTP 500 from api"},
+               {"kind": "sft", "lastError": None}]
+    path = serve(t, document([job("sft", "a")]), daemon=json.dumps({"accounts": [
+        account("fresh"), account("idle", wantedSeconds=None, freshnessSeconds=None),
+        account("stale", freshnessSeconds=245), account("one", requestsPerMinuteNow=1,
+                                                         freshnessSeconds=10800),
+        account("part", collections=failing),
+        account("gone", inSight=False, outSince="2026-11-20T06:31:56Z", lastError="no host",
+                freshnessSeconds=9000, collections=failing)]}))
+    result = client(t, path, "status")
+    said = result.err.splitlines()
+    t.equal((result.code, said[:-1]), (0, [
+        "tunewatch: account stale: 10 requests a minute suffice for a look every 4min (30s wanted)",
+        "tunewatch: account one: 1 request a minute suffices for a look every 3h (30s wanted)",
+        "tunewatch: account part: batch jobs are not listed: HTTP 500 from api"]))
+    t.check(said[-1].startswith("tunewatch: account gone has not been seen for "), said[-1])
 
 
 @tap.test()

@@ -6,7 +6,7 @@ import re
 import socket
 
 from harness import (
-    CLIENT, Config, Daemon, UnixConnection, events, name_of, run_program, settle, setup, tap,
+    CLIENT, Config, Daemon, Sim, UnixConnection, events, name_of, run_program, setup, tap,
 )
 
 JOBS = {"jobs": [
@@ -57,6 +57,89 @@ def jobs(t):
     sim.set("sft", "abc", state="COMPLETED", progress=None)
     t.wait(lambda: daemon.job("sft", "abc")["phase"] == "succeeded", 10, "the new phase")
     t.equal(daemon.job("sft", "abc")["progress"], None)
+
+
+@tap.test()
+def what_is_made_of_a_job(t):
+    sim, _, daemon = setup(t, {"jobs": [
+        {"kind": "sft", "id": "abc", "state": "RUNNING", "epochs": 1,
+         "progress": {"percent": 0, "epoch": 0}},
+        {"kind": "dpo", "id": "ghi", "state": "COMPLETED"}]}, {"stall_running": "2h"})
+    daemon.wait_known(name_of("sft", "abc"), name_of("dpo", "ghi"))
+    job, ended = daemon.job("sft", "abc"), daemon.job("dpo", "ghi")
+    t.equal((job["epochs"], job["eta"]), (1, None), "nothing is known of its course yet")
+    t.equal((ended["epochs"], ended["eta"], ended["stall"]["budgetSeconds"]), (2, None, None))
+    stall = job["stall"]
+    t.equal((stall["budgetSeconds"], stall["stalled"]), (7200, False))
+    t.check(TIME.fullmatch(stall["lastMovement"]), f"{stall}")
+    for percent in range(5, 60, 5):
+        sim.set("sft", "abc", progress={"percent": percent, "epoch": 0})
+        sim.wait_seen("sft", "abc")
+        if daemon.job("sft", "abc")["eta"]:
+            break
+    eta = t.wait(lambda: daemon.job("sft", "abc")["eta"], 10, "an estimate")
+    t.check(all(TIME.fullmatch(time) for time in eta.values()), f"{eta}")
+    t.check(eta["earliest"] <= eta["time"] <= eta["latest"], f"{eta}")
+    stands_in = daemon.client("status", "sft/abc").out
+    t.check(re.search(r"epoch 1/1  +in \d+", stands_in), stands_in)
+
+
+@tap.test()
+def what_is_known_of_collections(t):
+    sim, _, daemon = setup(t, {**JOBS, "settings": {"readMask": False}})
+    daemon.wait_known(*KNOWN)
+
+    def collections():
+        account = daemon.get("/v1/status")["accounts"][0]
+        t.equal((account["requestsPerMinuteNow"], account["suspendState"]), (600000, None))
+        return {c["kind"]: c for c in account["collections"]}
+
+    t.equal((collections()["sft"]["without"], collections()["sft"]["jobs"]), (["readMask"], 1))
+    t.equal({c["lastError"] for c in collections().values()}, {None})
+    sim.fault("500", path="/reinforcementFineTuningJobs$")
+    t.wait(lambda: collections()["rft"]["lastError"], 20, "that the lists fail")
+    t.check("500" in collections()["rft"]["lastError"], f"{collections()}")
+    t.wait(lambda: "jobs are not listed" in daemon.client("status").err, 10, "a word about it")
+    said = daemon.client("status").err
+    t.check(re.search(r"^tunewatch: account acme: rft jobs are not listed: HTTP 500 ", said), said)
+
+
+def status_line(daemon):
+    return daemon.notify.having("STATUS")[-1]["STATUS"]
+
+
+@tap.test()
+def a_budget_that_does_not_suffice_is_told_of(t):
+    # Twenty old jobs among two thousand: a list takes ten requests, and a GET shows one of them.
+    active = [{"kind": "sft", "id": f"j{i}", "state": "RUNNING", "createdMinute": i}
+              for i in range(20)]
+    sim = Sim(t, {"jobs": active, "settings": {"filter": False}, "generate": [
+        {"kind": "sft", "count": 2000, "states": {"COMPLETED": 1}}]})
+    config = Config(t).account(sim, requests_per_minute=60)
+    config.watch(jobs=[f"sft/{job['id']}" for job in active])
+    daemon = Daemon(t, config, env={"WATCHDOG_USEC": "1500000"})  # a line each half second
+    t.wait(lambda: "is seen every" in status_line(daemon), 60, "a word in the status")
+    t.check(re.fullmatch(r"Watching 20 jobs; with 60 requests a minute, account acme is seen every "
+                         r"\d+s", status_line(daemon)), status_line(daemon))
+    daemon.wait_log(r"notice: account acme: 60 requests a minute suffice for a look at each active "
+                    r"job every \d+s; 1s is wanted")
+    account = daemon.get("/v1/status")["accounts"][0]
+    t.equal((account["wantedSeconds"], account["requestsPerMinuteNow"]), (1, 60))
+    t.check(account["freshnessSeconds"] > 4, f"{account}")
+    said = daemon.client("status").err
+    t.check(re.fullmatch(r"tunewatch: account acme: 60 requests a minute suffice for a look every "
+                         r"\d+s \(1s wanted\)\n", said), said)
+
+    config.account(sim, requests_per_minute=600000).watch(
+        jobs=[f"sft/{job['id']}" for job in active], poll_interval="10s")
+    config.write()
+    daemon.reload()
+    daemon.wait_log("account acme: active jobs are looked at often enough again", 60)
+    t.equal(status_line(daemon), "Watching 20 jobs of 1 account")
+    account = daemon.get("/v1/status")["accounts"][0]
+    t.equal((account["wantedSeconds"], account["requestsPerMinuteNow"]), (10, 600000))
+    t.check(account["freshnessSeconds"] <= 40, f"{account}")
+    t.equal(daemon.client("status").err, "")
 
 
 @tap.test()
@@ -142,10 +225,9 @@ def many_clients_and_rude_ones(t):
 
 @tap.test()
 def ten_thousand_jobs_are_told(t):
-    sim, _, daemon = setup(t, {"generate": [
+    _, _, daemon = setup(t, {"generate": [
         {"kind": "sft", "count": 10000, "states": {"COMPLETED": 1}}]}, {"kinds": ["sft"]})
     t.wait(lambda: len(daemon.get("/v1/jobs")["jobs"]) == 10000, 40, "all jobs to be known")
-    settle(sim)
     result = daemon.client("--json", "status")
     t.equal((result.code, len(json.loads(result.out)["jobs"])), (0, 10000))
 

@@ -111,6 +111,91 @@ Test(job_row, progress)
 	}
 }
 
+Test(job_row, epochs)
+{
+	static const struct {
+		uint16_t epochs;
+		int32_t epoch;
+		const char *cell;
+	} cases[] = {
+		{0, 0, "epoch 0"}, /* the API's number */
+		{1, 0, "epoch 1/1"},       {3, 0, "epoch 1/3"}, {3, 2, "epoch 3/3"},
+		{3, 3, "epoch 3/3"}, /* over */
+		{3, INT_MAX, "epoch 3/3"}, {3, -1, "epoch -1"}, {UINT16_MAX, 0, "epoch 1/65535"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct job_view v = plain;
+		char want[64];
+
+		v.progress = (struct progress){true, {42, cases[i].epoch}};
+		v.epochs = cases[i].epochs;
+		snprintf(want, sizeof(want), "█████░░░░░  42%% %s", cases[i].cell);
+		assert_cell(&v, JOB_CELL_PROGRESS, want);
+	}
+}
+
+Test(job_row, eta)
+{
+	static const struct {
+		int64_t likely_s, low_s, high_s;
+		const char *cell;
+	} cases[] = {
+		{25 * 60, 20 * 60, 40 * 60, "in 25min (20-40min)"},
+		{25 * 60 - 59, 20 * 60, 20 * 60 + 1, "in 25min (20-21min)"},
+		{60, 60, 60, "in 1min"},
+		{0, 0, 0, "in 1min"},
+		{-100, -300, 50, "in 1min"},
+		{30, 0, 180, "in 1min (1-3min)"},
+		{7500, 6600, 10800, "in 2h 5min (1h 50min-3h)"},
+		{7200, 3600, 10800, "in 2h (1-3h)"},
+		{3600, 3540, 3660, "in 1h (59min-1h 1min)"},
+		{180000, 90000, 900000, "in 2d 2h (1d 1h-10d 10h)"},
+		{172800, 86400, 259200, "in 2d (1-3d)"},
+	};
+	struct job_view v = plain;
+
+	assert_cell(&v, JOB_CELL_ETA, "-");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		v.eta_us = NOW + cases[i].likely_s * US_PER_S;
+		v.eta_low_us = NOW + cases[i].low_s * US_PER_S;
+		v.eta_high_us = NOW + cases[i].high_s * US_PER_S;
+		assert_cell(&v, JOB_CELL_ETA, cases[i].cell);
+	}
+}
+
+Test(job_row, stalls)
+{
+	struct job_view v = plain;
+	struct job_row row;
+
+	v.still_ms = 45 * MS_PER_MIN + 59999;
+	assert_cell(&v, JOB_CELL_PHASE, "running");
+	v.stalled = true;
+	assert_cell(&v, JOB_CELL_PHASE, "stalled 45min, running");
+	job_row_format(&v, NOW, true, &row);
+	cr_assert_eq(row.colour, TABLE_YELLOW);
+	v.text[TEXT_STATE] = "JOB_STATE_ROLLOUT";
+	assert_cell(&v, JOB_CELL_PHASE, "stalled 45min, running (JOB_STATE_ROLLOUT)");
+}
+
+/* The least that the columns may be cut to. */
+Test(job_row, what_a_narrow_terminal_shows)
+{
+	size_t width = 0, upto_eta = 0;
+
+	for (int i = 0; i < JOB_CELL_COUNT_; i++) {
+		size_t least = job_columns[i].min_width ? job_columns[i].min_width
+							: strlen(job_columns[i].title);
+
+		width += least + (i > 0 ? 2 : 0);
+		if (i == JOB_CELL_ETA)
+			upto_eta = width;
+	}
+	cr_expect_leq(upto_eta, 60U, "%zu", upto_eta);
+	cr_expect_leq(width, 80U, "%zu", width);
+}
+
 Test(job_row, times)
 {
 	static const struct {
