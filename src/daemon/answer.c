@@ -164,6 +164,8 @@ static int plan_seen(struct answers *a, const struct question *q, struct job *jo
 
 	if (r == 0 && job) {
 		job->waits = false;
+		if (job->doubted)
+			listing_contradicted(q->collection, job);
 		planning_seen(a->config, job, changed, q->look, lists, now_ms);
 	} else if (r == -EAGAIN) {
 		job->look = q->look;
@@ -189,7 +191,6 @@ static enum trouble job_answered(struct answers *a, const struct question *q,
 	_cleanup_snapshot_ struct snapshot *snapshot = NULL;
 	struct job *job = q->job;
 	struct error e = ERROR_NONE;
-	uint8_t doubted = job->doubted;
 	struct job_name name;
 	struct observation *b;
 	int r;
@@ -214,14 +215,13 @@ static enum trouble job_answered(struct answers *a, const struct question *q,
 		answers_dropped(a, q);
 		return TROUBLE_NONE;
 	}
+	q->collection->mask_held |= q->masked;
 	r = observation_begin(a->observer, job->account, &b);
 	health_answered(&a->health, job->account, NULL, r == 0 ? b : NULL);
 	if (r < 0) {
 		planning_again(a->config, job, clock_boot_now_ms());
 		return TROUBLE_NONE;
 	}
-	if (doubted)
-		listing_contradicted(q->collection, job, snapshot);
 	r = take_job(a, q, b, &name, snapshot, &job);
 	if (r < 0) {
 		log_err("out of memory: %s is looked at again at its next poll", q->job->name);

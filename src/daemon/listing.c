@@ -74,9 +74,9 @@ int listing_goes_on(struct collection *c, enum plan_list list, const struct list
 static bool is_missed(const struct job *job, const struct collection *c, enum plan_list list,
 		      uint32_t look)
 {
-	if (job->kind != c->kind || !job->snapshot || !job->watches || job->doubted ||
-	    job->hidden || job->missing > 0 || job->in_flight ||
-	    snapshot_phase(job->snapshot) == PHASE_REMOVED)
+	if (job->kind != c->kind || !job->snapshot || !job->watches ||
+	    (job->doubted && list != PLAN_ALL) || job->hidden || job->missing > 0 ||
+	    job->in_flight || snapshot_phase(job->snapshot) == PHASE_REMOVED)
 		return false;
 	if (list == PLAN_ACTIVE && !active_filter_passes(c->kind, job->snapshot))
 		return false;
@@ -88,22 +88,26 @@ static void doubt_missing(struct collection *c, enum plan_list list)
 	const struct listing *l = &c->listings[list];
 
 	map_for_each (&c->account->jobs, struct job, job) {
+		/* What has left the active ones, other lists still show. */
+		uint8_t others =
+			list == PLAN_ACTIVE ? job->plan.shown & (uint8_t)~plan_bit(PLAN_ACTIVE) : 0;
+
 		if (!is_missed(job, c, list, l->look))
 			continue;
-		if (plan_job_urge(&c->plan, &job->plan) < 0)
+		if (plan_job_urge(&c->plan, &job->plan, others) < 0)
 			continue; /* the next list will miss it again */
 		/* Of several pages, jobs that came and went may have shifted it out of sight. */
 		job->doubted = list == PLAN_ACTIVE && l->pages == 1 ? DOUBT_FILTER : DOUBT_LIST;
 	}
 }
 
-void listing_contradicted(struct collection *c, struct job *job, const struct snapshot *found)
+void listing_contradicted(struct collection *c, struct job *job)
 {
 	if (job->doubted == DOUBT_LIST) {
 		job->hidden = true;
 		return;
 	}
-	if (!active_filter_passes(c->kind, found)) {
+	if (!active_filter_passes(c->kind, job->snapshot)) {
 		c->strikes = 0; /* that is why it was left out */
 		return;
 	}

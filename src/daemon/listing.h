@@ -37,5 +37,5 @@ void listing_ends(const struct config *config, struct collection *c, enum plan_l
 /* The server does not take, or does not understand, what makes this list: it is not asked for again. */
 void listing_refused(struct collection *c, enum plan_list list, const char *why);
 
-/* A GET found a job that a list had left out, as it is in `found`. */
-void listing_contradicted(struct collection *c, struct job *job, const struct snapshot *found);
+/* An answer, taken in already, holds a job that a list had left out. */
+void listing_contradicted(struct collection *c, struct job *job);

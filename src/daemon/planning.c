@@ -218,7 +218,7 @@ static void search(const struct config *config, struct collection *c)
 	if (!c->watches)
 		return;
 	c->plan.newcomers.interval_ms =
-		schedule_newcomers_ms(c->wanted_ms, c->plan.size, c->plan.active.n);
+		schedule_newcomers_ms(c->wanted_ms, c->plan.size, c->plan.jobs[PLAN_RUNNING].n);
 	c->plan.whole.interval_ms =
 		schedule_whole_ms(list_ms, plan_pages(&c->plan, PLAN_ALL),
 				  config->accounts[c->account->index].requests_per_minute);
@@ -302,8 +302,8 @@ static void show_newest(const struct heap *jobs, struct plan_collection *c, uint
 
 void planning_newest(struct collection *c, uint32_t look)
 {
-	show_newest(&c->plan.active, &c->plan, look);
-	show_newest(&c->plan.ended, &c->plan, look);
+	for (int k = 0; k < PLAN_CLASSES; k++)
+		show_newest(&c->plan.jobs[k], &c->plan, look);
 }
 
 /* The last time between two looks, or that since the last one when it is longer already. */
@@ -323,7 +323,7 @@ static struct freshness look_for_freshness(const struct config *config,
 
 	for (int k = 0; k < KIND_COUNT_; k++) {
 		const struct collection *c = &account->collections[k];
-		const struct heap *jobs = &c->plan.active;
+		const struct heap *jobs = &c->plan.jobs[PLAN_RUNNING];
 
 		/* What its lists cannot show is told of by itself. */
 		for (uint32_t i = 0; !c->alone && i < jobs->n; i++) {

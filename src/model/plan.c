@@ -11,6 +11,9 @@
  */
 #define PLAN_SCALE (1U << 28)
 
+/* An urgent job counts like one that wants to be seen that often: as much as a list of hundreds. */
+#define URGENT_MS 500
+
 /* Nobody has looked for new jobs yet: counts for as much as so many intervals. */
 #define NEVER_INTERVALS 10.0
 
@@ -24,8 +27,8 @@ void plan_collection_init(struct plan_collection *c)
 
 void plan_collection_done(struct plan_collection *c)
 {
-	heap_done(&c->active);
-	heap_done(&c->ended);
+	for (int k = 0; k < PLAN_CLASSES; k++)
+		heap_done(&c->jobs[k]);
 }
 
 /* --- jobs --- */
@@ -37,7 +40,7 @@ static bool is_planned(const struct plan_job *j)
 
 static struct heap *heap_of(struct plan_collection *c, const struct plan_job *j)
 {
-	return j->ended ? &c->ended : &c->active;
+	return &c->jobs[j->class];
 }
 
 static struct plan_job *first(const struct heap *h)
@@ -51,9 +54,11 @@ static void count_in(struct plan_collection *c, const struct plan_job *j)
 {
 	for (int l = 0; l < PLAN_LISTS; l++)
 		if (j->shown & plan_bit(l)) {
-			c->sums[l].weight += j->weight;
-			c->sums[l].seen += j->weight * j->seen_ms;
-			c->sums[l].n++;
+			struct plan_sum *sum = &c->sums[l][j->class];
+
+			sum->weight += j->weight;
+			sum->seen += j->weight * j->seen_ms;
+			sum->n++;
 		}
 }
 
@@ -61,9 +66,11 @@ static void count_out(struct plan_collection *c, const struct plan_job *j)
 {
 	for (int l = 0; l < PLAN_LISTS; l++)
 		if (j->shown & plan_bit(l)) {
-			c->sums[l].weight -= j->weight;
-			c->sums[l].seen -= j->weight * j->seen_ms;
-			c->sums[l].n--;
+			struct plan_sum *sum = &c->sums[l][j->class];
+
+			sum->weight -= j->weight;
+			sum->seen -= j->weight * j->seen_ms;
+			sum->n--;
 		}
 }
 
@@ -82,38 +89,43 @@ void plan_job_out(struct plan_collection *c, struct plan_job *j)
 	heap_remove(heap_of(c, j), &j->due);
 }
 
-int plan_job_set(struct plan_collection *c, struct plan_job *j, uint64_t seen_ms,
-		 uint64_t interval_ms, uint8_t shown, bool ended)
+/* Puts the job, which is not counted, in its class and its place. */
+static int place(struct plan_collection *c, struct plan_job *j, enum plan_class class,
+		 uint64_t due_ms)
 {
 	int r;
 
-	if (is_planned(j)) {
-		count_out(c, j);
-		if (ended != j->ended || interval_ms == NEVER)
-			heap_remove(heap_of(c, j), &j->due);
-	}
-	j->seen_ms = seen_ms;
-	j->shown = shown;
-	j->ended = ended;
-	if (interval_ms == NEVER)
-		return 0;
-	j->weight = (uint32_t)MAX(PLAN_SCALE / MAX(interval_ms, 1ULL), 1ULL);
-	r = heap_set(heap_of(c, j), &j->due, add_ms(seen_ms, interval_ms));
+	if (j->class != class)
+		heap_remove(heap_of(c, j), &j->due);
+	j->class = class;
+	r = heap_set(heap_of(c, j), &j->due, due_ms);
 	if (r == 0)
 		count_in(c, j);
 	return r;
 }
 
-int plan_job_urge(struct plan_collection *c, struct plan_job *j)
+int plan_job_set(struct plan_collection *c, struct plan_job *j, uint64_t seen_ms,
+		 uint64_t interval_ms, uint8_t shown, bool ended)
 {
-	if (is_planned(j)) {
+	if (is_planned(j))
 		count_out(c, j);
-	} else {
-		j->weight = 1;
-		j->ended = false;
+	j->seen_ms = seen_ms;
+	j->shown = shown;
+	if (interval_ms == NEVER) {
+		heap_remove(heap_of(c, j), &j->due);
+		return 0;
 	}
-	j->shown = 0;
-	return heap_set(heap_of(c, j), &j->due, 0);
+	j->weight = (uint32_t)MAX(PLAN_SCALE / MAX(interval_ms, 1ULL), 1ULL);
+	return place(c, j, ended ? PLAN_ENDED : PLAN_RUNNING, add_ms(seen_ms, interval_ms));
+}
+
+int plan_job_urge(struct plan_collection *c, struct plan_job *j, uint8_t shown)
+{
+	if (is_planned(j))
+		count_out(c, j);
+	j->shown = shown;
+	j->weight = PLAN_SCALE / URGENT_MS;
+	return place(c, j, PLAN_URGENT, 0);
 }
 
 void plan_job_put_off(struct plan_collection *c, struct plan_job *j, uint64_t due_ms)
@@ -136,33 +148,38 @@ void plan_job_show(struct plan_collection *c, struct plan_job *j, uint8_t shown)
 /* --- gains --- */
 
 /*
- * What has not been looked at for the time T, and wants to be every I, has been stale for T * T / I by
- * now. That is the gain, and not T / I: with the latter, a list that shows a hundred jobs would win a
- * hundred times as often as a search, and the search would starve when the budget is small; so the time
- * between two looks goes with the square root, which makes the mean staleness the least there is.
+ * What has not been looked at for the time T, and wants to be every I, is T / I intervals stale; to
+ * look at it then gains the square of that. With T / I itself, a list of a hundred jobs would win a
+ * hundred times as often as a search, which would starve when the budget is small. With the square, the
+ * times between two looks stretch together: n times the jobs are looked at sqrt(n) times as often.
  */
-static double gain_of(double age_ms, double weight)
+static double gain_of(double intervals)
 {
-	return age_ms * age_ms * weight / PLAN_SCALE;
+	return intervals * intervals;
 }
 
-/* Of all jobs of a list. As if all had been seen together, which most have; else it is less. */
-static double jobs_gain(const struct plan_sum *sum, uint64_t now_ms)
+/* Of the n jobs of a class: as if all were as stale as their mean, which is nearly so; else it is more. */
+static double class_gain(const struct plan_sum *sum, uint64_t now_ms)
 {
-	double weight = (double)sum->weight, stale = (double)(sum->weight * now_ms - sum->seen);
+	double intervals = (double)(sum->weight * now_ms - sum->seen) / PLAN_SCALE;
 
-	return sum->n ? gain_of(stale / weight, weight) : 0;
+	return sum->n ? sum->n * gain_of(intervals / sum->n) : 0;
+}
+
+static double job_gain(const struct plan_job *j, uint64_t now_ms)
+{
+	return gain_of((double)(now_ms - MIN(j->seen_ms, now_ms)) * j->weight / PLAN_SCALE);
 }
 
 static double search_gain(const struct plan_search *s, uint64_t now_ms)
 {
-	double interval_ms = (double)s->interval_ms;
-	double age_ms = (double)(now_ms - MIN(s->last_ms, now_ms));
+	double intervals = (double)(now_ms - MIN(s->last_ms, now_ms)) / (double)s->interval_ms;
 
+	if (s->interval_ms == NEVER)
+		return 0;
 	if (s->last_ms == 0) /* the time since the machine's start: it grows, so that it is done */
-		age_ms = MAX(age_ms, NEVER_INTERVALS * interval_ms);
-
-	return s->interval_ms == NEVER ? 0 : gain_of(age_ms, PLAN_SCALE / interval_ms);
+		intervals = MAX(intervals, NEVER_INTERVALS);
+	return gain_of(intervals);
 }
 
 static uint64_t search_due_ms(const struct plan_search *s)
@@ -172,17 +189,21 @@ static uint64_t search_due_ms(const struct plan_search *s)
 
 uint32_t plan_pages(const struct plan_collection *c, enum plan_list list)
 {
-	uint32_t jobs = list == PLAN_ALL      ? c->size
-			: list == PLAN_ACTIVE ? MAX(c->sums[PLAN_ACTIVE].n, c->active_size)
-					      : 1;
+	uint32_t jobs = 1;
 
+	if (list == PLAN_ALL)
+		jobs = c->size;
+	if (list == PLAN_ACTIVE)
+		jobs = MAX(c->sums[PLAN_ACTIVE][PLAN_RUNNING].n, c->active_size);
 	return MAX((jobs + PLAN_PAGE_SIZE - 1) / PLAN_PAGE_SIZE, 1U);
 }
 
 static double list_gain(const struct plan_collection *c, enum plan_list list, uint64_t now_ms)
 {
-	double gain = jobs_gain(&c->sums[list], now_ms) + search_gain(&c->newcomers, now_ms);
+	double gain = search_gain(&c->newcomers, now_ms);
 
+	for (int k = 0; k < PLAN_CLASSES; k++)
+		gain += class_gain(&c->sums[list][k], now_ms);
 	return list == PLAN_ALL ? gain + search_gain(&c->whole, now_ms) : gain;
 }
 
@@ -210,7 +231,7 @@ static uint64_t get_due_ms(const struct plan_collection *c, const struct heap *h
 {
 	const struct plan_job *j = first(h);
 
-	return j && (j->due.due == 0 || !(j->shown & soon(c))) ? j->due.due : NEVER;
+	return j && !(j->shown & soon(c)) ? j->due.due : NEVER;
 }
 
 /* The same for a list that would show it. */
@@ -225,13 +246,15 @@ static uint64_t shown_due_ms(const struct plan_collection *c, const struct heap 
 /* When a list serves something that is due. */
 static uint64_t list_due_ms(const struct plan_collection *c, enum plan_list list)
 {
-	uint64_t due_ms = MIN(shown_due_ms(c, &c->active, list), shown_due_ms(c, &c->ended, list));
+	uint64_t due_ms = NEVER;
 
 	if (c->refused & plan_bit(list) || is_busy(c, list))
 		return NEVER;
 	/* What nobody discovers has no known size, and its old jobs are nobody's business. */
 	if (list == PLAN_ALL && c->newcomers.interval_ms == NEVER && c->size == 0)
 		return NEVER;
+	for (int k = 0; k < PLAN_CLASSES; k++)
+		due_ms = MIN(due_ms, shown_due_ms(c, &c->jobs[k], list));
 	if (!soon(c)) /* which looks for new jobs, too */
 		due_ms = MIN(due_ms, search_due_ms(&c->newcomers));
 	if (list == PLAN_ALL)
@@ -243,29 +266,14 @@ static uint64_t list_due_ms(const struct plan_collection *c, enum plan_list list
 
 struct candidate {
 	struct plan_choice choice;
-	double gain; /* a page */
+	double gain;  /* a page */
+	bool at_once; /* it serves what is due at once */
 };
 
-static void offer(struct candidate *best, struct plan_choice choice, double gain)
+static void offer(struct candidate *best, struct plan_choice choice, uint64_t due_ms, double gain)
 {
 	if (best->choice.type == PLAN_NOTHING || gain > best->gain)
-		*best = (struct candidate){choice, gain};
-}
-
-/* What a list that was looked for in vain should have shown. */
-static bool pick_urgent(const struct plan *p, struct plan_choice *ret)
-{
-	for (size_t i = 0; i < p->n; i++) {
-		struct plan_job *j = first(&p->collections[i]->active);
-		struct plan_job *e = first(&p->collections[i]->ended);
-
-		j = j && j->due.due == 0 ? j : e;
-		if (j && j->due.due == 0) {
-			*ret = (struct plan_choice){.type = PLAN_GET, .collection = i, .job = j};
-			return true;
-		}
-	}
-	return false;
+		*best = (struct candidate){choice, gain, due_ms == 0};
 }
 
 /* Page tokens age, so of several walks the first in order goes on. */
@@ -286,15 +294,15 @@ static bool pick_page(const struct plan *p, uint64_t now_ms, struct plan_choice 
 static void offer_gets(const struct plan *p, size_t i, uint64_t now_ms, struct candidate *best)
 {
 	const struct plan_collection *c = p->collections[i];
-	const struct heap *heaps[] = {&c->active, &c->ended};
 
-	for (size_t h = 0; h < ARRAY_LEN(heaps); h++) {
-		struct plan_job *j = first(heaps[h]);
+	for (int k = 0; k < PLAN_CLASSES; k++) {
+		struct plan_job *j = first(&c->jobs[k]);
+		uint64_t due_ms = get_due_ms(c, &c->jobs[k]);
 
-		if (get_due_ms(c, heaps[h]) <= now_ms)
+		if (due_ms <= now_ms)
 			offer(best,
 			      (struct plan_choice){.type = PLAN_GET, .collection = i, .job = j},
-			      gain_of((double)(now_ms - MIN(j->seen_ms, now_ms)), j->weight));
+			      due_ms, job_gain(j, now_ms));
 	}
 }
 
@@ -304,44 +312,37 @@ static void offer_lists(const struct plan *p, size_t i, uint64_t now_ms, struct 
 	static const enum plan_list lists[] = {PLAN_ALL, PLAN_NEWEST, PLAN_ACTIVE};
 	const struct plan_collection *c = p->collections[i];
 
-	for (size_t l = 0; l < ARRAY_LEN(lists); l++)
-		if (list_due_ms(c, lists[l]) <= now_ms)
+	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
+		uint64_t due_ms = list_due_ms(c, lists[l]);
+
+		if (due_ms <= now_ms)
 			offer(best,
 			      (struct plan_choice){.type = PLAN_PAGE,
 						   .collection = i,
 						   .list = lists[l]},
-			      list_gain(c, lists[l], now_ms) / plan_pages(c, lists[l]));
+			      due_ms, list_gain(c, lists[l], now_ms) / plan_pages(c, lists[l]));
+	}
 }
 
-static struct plan_choice pick_best(const struct plan *p, uint64_t now_ms)
+struct plan_choice plan_pick(struct plan *p, uint64_t now_ms)
 {
 	struct candidate best = {.choice.type = PLAN_NOTHING};
+	struct plan_choice page;
+	bool walks = pick_page(p, now_ms, &page);
 
 	for (size_t i = 0; i < p->n; i++) {
 		offer_gets(p, i, now_ms, &best);
 		offer_lists(p, i, now_ms, &best);
 	}
-	return best.choice;
-}
-
-struct plan_choice plan_pick(struct plan *p, uint64_t now_ms)
-{
-	struct plan_choice page, best;
-	bool walks;
-
-	if (pick_urgent(p, &best))
-		return best;
-	walks = pick_page(p, now_ms, &page);
-	if (walks && !p->paged) {
+	/* A walk and what is due take turns; what is due at once takes nobody's. */
+	if (best.at_once)
+		return best.choice;
+	if (walks && (!p->paged || best.choice.type == PLAN_NOTHING)) {
 		p->paged = true;
 		return page;
 	}
-	best = pick_best(p, now_ms);
 	p->paged = false;
-	if (best.type != PLAN_NOTHING || !walks)
-		return best;
-	p->paged = true;
-	return page;
+	return best.choice;
 }
 
 uint64_t plan_next_ms(const struct plan *p, uint64_t now_ms)
@@ -351,8 +352,8 @@ uint64_t plan_next_ms(const struct plan *p, uint64_t now_ms)
 	for (size_t i = 0; i < p->n; i++) {
 		const struct plan_collection *c = p->collections[i];
 
-		next_ms = MIN(next_ms, get_due_ms(c, &c->active));
-		next_ms = MIN(next_ms, get_due_ms(c, &c->ended));
+		for (int k = 0; k < PLAN_CLASSES; k++)
+			next_ms = MIN(next_ms, get_due_ms(c, &c->jobs[k]));
 		for (int l = 0; l < PLAN_LISTS; l++)
 			next_ms = MIN(next_ms, list_due_ms(c, l));
 		if (c->walking)

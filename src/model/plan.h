@@ -34,6 +34,14 @@ static inline uint8_t plan_bit(enum plan_list list)
 	return (uint8_t)(1U << list);
 }
 
+/* Jobs of a class are much alike, in how often they want to be seen and in when they were. */
+enum plan_class {
+	PLAN_RUNNING, /* not at an end */
+	PLAN_ENDED,
+	PLAN_URGENT, /* see plan_job_urge() */
+	PLAN_CLASSES,
+};
+
 /* A job as the planner knows it; embedded in whatever a job is. All zero with due.index HEAP_OUT is
  * one that nobody asks for (PLAN_JOB_INIT). */
 struct plan_job {
@@ -41,13 +49,13 @@ struct plan_job {
 	uint64_t seen_ms;     /* of the last answer that showed it */
 	uint32_t weight;      /* staleness a millisecond, see plan.c */
 	uint8_t shown; /* lists that would show it: plan_bit() each; none: only a GET helps */
-	bool ended;    /* at an end: in the other heap */
+	uint8_t class; /* enum plan_class */
 };
 
 #define PLAN_JOB_INIT ((struct plan_job){.due = HEAP_NODE_INIT})
 
 struct plan_sum {
-	uint64_t weight; /* of the jobs that the list would show */
+	uint64_t weight; /* of the jobs of a class that a list would show */
 	uint64_t seen;   /* of weight times seen_ms, modulo 2^64 */
 	uint32_t n;
 };
@@ -60,8 +68,8 @@ struct plan_search {
 };
 
 struct plan_collection {
-	struct heap active, ended; /* struct plan_job by due time */
-	struct plan_sum sums[PLAN_LISTS];
+	struct heap jobs[PLAN_CLASSES]; /* struct plan_job by due time */
+	struct plan_sum sums[PLAN_LISTS][PLAN_CLASSES];
 	struct plan_search newcomers, whole;
 	uint64_t blocked_until_ms; /* lists are not asked for before */
 	uint32_t size;             /* jobs in it, as the API says; 0 while not known */
@@ -100,8 +108,11 @@ void plan_collection_done(struct plan_collection *c); /* every job has been take
 int plan_job_set(struct plan_collection *c, struct plan_job *j, uint64_t seen_ms,
 		 uint64_t interval_ms, uint8_t shown, bool ended);
 
-/* A list that should have shown it did not: it is asked for by GET, before everything else. 0, -ENOMEM. */
-int plan_job_urge(struct plan_collection *c, struct plan_job *j);
+/*
+ * A list that should have shown it did not, so it has probably ended: it is looked at before nearly
+ * everything else, by GET, or by another list, of `shown`, when that shows more such jobs. 0, -ENOMEM.
+ */
+int plan_job_urge(struct plan_collection *c, struct plan_job *j, uint8_t shown);
 
 /* It is asked for at `due_ms` and not before; for a planned job. */
 void plan_job_put_off(struct plan_collection *c, struct plan_job *j, uint64_t due_ms);

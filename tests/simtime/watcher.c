@@ -215,24 +215,28 @@ static void set_searches(struct watcher *w, struct collection *c)
 {
 	struct plan_collection *p = &c->plan;
 
-	p->newcomers.interval_ms = schedule_newcomers_ms(WATCHER_INTERVAL_MS, p->size, p->active.n);
+	p->newcomers.interval_ms =
+		schedule_newcomers_ms(WATCHER_INTERVAL_MS, p->size, p->jobs[PLAN_RUNNING].n);
 	p->whole.interval_ms = schedule_whole_ms(MS_PER_H, plan_pages(p, PLAN_ALL), w->per_minute);
 }
 
 /* Those that the list should have shown, and did not. */
 static int urge_missed(struct watcher *w, struct collection *c, const struct heap *h,
-		       uint64_t begin_ms)
+		       enum plan_list list, uint64_t begin_ms)
 {
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < h->n; i++) {
 		struct plan_job *p = container_of(h->nodes[i], struct plan_job, due);
 
-		if (p->seen_ms < begin_ms && p->due.due != 0)
+		if (p->seen_ms < begin_ms && (p->due.due != 0 || list == PLAN_ALL))
 			w->missed[n++] = container_of(p, struct known, plan)->job;
 	}
 	while (n > 0) {
-		int r = plan_job_urge(&c->plan, &w->known[w->missed[--n]].plan);
+		struct plan_job *p = &w->known[w->missed[--n]].plan;
+		uint8_t others =
+			list == PLAN_ACTIVE ? p->shown & (uint8_t)~plan_bit(PLAN_ACTIVE) : 0;
+		int r = plan_job_urge(&c->plan, p, others);
 
 		if (r < 0)
 			return r;
@@ -250,9 +254,11 @@ static int list_done(struct watcher *w, struct collection *c, enum plan_list lis
 		c->plan.whole.last_ms = begin_ms;
 	set_searches(w, c);
 	if (list != PLAN_NEWEST)
-		r = urge_missed(w, c, &c->plan.active, begin_ms);
+		r = urge_missed(w, c, &c->plan.jobs[PLAN_RUNNING], list, begin_ms);
 	if (r == 0 && list == PLAN_ALL)
-		r = urge_missed(w, c, &c->plan.ended, begin_ms);
+		r = urge_missed(w, c, &c->plan.jobs[PLAN_ENDED], list, begin_ms);
+	if (r == 0 && list == PLAN_ALL)
+		r = urge_missed(w, c, &c->plan.jobs[PLAN_URGENT], list, begin_ms);
 	return r;
 }
 

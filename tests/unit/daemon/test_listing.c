@@ -96,13 +96,11 @@ static bool is_urgent(const struct job *job)
 /* The GET that an urgent job is asked for with finds it in that state. */
 static void get(struct job *job, const char *state)
 {
-	struct snapshot *found = snapshot(state);
-
 	cr_assert(is_urgent(job));
 	plan_job_out(&collection->plan, &job->plan);
-	listing_contradicted(collection, job, found);
 	snapshot_unref(job->snapshot);
-	job->snapshot = found;
+	job->snapshot = snapshot(state);
+	listing_contradicted(collection, job);
 	planning_seen(&config, job, true, ++account->look, 0, now_ms);
 }
 

@@ -135,13 +135,31 @@ Test(plan, what_a_list_left_out_comes_first)
 
 	begin();
 	collection.size = 5000;
-	collection.walking = plan_bit(PLAN_ALL);
+	collection.newcomers = (struct plan_search){60 * S, NOW - 60 * S};
+	collection.whole = (struct plan_search){MS_PER_H, NOW - MS_PER_H};
 	add(0, 300, 40 * S, 30 * S, ACTIVE, false);
-	cr_assert_eq(plan_job_urge(&collection, &jobs[7]), 0);
+	cr_assert_eq(plan_job_urge(&collection, &jobs[7], 0), 0);
 	c = plan_pick(&plan, NOW);
 	cr_expect(c.type == PLAN_GET && c.job == &jobs[7]);
 	plan_job_out(&collection, &jobs[7]);
-	cr_expect_str_eq(picked(NOW), "all");
+	cr_expect_str_eq(picked(NOW), "active");
+	end();
+}
+
+/* A hundred jobs that end at once, on the newest page: one request shows what became of them. */
+Test(plan, many_that_were_left_out_are_looked_at_together)
+{
+	begin();
+	collection.size = 5000;
+	add(0, 300, 15 * S, 30 * S, ON_TOP, false);
+	for (size_t i = 0; i < 100; i++)
+		cr_assert_eq(plan_job_urge(&collection, &jobs[i], ON_TOP & ~BIT(PLAN_ACTIVE)), 0);
+	cr_expect_str_eq(picked(NOW), "newest");
+	collection.refused = plan_bit(PLAN_NEWEST);
+	cr_expect_str_eq(picked(NOW), "all", "25 pages for a hundred");
+	for (size_t i = 10; i < 100; i++)
+		plan_job_out(&collection, &jobs[i]);
+	cr_expect_str_eq(picked(NOW), "get", "25 pages for ten");
 	end();
 }
 
@@ -162,21 +180,24 @@ Test(plan, blocked_lists_leave_gets)
 
 static void expect_sums(void)
 {
-	struct plan_sum sums[PLAN_LISTS] = {0};
-	uint32_t n = 0;
+	struct plan_sum sums[PLAN_LISTS][PLAN_CLASSES] = {0};
+	uint32_t n[PLAN_CLASSES] = {0};
 
 	for (size_t i = 0; i < JOBS_MAX; i++) {
-		if (!heap_node_in(&jobs[i].due))
+		const struct plan_job *j = &jobs[i];
+
+		if (!heap_node_in(&j->due))
 			continue;
-		n++;
+		n[j->class]++;
 		for (int l = 0; l < PLAN_LISTS; l++)
-			if (jobs[i].shown & plan_bit(l)) {
-				sums[l].n++;
-				sums[l].weight += jobs[i].weight;
-				sums[l].seen += jobs[i].weight * jobs[i].seen_ms;
+			if (j->shown & plan_bit(l)) {
+				sums[l][j->class].n++;
+				sums[l][j->class].weight += j->weight;
+				sums[l][j->class].seen += j->weight * j->seen_ms;
 			}
 	}
-	cr_assert_eq(n, collection.active.n + collection.ended.n);
+	for (int k = 0; k < PLAN_CLASSES; k++)
+		cr_assert_eq(n[k], collection.jobs[k].n);
 	cr_assert_eq(memcmp(sums, collection.sums, sizeof(sums)), 0);
 }
 
@@ -194,7 +215,7 @@ static void random_change(struct rnd *r, uint64_t now_ms)
 		plan_job_out(&collection, j);
 		break;
 	case 1:
-		cr_assert_eq(plan_job_urge(&collection, j), 0);
+		cr_assert_eq(plan_job_urge(&collection, j, random_lists(r)), 0);
 		break;
 	case 2:
 		plan_job_show(&collection, j, random_lists(r));
