@@ -72,6 +72,8 @@ static void plan_again(struct answers *a, const struct question *q)
 		planning_again(a->config, q->job, now_ms);
 		if (account->blocked_until_ms > now_ms)
 			planning_soon(q->job, now_ms);
+		else if (q->collection->alone)
+			planning_spare(q->job, q->collection->plan.blocked_until_ms);
 		break;
 	case QUESTION_PAGE:
 		listing_forget(&q->collection->listings[q->list]); /* from the first page again */
@@ -87,12 +89,18 @@ static void plan_again(struct answers *a, const struct question *q)
 	}
 }
 
+/* Where the lists of a collection are refused, its jobs mostly are, too. */
+static bool is_of_collection(const struct question *q)
+{
+	return q->type == QUESTION_PAGE || (q->type == QUESTION_JOB && q->collection->alone);
+}
+
 static enum trouble fail(struct answers *a, const struct question *q, const struct http_result *res,
 			 enum trouble trouble, const struct error *e)
 {
 	char text[OUTAGE_TEXT_MAX];
 	const struct failure f = {.account = q->account,
-				  .collection = q->type == QUESTION_PAGE ? q->collection : NULL,
+				  .collection = is_of_collection(q) ? q->collection : NULL,
 				  .trouble = trouble,
 				  .text = text,
 				  .retry_after_ms = res->retry_after_ms};

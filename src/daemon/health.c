@@ -80,12 +80,16 @@ static bool fail_alone(const struct failure *f, uint64_t now_ms)
 	struct collection *c = f->collection;
 	bool others = c->failures > 0 && f->account->answered > c->answered;
 
-	c->failures++;
+	/* Requests that were under way together fail together, which is one failure. */
+	if (now_ms >= c->plan.blocked_until_ms)
+		c->failures++;
 	c->answered = f->account->answered;
 	if (!may_be_alone(f->trouble) || (!c->alone && !others))
 		return false;
 	c->plan.blocked_until_ms =
-		now_ms + 1 + schedule_backoff_ms(c->failures, f->retry_after_ms, entropy_u32());
+		MAX(c->plan.blocked_until_ms,
+		    now_ms + 1 +
+			    schedule_backoff_ms(c->failures, f->retry_after_ms, entropy_u32()));
 	if (!c->alone)
 		log_warning("account %s: %s jobs are not listed, while others are: %s",
 			    account_name(f->account), kind_info(c->kind)->name, f->text);

@@ -3,7 +3,8 @@
  * alone after one, and when it is out of sight that is an event.
  *
  * A failure of one collection's lists, while the rest of the account is answered, concerns that
- * collection alone: its lists back off by themselves, and the account stays in sight.
+ * collection alone: its lists back off by themselves, and the account stays in sight. As long as that
+ * lasts, a GET of one of its jobs that fails is one failure more of the same.
  */
 #pragma once
 
@@ -26,7 +27,8 @@ struct health {
 /* What failed, and how. */
 struct failure {
 	struct account *account;
-	struct collection *collection; /* its lists; NULL: anything else */
+	struct collection *collection; /* its lists, or a job of one whose lists fail alone; NULL:
+					  anything else */
 	enum trouble trouble;
 	const char *text; /* one sentence, without secrets */
 	uint64_t retry_after_ms;

@@ -198,6 +198,12 @@ void planning_soon(struct job *job, uint64_t now_ms)
 	plan_job_put_off(&job_collection(job)->plan, &job->plan, now_ms);
 }
 
+void planning_spare(struct job *job, uint64_t until_ms)
+{
+	if (job->plan.due.due < until_ms)
+		plan_job_put_off(&job_collection(job)->plan, &job->plan, until_ms);
+}
+
 void planning_untaken(const struct config *config, struct job *job, uint64_t due_ms)
 {
 	uint64_t interval = interval_ms(config, job, clock_boot_now_ms());

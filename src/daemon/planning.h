@@ -29,6 +29,9 @@ void planning_again(const struct config *config, struct job *job, uint64_t now_m
 /* It is to be looked at as soon as may be, by whatever shows it; where anybody asks for it. */
 void planning_soon(struct job *job, uint64_t now_ms);
 
+/* It is not looked at before `until_ms`; where anybody asks for it. */
+void planning_spare(struct job *job, uint64_t until_ms);
+
 /* An answer showed it, but it was not taken in: it is looked at again at `due_ms`. */
 void planning_untaken(const struct config *config, struct job *job, uint64_t due_ms);
 
