@@ -23,6 +23,8 @@
 #define POLLER_URL_MAX          (JOB_JSON_TOKEN_MAX * 3 + 2048)
 /* CLOCK_BOOTTIME has gone on so much further than CLOCK_MONOTONIC: the machine has slept. */
 #define POLLER_ASLEEP_MS 1000
+/* While requests are under way, the clocks are looked at so often: a sleep may have killed them. */
+#define POLLER_LOOK_MS (5 * MS_PER_S)
 
 struct poller {
 	uv_loop_t *loop;
@@ -369,8 +371,11 @@ static void pump(struct poller *p)
 	look_at_clocks(p);
 	p->alarm_ms = UINT64_MAX;
 	map_for_each (&p->accounts->map, struct account, account)
-		if (account->config)
+		if (account->config) {
 			p->alarm_ms = MIN(p->alarm_ms, account_pump(p, account, now_ms));
+			if (account->in_flight > 0)
+				p->alarm_ms = MIN(p->alarm_ms, now_ms + POLLER_LOOK_MS);
+		}
 	alarm_set(p->alarm, p->alarm_ms);
 }
 
