@@ -141,6 +141,7 @@ static int load_job(void *user, const char *endpoint, const char *name, struct s
 	job->sequence = (uint32_t)sequence;
 	job->phase_since_us = phase_since_us;
 	job->still = *still;
+	job->seen_watched_ms = account->watched.total_ms; /* accounts are loaded first */
 	return 0;
 }
 

@@ -47,10 +47,11 @@ struct job {
 	int64_t phase_since_us;
 	int64_t last_seen_us; /* when it was last in an answer */
 	struct stillness still;
-	uint64_t asked_ms; /* when the last GET of it began, CLOCK_BOOTTIME; 0: never */
-	uint32_t sequence; /* of its last event */
-	uint32_t look;     /* number of the last request whose answer held it */
-	uint32_t gap_ms;   /* between its last two looks */
+	uint64_t seen_watched_ms; /* the account's watched time when it was last in an answer */
+	uint64_t asked_ms;        /* when the last GET of it began, CLOCK_BOOTTIME; 0: never */
+	uint32_t sequence;        /* of its last event */
+	uint32_t look;            /* number of the last request whose answer held it */
+	uint32_t gap_ms;          /* between its last two looks */
 	struct attempt attempt;
 	uint8_t kind;    /* enum kind */
 	uint8_t missing; /* 404s in a row */

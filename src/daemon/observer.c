@@ -481,9 +481,12 @@ static int find_job(struct observation *b, const struct job_name *name,
 
 static int take_sight(struct observation *b, struct job *job, struct snapshot *snapshot)
 {
+	uint64_t watched_ms = b->account->watched.total_ms;
+
 	/* For so long it could not be seen, though others could. */
 	if (job->snapshot && (job->last_error || job->missing > 0))
-		stillness_skip(&job->still, clock_boot_now_ms() - job->plan.seen_ms);
+		stillness_skip(&job->still, watched_ms - job->seen_watched_ms);
+	job->seen_watched_ms = watched_ms;
 	job->last_seen_us = b->now_us;
 	job->missing = 0;
 	if (job->last_error)
