@@ -162,8 +162,10 @@ static bool refused(const struct http_result *res)
 	return res->r == 0 && res->status == 400;
 }
 
-/* What the observer said of a job goes to the planner. 0; 1 when it
- * must wait for the account's answer, and is seen again when that is there. */
+/*
+ * What the observer said of a job goes to the planner. 0; 1 when the answer was not taken in: it was
+ * overtaken, or the job must wait for the account's answer, and is seen again when that is there.
+ */
 static int plan_seen(struct answers *a, const struct question *q, struct job *job, bool changed,
 		     int r)
 {
@@ -174,11 +176,12 @@ static int plan_seen(struct answers *a, const struct question *q, struct job *jo
 		job->waits = false;
 		if (job->doubted)
 			listing_contradicted(q->collection, job);
-		planning_seen(a->config, job, changed, q->look, lists, now_ms);
+		planning_seen(a->config, job, changed, lists, now_ms);
 	} else if (r == -EAGAIN) {
-		job->look = q->look;
 		job->waits = true;
 		planning_untaken(a->config, job, now_ms + 2 * QUESTION_ACCOUNT_MS);
+		return 1;
+	} else if (r == -ESTALE) {
 		return 1;
 	}
 	return r;
@@ -188,7 +191,7 @@ static int plan_seen(struct answers *a, const struct question *q, struct job *jo
 static int take_job(struct answers *a, const struct question *q, struct observation *b,
 		    const struct job_name *name, struct snapshot *snapshot, struct job **ret_job)
 {
-	int r = observation_job(b, name, snapshot, ret_job);
+	int r = observation_job(b, q->look, name, snapshot, ret_job);
 
 	return plan_seen(a, q, *ret_job, true, r);
 }
@@ -234,6 +237,8 @@ static enum trouble job_answered(struct answers *a, const struct question *q,
 	if (r < 0) {
 		log_err("out of memory: %s is looked at again at its next poll", q->job->name);
 		planning_again(a->config, q->job, clock_boot_now_ms());
+	} else if (r > 0 && !heap_node_in(&q->job->plan.due)) {
+		planning_again(a->config, q->job, clock_boot_now_ms()); /* overtaken */
 	}
 	observation_end(b);
 	return TROUBLE_NONE;
@@ -297,7 +302,7 @@ static void take_same(struct page *page, const struct page_record *known)
 {
 	for (uint32_t i = 0; i < known->n; i++) {
 		struct job *job = known->jobs[i].job;
-		int r = observation_same(page->b, job);
+		int r = observation_same(page->b, page->question->look, job);
 
 		if (plan_seen(page->answers, page->question, job, false, r) < 0)
 			page->untaken++;

@@ -455,7 +455,14 @@ static route_set watches_of(const struct observation *b, enum kind kind, route_s
 			     snapshot_text(snapshot, TEXT_DISPLAY_NAME), named);
 }
 
-static int find_job(struct observation *b, const struct job_name *name,
+/* A later request was answered before this one, which shows the job as it was before. */
+static bool is_overtaken(const struct job *job, uint32_t look)
+{
+	return (int32_t)(job->look - look) > 0;
+}
+
+/* The job, or NULL where no watch wants it; its watches are those of the snapshot. */
+static int find_job(struct observation *b, uint32_t look, const struct job_name *name,
 		    const struct snapshot *snapshot, struct job **ret)
 {
 	char full[NAME_JOB_MAX];
@@ -472,17 +479,21 @@ static int find_job(struct observation *b, const struct job_name *name,
 		if (r < 0)
 			return r;
 	}
+	*ret = job;
+	if (is_overtaken(job, look))
+		return -ESTALE;
 	if (!job->snapshot || strcmp(snapshot_text(job->snapshot, TEXT_DISPLAY_NAME),
 				     snapshot_text(snapshot, TEXT_DISPLAY_NAME)) != 0)
 		job_set_watches(job, watches_of(b, name->kind, job->named, snapshot));
-	*ret = job;
 	return 0;
 }
 
-static int take_sight(struct observation *b, struct job *job, struct snapshot *snapshot)
+static int take_sight(struct observation *b, uint32_t look, struct job *job,
+		      struct snapshot *snapshot)
 {
 	uint64_t watched_ms = b->account->watched.total_ms;
 
+	job->look = look;
 	/* For so long it could not be seen, though others could. */
 	if (job->snapshot && (job->last_error || job->missing > 0))
 		stillness_skip(&job->still, watched_ms - job->seen_watched_ms);
@@ -494,21 +505,21 @@ static int take_sight(struct observation *b, struct job *job, struct snapshot *s
 	return take_in(b, job, snapshot);
 }
 
-int observation_same(struct observation *b, struct job *job)
+int observation_same(struct observation *b, uint32_t look, struct job *job)
 {
-	return take_sight(b, job, job->snapshot);
+	return is_overtaken(job, look) ? -ESTALE : take_sight(b, look, job, job->snapshot);
 }
 
-int observation_job(struct observation *b, const struct job_name *name, struct snapshot *snapshot,
-		    struct job **ret_job)
+int observation_job(struct observation *b, uint32_t look, const struct job_name *name,
+		    struct snapshot *snapshot, struct job **ret_job)
 {
-	struct job *job;
-	int r = find_job(b, name, snapshot, &job);
+	struct job *job = NULL;
+	int r = find_job(b, look, name, snapshot, &job);
 
-	*ret_job = r == 0 ? job : NULL;
+	*ret_job = job;
 	if (r < 0 || !job)
 		return r;
-	return take_sight(b, job, snapshot);
+	return take_sight(b, look, job, snapshot);
 }
 
 int observation_gone(struct observation *b, struct job *job)

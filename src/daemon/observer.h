@@ -31,15 +31,16 @@ void observer_configure(struct observer *o, struct config *config);
 int observation_begin(struct observer *o, struct account *account, struct observation **ret);
 
 /*
- * A job was seen. The snapshot is borrowed. A job that no watch wants is passed over: 0 and
- * `ret_job` NULL. -ENOMEM, -ENOSPC; -EAGAIN, with the job, when it is to be seen again soon: why it is
- * paused is being asked.
+ * The answer to request `look` showed a job. The snapshot is borrowed. A job that no watch wants is
+ * passed over: 0 and `ret_job` NULL. -ENOMEM, -ENOSPC. With the job: -EAGAIN when it is to be seen
+ * again soon, for why it is paused is being asked; -ESTALE when the answer to a later request was
+ * faster, and nothing is taken from this one.
  */
-int observation_job(struct observation *b, const struct job_name *name, struct snapshot *snapshot,
-		    struct job **ret_job);
+int observation_job(struct observation *b, uint32_t look, const struct job_name *name,
+		    struct snapshot *snapshot, struct job **ret_job);
 
 /* The job was seen, and is as it was: as observation_job() with its own snapshot. */
-int observation_same(struct observation *b, struct job *job);
+int observation_same(struct observation *b, uint32_t look, struct job *job);
 
 /* A job that was seen before is gone: the API said so twice. */
 int observation_gone(struct observation *b, struct job *job);

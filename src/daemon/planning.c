@@ -153,10 +153,9 @@ static void follow(struct job *job, uint64_t now_ms)
 		job->course->low_at_ms = 0;
 }
 
-void planning_seen(const struct config *config, struct job *job, bool changed, uint32_t look,
-		   uint8_t lists, uint64_t now_ms)
+void planning_seen(const struct config *config, struct job *job, bool changed, uint8_t lists,
+		   uint64_t now_ms)
 {
-	job->look = look;
 	job->doubted = false;
 	if (lists)
 		job->hidden = false;

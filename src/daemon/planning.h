@@ -17,11 +17,11 @@ void planning_take_up(const struct config *config, struct account *account, uint
 void planning_let_go(struct account *account);
 
 /*
- * An answer to request `look` showed the job, and has been taken in: `changed`, when it was not as
- * before. `lists` are those that the answer proves to show it, 0 for a GET.
+ * An answer showed the job, and has been taken in: `changed`, when it was not as before. `lists` are
+ * those that the answer proves to show it, 0 for a GET.
  */
-void planning_seen(const struct config *config, struct job *job, bool changed, uint32_t look,
-		   uint8_t lists, uint64_t now_ms);
+void planning_seen(const struct config *config, struct job *job, bool changed, uint8_t lists,
+		   uint64_t now_ms);
 
 /* Answers, or refusals, that did not show it: when to ask again. */
 void planning_again(const struct config *config, struct job *job, uint64_t now_ms);

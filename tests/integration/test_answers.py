@@ -2,11 +2,37 @@
 """Answers that come late, in another order than they were asked for, or for one job alone not at
 all: the real daemon against the scripted server."""
 
-from harness import setup, tap
+import time
+
+from harness import events, settle, setup, tap
+
+LIST = "Jobs$"
 
 
 def running(*ids):
     return [{"kind": "sft", "id": id_, "state": "RUNNING"} for id_ in ids]
+
+
+@tap.test()
+def an_answer_that_was_overtaken_says_nothing(t):
+    """A page that is slow shows a job as it was before it ended, which a GET has told meanwhile."""
+    sim, hook, daemon = setup(t, {
+        "jobs": running("a"), "generate": [{"kind": "sft", "count": 250, "state": "COMPLETED"}],
+        # All is seen through whole lists, and a GET does not wait for one.
+        "settings": {"filter": False, "orderBy": False},
+    }, {"kinds": ["sft"]})
+    sim.wait_seen("sft", "a")
+    settle(sim, LIST, 4)
+    sim.fault("delay", path=LIST, seconds=4, times=1)
+    t.wait(lambda: any(row["fault"] for row in sim.requests(LIST)), 10, "a slow page")
+    sim.set("sft", "a", state="COMPLETED")
+    hook.wait(1, types="job.succeeded")
+    slow = next(row for row in sim.requests(LIST) if row["fault"])
+    t.wait(lambda: time.monotonic() > slow["clock"] + 4, 10, "the slow page to arrive")
+    settle(sim, LIST, 4)
+    t.equal([events.short(e) for e in hook.events()],
+            [("job.succeeded", "JOB_STATE_RUNNING", "JOB_STATE_COMPLETED")])
+    t.equal(daemon.job("sft", "a")["attempt"], 1)
 
 
 @tap.test()

@@ -62,7 +62,8 @@ static struct job *add(const char *id, const char *state)
 	cr_assert_eq(account_job(account, name, KIND_SFT, &job), 0);
 	job->snapshot = snapshot(state);
 	job_set_watches(job, route_bit(0));
-	planning_seen(&config, job, true, ++account->look, 0, now_ms - MS_PER_MIN);
+	job->look = ++account->look;
+	planning_seen(&config, job, true, 0, now_ms - MS_PER_MIN);
 	return job;
 }
 
@@ -74,7 +75,8 @@ static void ask(enum plan_list list)
 
 static void show(struct job *job, enum plan_list list)
 {
-	planning_seen(&config, job, false, account->look, plan_bit(list), now_ms);
+	job->look = account->look;
+	planning_seen(&config, job, false, plan_bit(list), now_ms);
 }
 
 /* The list of active jobs comes, all on one page. */
@@ -101,7 +103,8 @@ static void get(struct job *job, const char *state)
 	snapshot_unref(job->snapshot);
 	job->snapshot = snapshot(state);
 	listing_contradicted(collection, job);
-	planning_seen(&config, job, true, ++account->look, 0, now_ms);
+	job->look = ++account->look;
+	planning_seen(&config, job, true, 0, now_ms);
 }
 
 Test(listing, what_it_does_not_show_is_asked_for)
@@ -123,7 +126,8 @@ Test(listing, an_answer_meanwhile_counts)
 	const struct listing_page page = {.n = 0};
 
 	ask(PLAN_ACTIVE);
-	planning_seen(&config, a, false, ++account->look, 0, now_ms);
+	a->look = ++account->look;
+	planning_seen(&config, a, false, 0, now_ms);
 	listing_ends(&config, collection, PLAN_ACTIVE, &page, NULL);
 	cr_expect_not(is_urgent(a));
 }
