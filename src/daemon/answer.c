@@ -173,12 +173,10 @@ static int plan_seen(struct answers *a, const struct question *q, struct job *jo
 	uint64_t now_ms = clock_boot_now_ms();
 
 	if (r == 0 && job) {
-		job->waits = false;
 		if (job->doubted)
 			listing_contradicted(q->collection, job);
 		planning_seen(a->config, job, changed, lists, now_ms);
 	} else if (r == -EAGAIN) {
-		job->waits = true;
 		planning_untaken(a->config, job, now_ms + 2 * QUESTION_ACCOUNT_MS);
 		return 1;
 	} else if (r == -ESTALE) {
@@ -487,13 +485,12 @@ static enum trouble account_answered(struct answers *a, const struct question *q
 	struct account *account = q->account;
 	struct error e = ERROR_NONE;
 
-	account->suspend_asked = false;
 	account->suspend_ms = clock_boot_now_ms();
 	account->suspend_state[0] = '\0';
 	if (trouble_of(res) == TROUBLE_NONE)
 		job_json_parse_account(a->parser, res->body, res->len, account->suspend_state, &e);
 	map_for_each (&account->jobs, struct job, job)
-		if (job->waits)
+		if (job->why_ms)
 			planning_soon(job, account->suspend_ms);
 	return TROUBLE_NONE;
 }
@@ -521,8 +518,6 @@ void answers_unsent(struct answers *a, const struct question *q, const char *tex
 {
 	const struct failure f = {.account = q->account, .trouble = TROUBLE_CONNECT, .text = text};
 
-	if (q->type == QUESTION_ACCOUNT)
-		q->account->suspend_asked = false;
 	health_failed(&a->health, &f);
 	plan_again(a, q);
 }
@@ -543,7 +538,6 @@ void answers_dropped(struct answers *a, const struct question *q)
 		q->account->lookup_ms = clock_boot_now_ms();
 		break;
 	case QUESTION_ACCOUNT:
-		q->account->suspend_asked = false;
 		q->account->suspend_wanted = true;
 		break;
 	case QUESTION_ASK:

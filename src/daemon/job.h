@@ -49,16 +49,16 @@ struct job {
 	struct stillness still;
 	uint64_t seen_watched_ms; /* the account's watched time when it was last in an answer */
 	uint64_t asked_ms;        /* when the last GET of it began, CLOCK_BOOTTIME; 0: never */
-	uint32_t sequence;        /* of its last event */
-	uint32_t look;            /* number of the last request whose answer held it */
-	uint32_t gap_ms;          /* between its last two looks */
+	uint64_t why_ms;   /* since when it waits for the reason of its pause; 0: it does not */
+	uint32_t sequence; /* of its last event */
+	uint32_t look;     /* number of the last request whose answer held it */
+	uint32_t gap_ms;   /* between its last two looks */
 	struct attempt attempt;
 	uint8_t kind;    /* enum kind */
 	uint8_t missing; /* 404s in a row */
 	bool in_flight;  /* a GET of it is under way */
 	uint8_t doubted; /* enum doubt */
 	bool hidden;     /* so it was, but a GET found it: lists do not show it */
-	bool waits;      /* it is paused, and is taken in when the account has said why */
 	char name[];     /* full resource name */
 };
 

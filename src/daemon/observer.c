@@ -402,16 +402,22 @@ static int add_step(struct observation *b, struct job *job, struct snapshot *sna
  * A job that has just been paused is told of with the reason, which the account knows: that is asked
  * first, and the job is seen again right after.
  */
-static bool waits_for_reason(const struct observation *b, const struct job *job,
+static bool waits_for_reason(const struct observation *b, struct job *job,
 			     const struct snapshot *snapshot)
 {
 	struct account *account = b->account;
+	uint64_t now_ms = clock_boot_now_ms();
 
 	if (snapshot_phase(snapshot) != PHASE_PAUSED || !job->snapshot ||
 	    snapshot_phase(job->snapshot) == PHASE_PAUSED || !job->watches)
 		return false;
-	if (account->suspend_ms && clock_boot_now_ms() - account->suspend_ms < SUSPEND_FRESH_MS)
+	if (account->suspend_ms && now_ms - account->suspend_ms < SUSPEND_FRESH_MS)
 		return false;
+	/* However long ago, where requests are few. */
+	if (job->why_ms && account->suspend_ms >= job->why_ms)
+		return false;
+	if (!job->why_ms)
+		job->why_ms = now_ms;
 	account->suspend_wanted = !account->suspend_asked;
 	return true;
 }
@@ -424,8 +430,10 @@ static int take_in(struct observation *b, struct job *job, struct snapshot *snap
 	int r;
 
 	if (job->snapshot && snapshot_equal(job->snapshot, snapshot) &&
-	    !stalls(b, job, &job->still, snapshot))
-		return 0; /* as nearly always */
+	    !stalls(b, job, &job->still, snapshot)) {
+		job->why_ms = 0; /* it was paused for a moment */
+		return 0;        /* as nearly always */
+	}
 	if (waits_for_reason(b, job, snapshot))
 		return -EAGAIN;
 	s = job->snapshot ? next_step(b, job, snapshot) : first_step(b, job, snapshot);
@@ -440,6 +448,7 @@ static int take_in(struct observation *b, struct job *job, struct snapshot *snap
 	job->phase_since_us = s.phase_since_us;
 	job->still = s.still;
 	job->sequence += events_of(&s);
+	job->why_ms = 0;
 	if (snapshot_phase(snapshot) == PHASE_UNKNOWN)
 		note_unknown_state(b->observer, job, snapshot_text(snapshot, TEXT_STATE));
 	return 0;

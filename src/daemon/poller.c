@@ -131,6 +131,25 @@ static void take_asked(struct poller *p, struct question *q, const struct http_r
 	}
 }
 
+/* It is under way no longer, whoever wants to know. */
+static void mark_over(const struct question *q)
+{
+	switch (q->type) {
+	case QUESTION_JOB:
+		q->job->in_flight = false;
+		break;
+	case QUESTION_PAGE:
+		q->collection->plan.flying &= (uint8_t)~plan_bit(q->list);
+		break;
+	case QUESTION_ACCOUNT:
+		q->account->suspend_asked = false;
+		break;
+	case QUESTION_LOOKUP:
+	case QUESTION_ASK:
+		break;
+	}
+}
+
 static void on_answer(void *user, const struct http_result *res)
 {
 	struct request *req = user;
@@ -138,10 +157,7 @@ static void on_answer(void *user, const struct http_result *res)
 	struct question *q = &req->question;
 
 	q->account->in_flight--;
-	if (q->type == QUESTION_JOB)
-		q->job->in_flight = false;
-	if (q->type == QUESTION_PAGE)
-		q->collection->plan.flying &= (uint8_t)~plan_bit(q->list);
+	mark_over(q);
 	if (res->r == 0)
 		q->account->in_flight_max = res->multiplexed ? POLLER_STREAMS : POLLER_CONNECTIONS;
 	if (q->type == QUESTION_ASK)
@@ -230,10 +246,7 @@ static void not_sent(struct poller *p, struct question *q, int r, const struct e
 {
 	const struct http_result none = {.r = r, .trouble = TROUBLE_CONNECT, .text = ""};
 
-	if (q->type == QUESTION_JOB)
-		q->job->in_flight = false;
-	if (q->type == QUESTION_PAGE)
-		q->collection->plan.flying &= (uint8_t)~plan_bit(q->list);
+	mark_over(q);
 	if (q->type == QUESTION_ASK)
 		q->ask->fn(q->ask->user, &none);
 	else

@@ -7,6 +7,7 @@ import time
 from harness import events, settle, setup, tap
 
 LIST = "Jobs$"
+WHY = "accounts/acme$"
 
 
 def running(*ids):
@@ -45,6 +46,27 @@ def a_named_job_that_is_paused_is_told_of(t):
     hook.wait(1, types="job.paused", timeout=10)
     sim.set("sft", "a", state="COMPLETED")
     hook.wait(1, types="job.succeeded", timeout=10)
+
+
+@tap.test()
+def an_account_that_leaves_while_it_is_asked_why(t):
+    """The answer comes when nobody wants it; back again, the account is asked anew."""
+    sim, hook, daemon = setup(t, {"jobs": running("a")}, {"kinds": ["sft"]})
+    config = daemon.config
+    sim.wait_seen("sft", "a")
+    settle(sim)
+    sim.fault("delay", path=WHY, seconds=2, times=1)
+    sim.set("sft", "a", state="PAUSED")
+    t.wait(lambda: sim.requests(WHY), 10, "the question why")
+    gone = {key: config.sections.pop(key) for key in (("account", "acme"), ("watch", "all"))}
+    config.account(sim, "globex").watch("other", "globex", jobs=["sft/x"]).write()
+    daemon.reload()
+    asked = sim.requests(WHY)[0]["clock"]
+    t.wait(lambda: time.monotonic() > asked + 3, 10, "the answer to come")
+    config.sections.update(gone)
+    config.write()
+    daemon.reload()
+    hook.wait(1, types="job.paused", timeout=10)
 
 
 if __name__ == "__main__":
