@@ -49,7 +49,7 @@ def fence(sim, hook, id_="fence"):
     wait_stalled(hook, "sft", id_)
 
 
-@tap.test()
+@tap.test(limit=90)
 def a_silent_job_stalls_once(t):
     """One with progress, two without: DPO and the legacy kind tell none."""
     begin = time.time()

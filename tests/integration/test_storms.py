@@ -72,7 +72,7 @@ def one_refusal_halves_the_rate(t):
     t.equal(hook.events(types="watcher.*"), [])
 
 
-@tap.test(limit=90)
+@tap.test(limit=120)
 def a_storm_of_refusals(t):
     """Somebody else uses most of the envelope: few are refused, all is seen, others notice nothing."""
     sim, config, hook = busy(t, 240)
@@ -83,9 +83,9 @@ def a_storm_of_refusals(t):
     sim.settings(requestsPerMinute=20, minute=10, foreign=10, retryAfter=1)
     t.wait(lambda: [r for r in sim.requests() if r["status"] == 429], 20, "a 429")
     begin = len(other.requests())
-    for kind in KINDS[:3]:
+    for kind in KINDS[:2]:
         sim.set(kind, "a", state="FAILED")
-    hook.wait(3, types="job.failed", timeout=60)
+    hook.wait(2, types="job.failed", timeout=60)
     log = sim.requests()
     refused = [r for r in log if r["status"] == 429]
     first = refused[0]["number"]
@@ -146,7 +146,7 @@ def broken_accounts_beside_a_good_one(t):
             {name: name == "good" for name in names})
 
 
-@tap.test(limit=90)
+@tap.test(limit=120)
 def one_collection_that_is_refused(t):
     """It is said of its kind, the account stays in sight."""
     sim, hook, daemon = setup(t, {"jobs": [
@@ -156,12 +156,11 @@ def one_collection_that_is_refused(t):
     daemon.wait_known(name_of("sft", "a"), name_of("dpo", "a"))
     sim.fault("403", path="dpoJobs")
     daemon.wait_log("acme: dpo jobs are not listed, while others are", 40)
-    settle(sim, "supervised", 3)
     sim.set("sft", "a", state="COMPLETED")
     sim.set("dpo", "a", state="COMPLETED")
     hook.wait(1, types="job.succeeded", timeout=5)
     refused = len(sim.requests("dpoJobs"))
-    settle(sim, "supervised", 4)
+    settle(sim, "supervised", 3)
     # Its lists, or one of its jobs, when what they wait for doubles.
     t.check(len(sim.requests("dpoJobs")) - refused <= 3, "asked for as often as before")
     sim.clear()
