@@ -1,7 +1,8 @@
 /*
- * A machine that sleeps: TW_FAULT_SLEEP=FILE. The file holds the milliseconds that the machine has
- * slept in all; no file is none. Who wants it to sleep puts a file with more in its place (rename), and
- * knows that it woke up when FILE.done has the same number.
+ * A machine that sleeps, and whose clock is set: TW_FAULT_SLEEP=FILE. The file holds the milliseconds
+ * that the machine has slept in all, and by how many its time of day was set, ahead or back; no file is
+ * none. Who wants it to sleep puts a file with more in its place (rename), and knows that it woke up when
+ * FILE.done has the same numbers.
  *
  * As after suspend, CLOCK_BOOTTIME and CLOCK_REALTIME are later by that, CLOCK_MONOTONIC is not, and
  * a timerfd on CLOCK_BOOTTIME that became due expires at once. The kernel's own clock does not jump,
@@ -34,6 +35,7 @@ static struct {
 	char path[PATH_MAX];
 	int watch;
 	_Atomic int64_t slept_ms;
+	_Atomic int64_t set_ms; /* of CLOCK_REALTIME alone */
 	pthread_mutex_t
 		lock; /* of the timers, and so that none is set while the machine wakes up */
 	struct {
@@ -42,28 +44,34 @@ static struct {
 	} timers[TIMERS_MAX];
 } machine = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+struct shift {
+	int64_t slept_ms, set_ms;
+};
+
 /* What is not understood must not pass for a machine that never slept. */
-static int64_t read_file(void)
+static struct shift read_file(void)
 {
-	char text[32] = "", *end;
+	char text[64] = "", *end, *last;
 	int fd = open(machine.path, O_RDONLY | O_CLOEXEC);
-	long long ms = 0;
+	struct shift shift = {0};
 
 	if (fd < 0 && errno == ENOENT)
-		return 0;
+		return shift;
 	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
 		abort();
 	close(fd);
-	ms = strtoll(text, &end, 10);
-	if (ms < 0 || end == text)
+	shift.slept_ms = strtoll(text, &end, 10);
+	shift.set_ms = strtoll(end, &last, 10);
+	if (shift.slept_ms < 0 || end == text || last == end)
 		abort();
-	return ms;
+	return shift;
 }
 
-static void say_done(int64_t ms)
+static void say_done(struct shift shift)
 {
-	char path[PATH_MAX + 8], text[32];
-	int fd, len = snprintf(text, sizeof(text), "%lld\n", (long long)ms);
+	char path[PATH_MAX + 8], text[64];
+	int fd, len = snprintf(text, sizeof(text), "%lld %lld\n", (long long)shift.slept_ms,
+			       (long long)shift.set_ms);
 
 	snprintf(path, sizeof(path), "%s.done", machine.path);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -92,10 +100,11 @@ static int set_timer(int fd)
 }
 
 /* The clocks first: who is woken by a timer must find that it is due. */
-static void wake_up(int64_t slept_ms)
+static void wake_up(struct shift shift)
 {
 	pthread_mutex_lock(&machine.lock);
-	machine.slept_ms = slept_ms;
+	machine.slept_ms = shift.slept_ms;
+	machine.set_ms = shift.set_ms;
 	for (int fd = 0; fd < TIMERS_MAX; fd++) {
 		struct itimerspec left;
 
@@ -105,7 +114,7 @@ static void wake_up(int64_t slept_ms)
 			(void)set_timer(fd);
 	}
 	pthread_mutex_unlock(&machine.lock);
-	say_done(slept_ms);
+	say_done(shift);
 }
 
 static void *watch(void *unused)
@@ -116,10 +125,10 @@ static void *watch(void *unused)
 	} events;
 
 	for (;;) {
-		int64_t slept_ms = read_file();
+		struct shift shift = read_file();
 
-		if (slept_ms != machine.slept_ms)
-			wake_up(slept_ms);
+		if (shift.slept_ms != machine.slept_ms || shift.set_ms != machine.set_ms)
+			wake_up(shift);
 		/* FILE.done is written in the same directory, but comes there by no rename. */
 		while (read(machine.watch, &events, sizeof(events)) < 0)
 			if (errno != EINTR)
@@ -131,6 +140,7 @@ static void *watch(void *unused)
 __attribute__((constructor)) static void read_environment(void)
 {
 	const char *text = getenv("TW_FAULT_SLEEP");
+	struct shift shift;
 	char directory[PATH_MAX];
 	sigset_t all, old;
 	pthread_t thread;
@@ -142,7 +152,9 @@ __attribute__((constructor)) static void read_environment(void)
 	strcpy(machine.path, text);
 	strcpy(directory, text);
 	strrchr(directory, '/')[1] = '\0';
-	machine.slept_ms = read_file();
+	shift = read_file();
+	machine.slept_ms = shift.slept_ms;
+	machine.set_ms = shift.set_ms;
 	machine.watch = inotify_init1(IN_CLOEXEC);
 	if (machine.watch < 0 || inotify_add_watch(machine.watch, directory, IN_MOVED_TO) < 0)
 		abort();
@@ -159,7 +171,7 @@ WRAP(int, clock_gettime, clockid_t id, struct timespec *ret)
 	int r = REAL(clock_gettime)(id, ret);
 
 	if (r == 0 && (id == CLOCK_BOOTTIME || id == CLOCK_REALTIME))
-		*ret = later(*ret, machine.slept_ms);
+		*ret = later(*ret, machine.slept_ms + (id == CLOCK_REALTIME ? machine.set_ms : 0));
 	return r;
 }
 

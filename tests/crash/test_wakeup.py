@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""A workstation's life: sleep, connections that died in it, another network. The machine's sleep is that
-of slumber.py; the network is one of the test's own."""
+"""A workstation's life: sleep, connections that died in it, a clock that is set, another network. The
+machine's sleep and clock are those of slumber.py; the network is one of the test's own."""
 
 import ctypes
+import datetime
 import os
 import shutil
 import socket
@@ -92,7 +93,7 @@ class Stage:
         return self.account()["requestsPerMinuteNow"]
 
     def wait_idle(self):
-        """Nothing is asked any more: a poll is due in minutes."""
+        """Nothing is asked any more, for some seconds."""
         seen = [-1]
 
         def idle():
@@ -103,6 +104,11 @@ class Stage:
 
 
 A, B = ("sft", "a"), ("dpo", "b")
+CHANGED = "job.(finishing|paused)"
+
+
+def seconds_of(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 @tap.test()
@@ -203,6 +209,30 @@ def the_rate_creeps_back(t):
         stage.sim.wait_requests(2)
         rates.append(stage.rate())
     t.equal(rates, [300, 480, 600])
+
+
+@tap.test(limit=90)
+def a_clock_that_is_set(t):
+    """A day ahead, two days back: nothing stalls or is late for it, and events tell what time it is."""
+    stage = Stage(t, [A, B], {"lists": {"kinds": ["sft"], "poll_interval": "1s"},
+                              "named": {"jobs": ["dpo/b"], "poll_interval": "1s"}},
+                  degraded_after="1min")
+    stage.hook.wait(1, types="job.found")
+    for count, (hours, state) in enumerate(((24, "WRITING_RESULTS"), (-48, "PAUSED")), 1):
+        stage.machine.set_clock(hours)
+        stage.sim.wait_requests(4)
+        for job in (A, B):
+            stage.sim.set(*job, state=state)
+        for job in (A, B):
+            event = stage.hook.wait(count, subject=name_of(*job), types=CHANGED)[-1]
+            late = stage.machine.now() - seconds_of(event["time"])
+            t.check(abs(late) < 60, f"{event['type']}: {event['time']}, off by {late:.0f} s")
+    stage.daemon.restart()
+    stage.finish(A, B)
+    stage.hook.wait(2, types="job.succeeded")
+    t.equal({e["type"] for e in stage.hook.events(types=f"(?!{CHANGED}).*")},
+            {"job.found", "job.succeeded"})
+    t.check("has slept" not in stage.daemon.log(), "taken for a sleep")
 
 
 def own_network(t):
