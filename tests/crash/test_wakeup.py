@@ -236,7 +236,8 @@ def a_clock_that_is_set(t):
 
 
 def own_network(t):
-    """From now on this process and what it starts have a network of their own: just a loopback."""
+    """From now on this process and what it starts have a network of their own: a loopback, which is
+    down."""
     uid, gid, libc = os.getuid(), os.getgid(), ctypes.CDLL(None, use_errno=True)
     if not shutil.which("ip"):
         raise tap.Skip("needs ip (Debian: apt-get install iproute2)")
@@ -246,7 +247,12 @@ def own_network(t):
         for file, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
             with open(f"/proc/self/{file}", "w", encoding="ascii") as f:
                 f.write(text)
-    ip("link", "set", "lo", "up")
+
+
+def link_up():
+    """What the other end of a cable does."""
+    ip("link", "add", "wlan", "type", "veth", "peer", "name", "air")
+    ip("link", "set", "air", "up")
 
 
 def ip(*args):
@@ -259,9 +265,9 @@ def ip(*args):
 def another_network(t):
     """Its connections are new, nobody has to wait until the old ones are given up."""
     own_network(t)
+    ip("link", "set", "lo", "up")
     stage = Stage(t, [A], {"all": {"poll_interval": "1s"}})
-    ip("link", "add", "wlan", "type", "veth", "peer", "name", "air")
-    ip("link", "set", "air", "up")
+    link_up()
     before = stage.way.count()
     stage.finish(A)
     stage.way.die()
@@ -275,6 +281,28 @@ def another_network(t):
     t.wait(lambda: stage.daemon.log().count("the network has changed") > lines, 15,
            "the network to go")
     t.equal(len(stage.hook.events()), 1)
+
+
+@tap.test()
+def no_network_at_the_start(t):
+    """It is ready all the same, and goes on as soon as there is one."""
+    own_network(t)
+    sim = Sim(t, {"jobs": [{"kind": "sft", "id": "a", "state": "RUNNING"}]})
+    hook = Webhook(t)
+    config = Config(t).account(sim).watch(first_sight="announce").webhook(hook)
+    daemon = Daemon(t, config)
+    daemon.wait_log("acme is out of sight .connect.")
+    # Waits have doubled: the next try would be some seconds away.
+    t.wait(lambda: daemon.get("/v1/status")["accounts"][0]["failures"] >= 3, 40, "failures")
+    ip("link", "set", "lo", "up")
+    link_up()
+    ip("link", "set", "wlan", "up")
+    daemon.wait_log("the network has changed")
+    # The kernel may yet tell of an address; what has failed is asked again after each change.
+    t.wait(lambda: daemon.get("/v1/status")["accounts"][0]["inSight"], 5, "the account")
+    hook.wait(3, timeout=30)
+    t.equal({e["type"] for e in hook.events()},
+            {"job.found", "watcher.degraded", "watcher.restored"})
 
 
 if __name__ == "__main__":
