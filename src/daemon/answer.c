@@ -14,7 +14,7 @@
 
 #define MESSAGE_MAX 160  /* bytes of the server's own words that are shown */
 #define KEY_MAX     8192 /* of a key, see config/keys.c */
-/* Nothing can be kept now: the lists are not asked for so long. */
+/* Nothing can be kept now: the lists are not asked for so long, or one interval if shorter. */
 #define NOT_TAKEN_MS (30 * MS_PER_S)
 
 /* --- failures --- */
@@ -370,7 +370,7 @@ static int turn_page(struct answers *a, const struct question *q, const struct p
 	/* A list whose end cannot be reached is out of sight, however often it begins well. */
 	health_answered(&a->health, c->account, c, page->b);
 	if (l->partial)
-		c->plan.blocked_until_ms = clock_boot_now_ms() + NOT_TAKEN_MS;
+		c->plan.blocked_until_ms = clock_boot_now_ms() + MIN(c->wanted_ms, NOT_TAKEN_MS);
 	/* More new jobs than fit on it: the rest stands behind. */
 	if (token[0] && page->known == 0 && !c->baseline)
 		planning_list_again(c);

@@ -402,8 +402,11 @@ static void on_alarm(void *user)
 int poller_ask(struct poller *p, struct account *account, const char *path, http_fn fn, void *user)
 {
 	size_t size = strlen(path) + 1;
-	struct ask *a = malloc(sizeof(*a) + size);
+	struct ask *a;
 
+	if (!account->config)
+		return -ECANCELED;
+	a = malloc(sizeof(*a) + size);
 	if (!a)
 		return -ENOMEM;
 	list_init(&a->list);

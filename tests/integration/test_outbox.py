@@ -64,7 +64,7 @@ def more_than_fits_into_memory(t):
         {"kinds": ["sft"]}, start=False)
     daemon.start()
     t.wait(lambda: len(daemon.jobs()) == count, 30, "all jobs to be known")
-    settle(sim, polls=12)
+    settle(sim, polls=4)
     hook.script("/", 503, forever=True)
     peaks = []
     for i in range(1, len(steps) + 1):

@@ -10,10 +10,12 @@ import sqlite3
 import time
 
 from harness import (
-    KEY, Config, Daemon, Hook, Reply, Sim, Webhook, events, name_of, run_daemon, settle, setup, tap,
+    KEY, PACER, Config, Daemon, Hook, Reply, Sim, Webhook, events, name_of, run_daemon, settle,
+    setup, tap,
 )
 
-JOB = {"jobs": [{"kind": "sft", "id": "a", "state": "RUNNING"}]}
+A = name_of("sft", "a")
+JOB = {"jobs": [PACER, {"kind": "sft", "id": "a", "state": "RUNNING"}]}
 
 
 def minimal(t, **options):
@@ -266,7 +268,7 @@ def ready_without_a_network(t):
 def a_good_reload(t):
     sim, hook, daemon = setup(t, JOB)
     sim.wait_seen("sft", "a")
-    settle(sim, polls=8)
+    settle(sim)
     daemon.config.webhook(hook, "second", "/second").write()
     daemon.reload()
     sim.set("sft", "a", state="PAUSED")
@@ -366,7 +368,7 @@ def an_account_that_is_not_found_is_an_outage(t):
 def a_bad_reload_is_refused(t):
     sim, hook, daemon = setup(t, JOB)
     sim.wait_seen("sft", "a")
-    settle(sim, polls=8)
+    settle(sim)
     daemon.config.write(daemon.config.text() + "nonsense = 1\n")
     before = len(daemon.notify.having("READY"))
     daemon.signal(signal.SIGHUP)
@@ -384,7 +386,7 @@ def a_bad_reload_is_refused(t):
 def many_reloads_at_once(t):
     sim, hook, daemon = setup(t, JOB)
     sim.wait_seen("sft", "a")
-    settle(sim, polls=8)
+    settle(sim)
     for _ in range(20):
         daemon.signal(signal.SIGHUP)
         time.sleep(t.random.uniform(0.0, 0.02))  # any moment will do
@@ -405,7 +407,7 @@ def a_second_daemon_is_refused(t):
     t.equal(result.code, 74)
     t.check(str(daemon.pid) in result.err and daemon.config.state_dir in result.err, result.err)
     sim.wait_seen("sft", "a")
-    settle(sim, polls=8)
+    settle(sim)
     sim.set("sft", "a", state="COMPLETED")
     hook.wait(1)
     daemon.kill()
@@ -521,7 +523,7 @@ def a_store_that_fails_does_not_hold_up_the_end(t):
     """A verdict that cannot be written down: what it is about is sent again after the restart."""
     sim, hook, daemon = setup(t, JOB)
     sim.wait_seen("sft", "a")
-    settle(sim, polls=8)
+    settle(sim)
     hook.script("/", Reply(delay=2.0))
     sim.set("sft", "a", state="COMPLETED")
     hook.wait_requests(1)
@@ -546,7 +548,7 @@ def hooks_survive_nothing_of_the_daemons_signals(t):
     daemon.config.exec(run)
     daemon.start()
     sim.wait_seen("sft", "a")
-    settle(sim, polls=8)
+    settle(sim)
     sim.set("sft", "a", state="COMPLETED")
     run.wait_runs(1)
     daemon.reload()
@@ -578,7 +580,7 @@ def two_daemons_with_two_states_side_by_side(t):
     t.defer(case.stack.close)
     second = Config(case).account(sim).watch(first_sight="announce").webhook(other)
     Daemon(case, second)
-    t.equal(hook.wait(1)[0]["id"], other.wait(1)[0]["id"], "the id is a function of the job")
+    t.equal(hook.wait(1, subject=A)[0]["id"], other.wait(1, subject=A)[0]["id"], "the id is a function of the job")
     t.defer(lambda: t.faults.extend(case.faults))
 
 

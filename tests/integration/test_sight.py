@@ -78,7 +78,8 @@ def check_jobs_same(t, daemon, before):
 
 @tap.test(limit=100)
 def no_fault_of_a_list_is_a_state(t):
-    all_faults(t, FAULTS, {"kinds": ["sft"]}, "supervisedFineTuningJobs$", 2, 30)
+    # And of the jobs by name: as long as these are answered, a list that fails is no outage.
+    all_faults(t, FAULTS, {"kinds": ["sft"]}, "supervisedFineTuningJobs", 2, 30)
 
 
 @tap.test(limit=100)
@@ -89,7 +90,7 @@ def no_fault_of_a_get_is_a_state(t):
 
 @tap.test(limit=240)
 def no_slow_answer_is_a_state(t):
-    all_faults(t, SLOW, {"kinds": ["sft"]}, "supervisedFineTuningJobs$", 1, 100)
+    all_faults(t, SLOW, {"kinds": ["sft"]}, "supervisedFineTuningJobs", 1, 100)
 
 
 @tap.test()
@@ -115,7 +116,7 @@ def a_fault_on_a_later_page_changes_nothing(t):
 def an_outage_is_told_once(t):
     sim, hook, _ = setup(t, {"jobs": [{"kind": "sft", "id": "a", "state": "RUNNING"}]})
     sim.wait_seen("sft", "a")
-    settle(sim, polls=8)
+    settle(sim)
     for round_ in (1, 2):
         sim.fault("503")
         hook.wait(round_, types="watcher.degraded")
@@ -132,7 +133,7 @@ def a_short_outage_is_not_told(t):
     sim, hook, _ = setup(t, {"jobs": [{"kind": "sft", "id": "a", "state": "RUNNING"}]},
                          degraded_after="40s")
     sim.wait_seen("sft", "a")
-    settle(sim, polls=8)
+    settle(sim)
     sim.fault("500", times=2)
     t.wait(lambda: [r for r in sim.requests() if r["status"] == 500], 10, "a failure")
     sim.clear()
@@ -160,7 +161,7 @@ def a_failure_is_looked_at_again_before_it_is_an_outage(t):
 def an_outage_lasts_over_a_restart(t):
     sim, hook, daemon = setup(t, {"jobs": [{"kind": "sft", "id": "a", "state": "RUNNING"}]})
     sim.wait_seen("sft", "a")
-    settle(sim, polls=8)
+    settle(sim)
     sim.fault("503")
     hook.wait(1, types="watcher.degraded")
     daemon.restart()
@@ -174,7 +175,7 @@ def an_outage_lasts_over_a_restart(t):
 def a_server_that_is_away_and_comes_back(t):
     sim, hook, _ = setup(t, {"jobs": [{"kind": "sft", "id": "a", "state": "RUNNING"}]})
     sim.wait_seen("sft", "a")
-    settle(sim, polls=8)
+    settle(sim)
     sim.stop()
     event = hook.wait(1, types="watcher.degraded", timeout=20)[0]
     # The answer that was under way when it left was cut off.
@@ -195,9 +196,9 @@ def another_account_sees_on(t):
     Daemon(t, config)
     t.defer(check_log, t, hook, sim)
     sim.wait_seen("sft", "a", "globex")
-    settle(sim, "globex", 8)
+    settle(sim, "globex")
     sim.fault("delay", path="/acme/")
-    settle(sim, "globex", 4)
+    settle(sim, "globex", 3)
     sim.set("sft", "a", "globex", state="COMPLETED")
     t.equal(hook.wait(1, timeout=5)[0]["subject"], name_of("sft", "a", "globex"))
 
@@ -238,7 +239,7 @@ def the_budget_holds_over_every_window(t):
 def a_new_key_after_reload(t):
     sim, hook, daemon = setup(t, {"jobs": [{"kind": "sft", "id": "a", "state": "RUNNING"}]})
     sim.wait_seen("sft", "a")
-    settle(sim, polls=8)
+    settle(sim)
     sim.settings(key="fw_SIMSECRET_new")
     event = hook.wait(1, types="watcher.degraded")[0]
     t.equal(event["data"]["trouble"], "unauthorized")
