@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 
 #include "base/clock.h"
+#include "base/macro.h"
 
 #define T0 (1000 * MS_PER_H)
 
@@ -36,10 +37,12 @@ TestSuite(planning, .init = setup, .fini = teardown);
 static struct job *add(const char *name, unsigned watch, const char *state)
 {
 	const struct snapshot_parts parts = {.text = {[TEXT_STATE] = state}};
+	_cleanup_snapshot_ struct snapshot *s = NULL;
 	struct job *job;
 
 	cr_assert_eq(account_job(account, name, KIND_SFT, &job), 0);
-	cr_assert_eq(snapshot_new(&parts, &job->snapshot), 0);
+	cr_assert_eq(snapshot_new(&parts, &s), 0);
+	job_set_snapshot(job, s);
 	job_set_watches(job, route_bit(watch));
 	return job;
 }
@@ -110,4 +113,111 @@ Test(planning, what_nobody_could_see_is_not_counted)
 	assert_freshness(morning + 4 * MS_PER_MIN, 10 * MS_PER_S, 0);
 	see(job, morning + 5 * MS_PER_MIN + 2000);
 	assert_freshness(morning + 5 * MS_PER_MIN + 2000, 10 * MS_PER_S, 2000);
+}
+
+/* --- what a job is like, as the schedule is told --- */
+
+static uint64_t due_in_ms(const struct job *job, uint64_t now_ms)
+{
+	return heap_node_in(&job->plan.due) ? job->plan.due.due - now_ms : UINT64_MAX;
+}
+
+/* Wanted every 10 min: an hour in its state is long, a few seconds are not. */
+Test(planning, a_new_state_is_looked_at_soon)
+{
+	struct job *job =
+		add("accounts/acme/supervisedFineTuningJobs/a", SLOW, "JOB_STATE_RUNNING");
+
+	job->phase_since_us = clock_real_now_us() - (int64_t)(MS_PER_H * US_PER_MS);
+	see(job, T0);
+	cr_expect_eq(due_in_ms(job, T0), 10 * MS_PER_MIN);
+	job->phase_since_us = clock_real_now_us();
+	see(job, T0);
+	cr_expect_eq(due_in_ms(job, T0), 15 * MS_PER_S);
+}
+
+/* The API's word for when it ended counts more than when that was seen. */
+Test(planning, an_end_is_as_old_as_the_api_says)
+{
+	static const struct {
+		const char *completed;
+		uint64_t seen_ago_ms;
+		uint64_t expected_ms;
+	} cases[] = {
+		{"", 0, MS_PER_H},
+		{"", 23 * MS_PER_H, MS_PER_H},
+		{"", 25 * MS_PER_H, UINT64_MAX},
+		{"2020-01-01T00:00:00Z", 0, UINT64_MAX},
+		{"2999-01-01T00:00:00Z", 25 * MS_PER_H, MS_PER_H},
+		{"yesterday", 25 * MS_PER_H, UINT64_MAX},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct snapshot_parts parts = {
+			.text = {[TEXT_STATE] = "JOB_STATE_FAILED",
+				 [TEXT_COMPLETED_TIME] = cases[i].completed}};
+		_cleanup_snapshot_ struct snapshot *s = NULL;
+		struct job *job =
+			add("accounts/acme/supervisedFineTuningJobs/a", FAST, "JOB_STATE_FAILED");
+
+		cr_assert_eq(snapshot_new(&parts, &s), 0);
+		job_set_snapshot(job, s);
+		job->phase_since_us =
+			clock_real_now_us() - (int64_t)(cases[i].seen_ago_ms * US_PER_MS);
+		see(job, T0);
+		cr_expect_eq(due_in_ms(job, T0), cases[i].expected_ms, "%zu", i);
+	}
+}
+
+static void progress(struct job *job, int32_t percent)
+{
+	const struct snapshot_parts parts = {.text = {[TEXT_STATE] = "JOB_STATE_RUNNING"},
+					     .progress = {.given = true,
+							  .values = {[PROGRESS_PERCENT] = percent}},
+					     .epochs = 1};
+	_cleanup_snapshot_ struct snapshot *s = NULL;
+
+	cr_assert_eq(snapshot_new(&parts, &s), 0);
+	job_set_snapshot(job, s);
+}
+
+/* A percent a minute: until half of it is done nothing is near, and then its end may come any time. */
+Test(planning, a_job_near_its_end_is_looked_at_soon)
+{
+	struct job *job =
+		add("accounts/acme/supervisedFineTuningJobs/a", SLOW, "JOB_STATE_RUNNING");
+	struct eta_estimate estimate;
+	uint64_t now_ms = T0;
+
+	for (int32_t percent = 0; percent < 100; percent++, now_ms += MS_PER_MIN) {
+		progress(job, percent);
+		see(job, now_ms);
+		if (percent < 50)
+			cr_assert_eq(due_in_ms(job, now_ms), 10 * MS_PER_MIN, "at %d percent",
+				     percent);
+		if (percent >= 92)
+			cr_assert_eq(due_in_ms(job, now_ms), 15 * MS_PER_S, "at %d percent",
+				     percent);
+		cr_assert_eq(planning_eta(job, now_ms, &estimate), percent >= 2);
+	}
+	see(add("accounts/acme/supervisedFineTuningJobs/a", SLOW, "JOB_STATE_COMPLETED"), now_ms);
+	cr_expect_not(planning_eta(job, now_ms, &estimate), "it has ended");
+	cr_expect_null(job->course);
+}
+
+/* After the first 404 it is asked for when it is due, not before, so that the two are one interval
+ * apart. */
+Test(planning, not_found_once_is_asked_again_an_interval_later)
+{
+	struct job *job =
+		add("accounts/acme/supervisedFineTuningJobs/a", FAST, "JOB_STATE_COMPLETED");
+
+	see(job, T0);
+	cr_assert_eq(plan_job_urge(&job_collection(job)->plan, &job->plan, 0), 0);
+	plan_job_out(&job_collection(job)->plan, &job->plan);
+	job->asked_ms = T0 + MS_PER_H;
+	job->missing = 1;
+	planning_again(&config, job, T0 + MS_PER_H + 100);
+	cr_expect_eq(due_in_ms(job, T0 + MS_PER_H), 10 * MS_PER_S);
+	cr_expect_eq(job->plan.shown, 0, "no list shows it");
 }
