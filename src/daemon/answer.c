@@ -108,6 +108,10 @@ static enum trouble fail(struct answers *a, const struct question *q, const stru
 	failure_text(a, q, res, e, text, sizeof(text));
 	if (q->type == QUESTION_JOB)
 		job_set_error(q->job, text);
+	if (q->type == QUESTION_PAGE && q->list == PLAN_ALL) {
+		q->collection->unfinished = true;
+		q->collection->plan.whole.last_ms = 0; /* so that it is known when it works again */
+	}
 	health_failed(&a->health, &f);
 	plan_again(a, q);
 	return trouble;
@@ -367,8 +371,10 @@ static int turn_page(struct answers *a, const struct question *q, const struct p
 	c->mask_held |= q->masked && page->shown.n > 0;
 	if (token[0] && q->list != PLAN_NEWEST)
 		return listing_goes_on(c, q->list, &page->shown, token, e);
-	/* A list whose end cannot be reached is out of sight, however often it begins well. */
-	health_answered(&a->health, c->account, c, page->b);
+	/* A list whose end cannot be reached is out of sight, however often it begins well, and
+	   whatever the others say: these do not show all jobs. */
+	c->unfinished &= q->list != PLAN_ALL;
+	health_answered(&a->health, c->account, c->unfinished ? NULL : c, page->b);
 	if (l->partial)
 		c->plan.blocked_until_ms = clock_boot_now_ms() + MIN(c->wanted_ms, NOT_TAKEN_MS);
 	/* More new jobs than fit on it: the rest stands behind. */

@@ -99,6 +99,7 @@ struct collection {
 	bool mask_held;    /* an answer to a readMask was right: a 400 has another reason */
 	uint8_t strikes;   /* times in a row that the filter left out an active job */
 	unsigned failures; /* of its lists, in a row */
+	bool unfinished;   /* the last list of all its pages failed */
 	uint64_t answered; /* account->answered at the last of them */
 	bool alone;        /* its lists fail while the rest of the account is answered */
 	char *last_error;  /* of its lists, when alone; else NULL */
