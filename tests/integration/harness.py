@@ -444,7 +444,7 @@ def setup(t, document=None, watch=None, webhook=True, start=True, **options):
 
 
 # A job that runs on, so that its kind is looked at every interval whatever becomes of the others:
-# where none is active, a look comes every ten intervals.
+# where none is active, a look comes every ten intervals at the most often.
 PACER = {"kind": "sft", "id": "pacer", "state": "RUNNING"}
 PACERS = [{**PACER, "kind": kind} for kind in events.COLLECTIONS]
 

@@ -120,7 +120,7 @@ def an_outage_is_told_once(t):
     for round_ in (1, 2):
         sim.fault("503")
         hook.wait(round_, types="watcher.degraded")
-        settle(sim, polls=2)
+        settle(sim, polls=1)
         sim.clear()
         hook.wait(round_, types="watcher.restored", timeout=30)
     t.equal([e["type"] for e in hook.events()],
