@@ -450,7 +450,9 @@ def wild_legacy(t):
 
 @tap.test(limit=90)
 def random_streams_make_the_events_of_the_contract(t):
-    states = [state for states in events.PHASES.values() for state in states] + ["NEW_ONE"]
+    # A pause is told when the account has said why, by a later look, which may show something else.
+    states = [state for states in events.PHASES.values() for state in states if state != "PAUSED"]
+    states.append("NEW_ONE")
     specs = []
     for i in range(12):
         steps, poll = [], 1

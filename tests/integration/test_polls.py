@@ -60,8 +60,7 @@ def a_list_an_interval_serves_all_that_run(t):
     daemon.config.watch("named", jobs=[f"{kind}/{id_}" for kind, id_ in alone] + ["dpo/a"])
     daemon.start()
     paths = [list_of(kind) for kind in others] + [f"/v1/{name_of(*job)}" for job in alone]
-    for path in paths:
-        sim.wait_requests(2, f"^{path}$")
+    t.wait(lambda: all(looks(sim.requests(), path) >= 2 for path in paths), 15, "two looks at each")
     seen = window(sim, 6)
     t.equal({r["path"] for r in seen} - set(paths), set(), "nobody wanted to know that")
     for path in paths:
