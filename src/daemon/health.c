@@ -138,6 +138,7 @@ void health_failed(struct health *h, const struct failure *f)
 	bool first = !account->sight.out;
 
 	account->failed++;
+	account->suspect = NULL;
 	if (f->trouble == TROUBLE_RATE_LIMITED)
 		budget_slow(&account->budget, clock_boot_now_us());
 	if (f->collection && fail_alone(f, now_ms))
@@ -163,6 +164,9 @@ void health_failed(struct health *h, const struct failure *f)
 			now_ms + schedule_backoff_ms(f->collection->failures, f->retry_after_ms,
 						     entropy_u32());
 	}
+	/* What was never seen is wanted most: by itself it would be asked for again and again. */
+	if (f->collection && f->collection->failures > 1 && may_be_alone(f->trouble))
+		account->suspect = f->collection;
 	if (first)
 		h->changed(h->user);
 	log_failure(account, f, first);
@@ -172,6 +176,7 @@ void health_answered(struct health *h, struct account *account, struct collectio
 		     struct observation *b)
 {
 	account->answered++;
+	account->suspect = NULL;
 	if (account->undisturbed_ms > clock_boot_now_ms())
 		planning_disturbed(account, clock_boot_now_ms());
 	account->failures = 0;
@@ -196,6 +201,7 @@ void health_forgive(struct account *account)
 	account->blocked_until_ms = 0;
 	account->blocked_by = TROUBLE_NONE;
 	account->failures = 0;
+	account->suspect = NULL;
 	for (int k = 0; k < KIND_COUNT_; k++)
 		account->collections[k].plan.blocked_until_ms = 0;
 }

@@ -152,6 +152,8 @@ struct account {
 	unsigned failures;            /* failed requests in a row */
 	uint64_t blocked_until_ms;    /* after a failure */
 	enum trouble blocked_by;
+	/* Its lists fail, and nothing else was asked since: another's are next. NULL: none. */
+	struct collection *suspect;
 	uint32_t look; /* number of its last request */
 	unsigned in_flight;
 	unsigned in_flight_max;    /* requests at a time: how many depends on the server's HTTP */

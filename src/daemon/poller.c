@@ -254,6 +254,26 @@ static void not_sent(struct poller *p, struct question *q, int r, const struct e
 	question_done(q);
 }
 
+/* Whether the account's trouble is that of one collection, the lists of the next one tell. */
+static bool second_opinion(struct account *account, struct plan_choice *ret)
+{
+	const struct collection *suspect = account->suspect;
+
+	account->suspect = NULL;
+	for (int k = 1; suspect && k < KIND_COUNT_; k++) {
+		size_t i = ((size_t)suspect->kind + (size_t)k) % KIND_COUNT_;
+		const struct collection *c = &account->collections[i];
+
+		if (c->watches && !c->alone && !c->plan.flying) {
+			*ret = (struct plan_choice){.type = PLAN_PAGE,
+						    .collection = i,
+						    .list = plan_short_list(&c->plan)};
+			return true;
+		}
+	}
+	return false;
+}
+
 /* What the account asks next; false for nothing. */
 static bool next_question(struct account *account, uint64_t now_ms, struct question *ret)
 {
@@ -273,7 +293,8 @@ static bool next_question(struct account *account, uint64_t now_ms, struct quest
 		ret->type = QUESTION_LOOKUP;
 		return true;
 	}
-	choice = plan_pick(&account->plan, now_ms);
+	if (!second_opinion(account, &choice))
+		choice = plan_pick(&account->plan, now_ms);
 	if (choice.type == PLAN_NOTHING)
 		return false;
 	ret->collection = &account->collections[choice.collection];
@@ -287,7 +308,7 @@ static bool next_question(struct account *account, uint64_t now_ms, struct quest
 /* When the account has something to ask. */
 static uint64_t due_ms(const struct account *account, uint64_t now_ms)
 {
-	if (!list_empty(&account->asks) || account->suspend_wanted)
+	if (!list_empty(&account->asks) || account->suspend_wanted || account->suspect)
 		return now_ms;
 	return MIN(account->lookup_ms, plan_next_ms(&account->plan, now_ms));
 }

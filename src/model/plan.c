@@ -198,6 +198,12 @@ uint32_t plan_pages(const struct plan_collection *c, enum plan_list list)
 	return MAX((jobs + PLAN_PAGE_SIZE - 1) / PLAN_PAGE_SIZE, 1U);
 }
 
+enum plan_list plan_short_list(const struct plan_collection *c)
+{
+	return plan_pages(c, PLAN_ALL) == 1 || c->refused & plan_bit(PLAN_NEWEST) ? PLAN_ALL
+										  : PLAN_NEWEST;
+}
+
 static double list_gain(const struct plan_collection *c, enum plan_list list, uint64_t now_ms)
 {
 	double gain = search_gain(&c->newcomers, now_ms);

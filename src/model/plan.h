@@ -126,6 +126,9 @@ void plan_job_out(struct plan_collection *c, struct plan_job *j);
 /* Pages of a list, at least 1. */
 uint32_t plan_pages(const struct plan_collection *c, enum plan_list list);
 
+/* One page tells what is new, at least: all jobs where they fit on it. */
+enum plan_list plan_short_list(const struct plan_collection *c);
+
 /* The request to make now. Changes `paged` only: the caller takes the job out, or marks the list. */
 struct plan_choice plan_pick(struct plan *p, uint64_t now_ms);
 

@@ -169,6 +169,32 @@ def one_collection_that_is_refused(t):
     t.equal([e["type"] for e in hook.events()], ["job.succeeded"] * 2)
 
 
+def never_seen(t, refused, seen):
+    sim = Sim(t, {"jobs": [{"kind": seen, "id": "a", "state": "RUNNING"}],
+                  "faults": [{"do": "403", "path": f"/{events.COLLECTIONS[refused]}"}]})
+    hook = Webhook(t)
+    config = Config(t, degraded_after="25s").webhook(hook)
+    config.account(sim, requests_per_minute=60).watch(kinds=[refused, seen])
+    daemon = Daemon(t, config)
+    t.defer(check_log, t, hook, sim)
+    daemon.wait_log(f"acme: {refused} jobs are not listed, while others are", 30)
+    daemon.wait_known(name_of(seen, "a"))
+    sim.set(seen, "a", state="COMPLETED")
+    hook.wait(1, types="job.succeeded", timeout=10)
+    t.equal(hook.events(types="watcher.*"), [])
+
+
+@tap.test(limit=90)
+def the_first_collection_is_refused_from_the_start(t):
+    """What nobody has seen yet is wanted most of all, and still keeps the others from nothing."""
+    never_seen(t, "sft", "eval")
+
+
+@tap.test(limit=90)
+def the_last_collection_is_refused_from_the_start(t):
+    never_seen(t, "eval", "sft")
+
+
 def rotate(t, late):
     """A new key in the file of a running daemon: before or after the server refuses the old one."""
     fresh = own_key("fresh")
