@@ -61,9 +61,9 @@ int value_number(struct load *l, const struct raw_section *s, const struct raw_o
 		len = 0;
 	if (len == 0 || number < o->spec->min || number > o->spec->max)
 		fault_add(l, place_of(o, v),
-			  "'%s'%s: %s is not a number from %" PRIu64 " to %" PRIu64, o->spec->name,
-			  fault_in_section(s).text, fault_quote(v->text).text, o->spec->min,
-			  o->spec->max);
+			  "'%s'%s: %s is not a whole number from %" PRIu64 " to %" PRIu64,
+			  o->spec->name, fault_in_section(s).text, fault_quote(v->text).text,
+			  o->spec->min, o->spec->max);
 	else
 		*(uint32_t *)member(o, t) = (uint32_t)number;
 	return 0;

@@ -25,9 +25,11 @@ static void tell_freshness(struct account *account, uint64_t wanted_ms, uint64_t
 	clock_format_span_ms(wanted_ms, wanted);
 	clock_format_span_ms(freshness_ms / MS_PER_S * MS_PER_S, freshness);
 	if (stale && freshness_ms >= 2 * account->told_ms) {
-		log_notice("account %s: %u requests a minute suffice for a look at each active job "
-			   "every %s; %s is wanted",
-			   account_name(account), account->budget.rate, freshness, wanted);
+		log_notice("account %s: %u %s for a look at each active job every %s; %s is wanted",
+			   account_name(account), account->budget.rate,
+			   account->budget.rate == 1 ? "request a minute suffices"
+						     : "requests a minute suffice",
+			   freshness, wanted);
 		account->told_ms = freshness_ms;
 	} else if (fresh && account->told_ms) {
 		log_notice("account %s: active jobs are looked at often enough again",
@@ -86,14 +88,15 @@ static void format(const struct summary_sources *sources, char text[SUMMARY_MAX]
 		snprintf(text, SUMMARY_MAX, "The store fails, events wait: %.150s",
 			 sources->store_error);
 	else if (out)
-		snprintf(text, SUMMARY_MAX, "Out of sight: %s%s; watching %zu jobs", which,
-			 out > 1 ? " and others" : "", jobs);
+		snprintf(text, SUMMARY_MAX, "Out of sight: %s%s; watching %zu job%s", which,
+			 out > 1 ? " and others" : "", jobs, jobs == 1 ? "" : "s");
 	else if (stale) {
 		clock_format_span_ms(freshness_ms / MS_PER_S * MS_PER_S, span);
 		snprintf(
 			text, SUMMARY_MAX,
-			"Watching %zu job%s; with %u requests a minute, account %.64s is seen every %s",
-			jobs, jobs == 1 ? "" : "s", stale->budget.rate, account_name(stale), span);
+			"Watching %zu job%s; with %u request%s a minute, account %.64s is seen every %s",
+			jobs, jobs == 1 ? "" : "s", stale->budget.rate,
+			stale->budget.rate == 1 ? "" : "s", account_name(stale), span);
 	} else
 		snprintf(text, SUMMARY_MAX, "Watching %zu job%s of %zu account%s%s", jobs,
 			 jobs == 1 ? "" : "s", accounts, accounts == 1 ? "" : "s",

@@ -65,7 +65,7 @@ Test(faults, unknown_names)
 		 "2: unknown option 'progress-step' in watch \"w\"; it belongs in no section"},
 		{A "acount b { x = 1 y = {1} z { } }\nprogress-step = 0",
 		 "2: unknown section 'acount'; did you mean 'account'?\n"
-		 "3: 'progress-step': '0' is not a number from 1 to 100"},
+		 "3: 'progress-step': '0' is not a whole number from 1 to 100"},
 		{A "\nfoo {}\nbar {\n a = 1 }",
 		 "3: unknown section 'foo'; known: 'account', 'watch' and 'notifier'\n"
 		 "4: unknown section 'bar'; known: 'account', 'watch' and 'notifier'"},
@@ -111,7 +111,7 @@ Test(faults, syntax)
 		{A "state-dir = \"\\400\"", "2: syntax error: invalid octal number '\\400'"},
 		/* what stands before it is reported all the same */
 		{A "progress-step = 200\nfoo = 1\n= =",
-		 "2: 'progress-step': '200' is not a number from 1 to 100\n"
+		 "2: 'progress-step': '200' is not a whole number from 1 to 100\n"
 		 "3: unknown option 'foo'\n"
 		 "4: syntax error: unexpected token '='"},
 	};
@@ -132,9 +132,9 @@ Test(faults, top)
 		 "2: 'degraded-after': '-1' is not a span of time, such as "
 		 "\"90s\", or off"},
 		{A "progress-step = 101",
-		 "2: 'progress-step': '101' is not a number from 1 to 100"},
+		 "2: 'progress-step': '101' is not a whole number from 1 to 100"},
 		{A "progress-step = 1e1",
-		 "2: 'progress-step': '1e1' is not a number from 1 to 100"},
+		 "2: 'progress-step': '1e1' is not a whole number from 1 to 100"},
 		{A "progress-step = \"\"", "2: 'progress-step' is empty"},
 		{A "progress-step = {1, 2}", "2: 'progress-step' takes one value"},
 		{A "progress-step = {}", "main.conf: 'progress-step' is an empty list"},
@@ -196,9 +196,9 @@ Test(faults, accounts)
 		{"account a { api-url = \"https://x?y\" }",
 		 "1: 'api-url' in account \"a\": a base URL has no query"},
 		{"account a { requests-per-minute = 0 }",
-		 "1: 'requests-per-minute' in account \"a\": '0' is not a number from 1 to 60000000"},
+		 "1: 'requests-per-minute' in account \"a\": '0' is not a whole number from 1 to 60000000"},
 		{"account a { requests-per-minute = 60000001 }",
-		 "1: 'requests-per-minute' in account \"a\": '60000001' is not a number from 1 to "
+		 "1: 'requests-per-minute' in account \"a\": '60000001' is not a whole number from 1 to "
 		 "60000000"},
 		{"account a { ca-file = /does/not/exist }",
 		 "1: 'ca-file' in account \"a\": there is no file '/does/not/exist'"},
@@ -300,7 +300,7 @@ Test(faults, notifiers)
 		{N "type = exec\ncommand = \"@\" }",
 		 "3: 'command' in notifier \"n\": '@' is not a file"},
 		{N "type = exec command = \"@/hook\"\nmax-parallel = 65\ntimeout = off }",
-		 "3: 'max-parallel' in notifier \"n\": '65' is not a number from 1 to 64\n"
+		 "3: 'max-parallel' in notifier \"n\": '65' is not a whole number from 1 to 64\n"
 		 "4: 'timeout' in notifier \"n\": 'off' is not between 1s and 1d"},
 		{N "type = exec command = \"@/hook\"\ndigest = 30s }",
 		 "3: 'digest' in notifier \"n\": a hook runs for one event, which is its cause; "
@@ -321,7 +321,7 @@ Test(faults, notifiers)
 		{N "type = webhook url-file = \"@/url\" format = slack\ndigest = 999ms\n"
 		   "max-waiting = 0 }",
 		 "3: 'digest' in notifier \"n\": '999ms' is not between 1s and 1d, or off\n"
-		 "4: 'max-waiting' in notifier \"n\": '0' is not a number from 1 to 10000000"},
+		 "4: 'max-waiting' in notifier \"n\": '0' is not a whole number from 1 to 10000000"},
 		{N "type = syslog\nwait-for-model = true wait-for-model-max = 999ms }",
 		 "3: 'wait-for-model-max' in notifier \"n\": '999ms' is not between 1s and 30d"},
 		{N "type = syslog\nwait-for-model = true wait-for-model-max = \"31d\" }",
@@ -342,7 +342,7 @@ Test(faults, notifiers)
 		 "3: 'wait-for-model' in notifier \"n\": a digest would wait for the models of all "
 		 "its jobs; give the events that wait to another notifier, without digest"},
 		{N "type = syslog\nmax-waiting = 10000001 }",
-		 "3: 'max-waiting' in notifier \"n\": '10000001' is not a number from 1 to "
+		 "3: 'max-waiting' in notifier \"n\": '10000001' is not a whole number from 1 to "
 		 "10000000"},
 		{N "type = syslog\nevents = {\"job.succeded\", \"job.*\",\n\"ends\", \"x.*\"} }",
 		 "3: 'events' in notifier \"n\": no event is called 'job.succeded'; did you mean "
