@@ -244,3 +244,22 @@ Test(listing, the_newest_page_knows_who_is_on_it)
 	listing_ends(&config, collection, PLAN_NEWEST, &page, NULL);
 	cr_expect_not(a->plan.shown & plan_bit(PLAN_NEWEST), "no longer");
 }
+
+/* While the baseline is taken, what was skipped would pass for new later: it is read again. */
+Test(listing, a_first_list_that_shifted_is_read_again)
+{
+	const struct listing_page first = {.n = 200, .total = 300}, last = {.n = 99, .total = 299};
+	struct job *a = add("a", RUNNING);
+	struct error e = ERROR_NONE;
+
+	collection->baseline = route_bit(0);
+	for (int i = 0; i < 3; i++) {
+		ask(PLAN_ALL);
+		cr_assert_eq(listing_goes_on(collection, PLAN_ALL, &first, "next", &e), 0);
+		ask(PLAN_ALL);
+		listing_ends(&config, collection, PLAN_ALL, &last, NULL);
+		cr_expect_eq(collection->baseline, route_bit(0), "it is not taken");
+		cr_expect_eq(collection->plan.whole.last_ms, 0, "so it is due");
+		cr_expect_not(is_urgent(a), "nor does it say that somebody is gone");
+	}
+}
