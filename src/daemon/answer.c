@@ -101,6 +101,7 @@ static enum trouble fail(struct answers *a, const struct question *q, const stru
 	char text[OUTAGE_TEXT_MAX];
 	const struct failure f = {.account = q->account,
 				  .collection = is_of_collection(q) ? q->collection : NULL,
+				  .job = is_of_collection(q) ? NULL : q->job,
 				  .trouble = trouble,
 				  .text = text,
 				  .retry_after_ms = res->retry_after_ms};

@@ -59,7 +59,7 @@ uint64_t health_check(struct health *h, struct account *account, uint64_t now_ms
 	return UINT64_MAX;
 }
 
-/* --- one collection --- */
+/* --- one collection, one job --- */
 
 /* Not what a network does, which would fail for all, nor what all requests of an account count for. */
 static bool may_be_alone(enum trouble trouble)
@@ -75,7 +75,7 @@ static void set_text(char **text, const char *to)
 }
 
 /* Whether it concerns the collection alone; then its lists wait longer with each failure. */
-static bool fail_alone(const struct failure *f, uint64_t now_ms)
+static bool lists_fail_alone(const struct failure *f, uint64_t now_ms)
 {
 	struct collection *c = f->collection;
 	bool others = c->failures > 0 && f->account->answered > c->answered;
@@ -96,6 +96,19 @@ static bool fail_alone(const struct failure *f, uint64_t now_ms)
 	c->alone = true;
 	set_text(&c->last_error, f->text);
 	return true;
+}
+
+/*
+ * Whether it concerns the job alone, which is asked for again when it is due. A server that says for
+ * how long it wants to be left alone means everybody.
+ */
+static bool job_fails_alone(const struct failure *f)
+{
+	struct job *job = f->job;
+	bool others = job->failed_at > 0 && f->account->answered >= job->failed_at;
+
+	job->failed_at = f->account->answered + 1;
+	return others && f->retry_after_ms == 0 && may_be_alone(f->trouble);
 }
 
 static void answer_list(struct collection *c)
@@ -141,7 +154,7 @@ void health_failed(struct health *h, const struct failure *f)
 	account->suspect = NULL;
 	if (f->trouble == TROUBLE_RATE_LIMITED)
 		budget_slow(&account->budget, clock_boot_now_us());
-	if (f->collection && fail_alone(f, now_ms))
+	if ((f->collection && lists_fail_alone(f, now_ms)) || (f->job && job_fails_alone(f)))
 		return;
 	watched_lost(&account->watched);
 	sight_failed(&account->sight, f->trouble, f->text, awake_now_ms(), clock_real_now_us());

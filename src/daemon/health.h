@@ -4,7 +4,8 @@
  *
  * A failure of one collection's lists, while the rest of the account is answered, concerns that
  * collection alone: its lists back off by themselves, and the account stays in sight. As long as that
- * lasts, a GET of one of its jobs that fails is one failure more of the same.
+ * lasts, a GET of one of its jobs that fails is one failure more of the same. It concerns a job alone
+ * when the GET of it fails again, and others were answered in between.
  */
 #pragma once
 
@@ -29,6 +30,7 @@ struct failure {
 	struct account *account;
 	struct collection *collection; /* its lists, or a job of one whose lists fail alone; NULL:
 					  anything else */
+	struct job *job;               /* its GET; NULL: anything else */
 	enum trouble trouble;
 	const char *text; /* one sentence, without secrets */
 	uint64_t retry_after_ms;

@@ -509,6 +509,7 @@ static int take_sight(struct observation *b, uint32_t look, struct job *job,
 	job->seen_watched_ms = watched_ms;
 	job->last_seen_us = b->now_us;
 	job->missing = 0;
+	job->failed_at = 0;
 	if (job->last_error)
 		job_set_error(job, NULL);
 	return take_in(b, job, snapshot);

@@ -4,7 +4,7 @@ all: the real daemon against the scripted server."""
 
 import time
 
-from harness import events, settle, setup, tap
+from harness import events, name_of, settle, setup, tap
 
 LIST = "Jobs$"
 WHY = "accounts/acme$"
@@ -67,6 +67,36 @@ def an_account_that_leaves_while_it_is_asked_why(t):
     config.write()
     daemon.reload()
     hook.wait(1, types="job.paused", timeout=10)
+
+
+@tap.test()
+def a_job_that_fails_alone_hides_no_stall(t):
+    """The account can be seen: time in which only one job of it cannot is watched time."""
+    sim, hook, _ = setup(t, {
+        "jobs": running("a", "b"), "settings": {"filter": False, "orderBy": False},  # only GETs
+    }, {"jobs": ["sft/a", "sft/b"], "stall_running": "4s"}, degraded_after="30s")
+    sim.wait_seen("sft", "b")
+    sim.fault("400", path="Jobs/b$")
+    stalled, = hook.wait(1, types="job.stalled", timeout=12)
+    t.equal(stalled["subject"], name_of("sft", "a"))
+    sim.clear()
+    hook.wait(2, types="job.stalled", timeout=12)
+    t.equal(hook.events(types="watcher.degraded"), [])
+
+
+@tap.test()
+def an_outage_is_left_out_of_stillness_once(t):
+    """A GET that failed in it makes no second time of the same one."""
+    sim, hook, _ = setup(t, {"jobs": running("a")}, {"jobs": ["sft/a"], "stall_running": "5s"})
+    sim.wait_seen("sft", "a")
+    settle(sim)
+    sim.fault("500")
+    hook.wait(1, types="watcher.degraded")
+    begin = time.monotonic()
+    t.wait(lambda: time.monotonic() > begin + 8, 10, "a long outage")
+    sim.clear()
+    hook.wait(1, types="watcher.restored", timeout=20)
+    hook.wait(1, types="job.stalled", timeout=8)
 
 
 if __name__ == "__main__":
