@@ -186,7 +186,8 @@ void planning_again(const struct config *config, struct job *job, uint64_t now_m
 	/* Gone or not: the second 404 counts one whole interval after the first. */
 	if (job->missing > 0 && !(job->snapshot && snapshot_phase(job->snapshot) == PHASE_REMOVED))
 		interval = wanted_ms(config, job);
-	put_in(job, job->plan.seen_ms, interval, usual_lists(job));
+	/* A look in vain is one, too: what always fails would gain ever more, and starve the rest. */
+	put_in(job, MAX(job->plan.seen_ms, job->asked_ms), interval, usual_lists(job));
 	if (interval != UINT64_MAX)
 		plan_job_put_off(&job_collection(job)->plan, &job->plan,
 				 MAX(job->asked_ms, 1ULL) + MIN(interval, UINT64_MAX / 2));

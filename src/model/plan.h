@@ -46,7 +46,7 @@ enum plan_class {
  * one that nobody asks for (PLAN_JOB_INIT). */
 struct plan_job {
 	struct heap_node due; /* in its collection's heap while it is planned; due 0: at once */
-	uint64_t seen_ms;     /* of the last answer that showed it */
+	uint64_t seen_ms;     /* of the last look at it, also in vain */
 	uint32_t weight;      /* staleness a millisecond, see plan.c */
 	uint8_t shown; /* lists that would show it: plan_bit() each; none: only a GET helps */
 	uint8_t class; /* enum plan_class */
@@ -102,7 +102,7 @@ void plan_collection_init(struct plan_collection *c);
 void plan_collection_done(struct plan_collection *c); /* every job has been taken out */
 
 /*
- * The job was seen at `seen_ms`, or is taken up then, and wants to be seen every `interval_ms` (at
+ * The job was looked at at `seen_ms`, or is taken up then, and wants to be seen every `interval_ms` (at
  * least 1; UINT64_MAX: nobody asks for it). 0 or -ENOMEM, and then it is not planned.
  */
 int plan_job_set(struct plan_collection *c, struct plan_job *j, uint64_t seen_ms,

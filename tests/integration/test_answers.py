@@ -85,6 +85,19 @@ def a_job_that_fails_alone_hides_no_stall(t):
 
 
 @tap.test()
+def jobs_that_are_never_found_starve_nobody(t):
+    """Each is asked for as often as the one that is there, and waits for as long."""
+    nobody = [f"sft/x{i}" for i in range(30)]
+    sim, _, daemon = setup(t, {
+        "jobs": [{"kind": "dpo", "id": "a", "state": "RUNNING"}],
+    }, {"jobs": ["dpo/a", *nobody]}, start=False, webhook=False)
+    daemon.config.account(sim, requests_per_minute=600)
+    daemon.start()
+    sim.wait_requests(120, "Jobs/x", timeout=20)
+    sim.wait_requests(4, "dpoJobs", timeout=10)
+
+
+@tap.test()
 def an_outage_is_left_out_of_stillness_once(t):
     """A GET that failed in it makes no second time of the same one."""
     sim, hook, _ = setup(t, {"jobs": running("a")}, {"jobs": ["sft/a"], "stall_running": "5s"})
