@@ -275,8 +275,10 @@ void planning_let_go(struct account *account)
 				listing_forget(&c->listings[l]);
 		}
 	}
-	map_for_each (&account->jobs, struct job, job)
+	map_for_each (&account->jobs, struct job, job) {
 		plan_job_out(&job_collection(job)->plan, &job->plan);
+		job->doubted = DOUBT_NONE; /* or no list would ever miss it again */
+	}
 }
 
 void planning_listed(const struct config *config, struct collection *c, enum plan_list list)
