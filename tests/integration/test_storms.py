@@ -72,6 +72,25 @@ def one_refusal_halves_the_rate(t):
     t.equal(hook.events(types="watcher.*"), [])
 
 
+@tap.test(limit=90)
+def what_others_ask_counts(t):
+    """Whether models are ready, and why jobs are paused: that is within the budget, too."""
+    sim, config, hook = busy(t, 120)
+    config.webhook(hook, wait_for_model=True)
+    Daemon(t, config)
+    hook.wait(len(KINDS), timeout=30)
+    makers = [kind for kind in KINDS if kind not in ("batch", "eval")]
+    for kind in makers:
+        sim.set(kind, "a", state="COMPLETED", outputModel=f"accounts/acme/models/{kind}")
+        sim.admin("model", {"account": "acme", "id": kind, "state": "READY"})
+    for kind in ("batch", "eval"):
+        sim.set(kind, "a", state="PAUSED")
+    hook.wait(len(KINDS), types="job.succeeded|job.paused", timeout=40)
+    t.equal({r["path"].rpartition("/")[2] for r in sim.requests("/models/")}, set(makers))
+    t.equal(len(sim.requests("acme$")), 1, "questions why")
+    check_budget(t, sim.requests(), 120, "with all questions")
+
+
 @tap.test(limit=120)
 def a_storm_of_refusals(t):
     """Somebody else uses most of the envelope: few are refused, all is seen, others notice nothing."""
@@ -114,9 +133,9 @@ def dead_port(t):
 
 @tap.test(limit=90)
 def broken_accounts_beside_a_good_one(t):
-    """A key that is refused, a server without TLS, something that is no API: each is told of, and
-    costs the good one nothing. Each account has a key of its own."""
-    broken = {"refused": "unauthorized", "deaf": ("tls", "reset"), "portal": "not_api"}
+    """A key that is refused, a server without TLS, something that is no API, a name that nobody
+    knows: each is told of, and costs the good one nothing. Each account has a key of its own."""
+    broken = {"refused": "unauthorized", "deaf": ("tls", "reset"), "portal": "not_api", "lost": "dns"}
     names = ["good", *broken]
     sim = Sim(t, {"accounts": {name: {"key": own_key(name)} for name in names}, "jobs": [
         {"kind": kind, "id": "a", "account": name, "state": "RUNNING"}
@@ -125,8 +144,9 @@ def broken_accounts_beside_a_good_one(t):
     sim.fault("html200", path="/portal")
     hook = Webhook(t)
     config = Config(t).webhook(hook)
+    urls = {"deaf": dead_port(t), "lost": "https://nx.invalid"}
     for name in names:
-        config.account(dead_port(t) if name == "deaf" else sim, name, own_key(name),
+        config.account(urls.get(name, sim), name, own_key(name),
                        requests_per_minute=120).watch(name, name, first_sight="announce")
     daemon = Daemon(t, config)
     for event in hook.wait(len(broken), types="watcher.degraded", timeout=30):
