@@ -186,6 +186,26 @@ def a_server_that_is_away_and_comes_back(t):
     hook.wait(1, types="job.succeeded")
 
 
+@tap.test(limit=90)
+def no_network_at_boot(t):
+    """The daemon starts all the same; what it sees when there is one is its first sight."""
+    sim, hook, daemon = setup(t, {"jobs": [{"kind": "sft", "id": "a", "state": "RUNNING"}]},
+                              {"kinds": ["sft"]}, start=False)
+    sim.stop()
+    daemon.start()
+    event = hook.wait(1, types="watcher.degraded", timeout=20)[0]
+    t.equal(event["data"]["trouble"], "connect")
+    t.equal(daemon.jobs(), {})
+    sim.restart()
+    hook.wait(1, types="watcher.restored", timeout=40)
+    daemon.wait_known(name_of("sft", "a"))
+    settle(sim)
+    sim.set("sft", "a", state="COMPLETED")
+    hook.wait(1, types="job.*")
+    t.equal([e["type"] for e in hook.events()],
+            ["watcher.degraded", "watcher.restored", "job.succeeded"])
+
+
 @tap.test()
 def another_account_sees_on(t):
     sim = Sim(t, {"jobs": [{"kind": "sft", "id": "a", "account": account, "state": "RUNNING"}
