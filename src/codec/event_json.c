@@ -131,7 +131,6 @@ static bool add_job_data(struct json_object *data, const struct event *event)
 static bool add_watcher_data(struct json_object *data, const struct event *event)
 {
 	const struct outage *o = event->outage;
-	int64_t seconds = (o->until_us - o->since_us) / US_PER_S;
 	bool ok = json_util_add_text(data, "account", event->account) &&
 		  json_util_add_uint(data, "sequence", event->sequence) &&
 		  json_util_add_text(data, "trouble", trouble_name(o->trouble)) &&
@@ -142,9 +141,8 @@ static bool add_watcher_data(struct json_object *data, const struct event *event
 
 	if (event->type != EVENT_WATCHER_RESTORED)
 		return ok;
-	/* The wall clock may have been set back meanwhile. */
 	return ok && add_time(data, "until", o->until_us) &&
-	       json_util_add_int(data, "durationSeconds", MAX(seconds, 0));
+	       json_util_add_uint(data, "durationSeconds", outage_ms(o) / MS_PER_S);
 }
 
 static bool add_envelope(struct json_object *doc, const struct event *event)

@@ -31,9 +31,7 @@ static void tell_sight(struct account *account, enum sight_verdict verdict, stru
 		log_warning("account %s is out of sight (%s): %s", account_name(account),
 			    trouble_name(outage->trouble), outage->last);
 	} else {
-		clock_format_span_ms((uint64_t)((outage->until_us - outage->since_us) / US_PER_S) *
-					     MS_PER_S,
-				     span);
+		clock_format_span_ms(outage_ms(outage) / MS_PER_S * MS_PER_S, span);
 		log_notice("account %s is in sight again after %s", account_name(account), span);
 	}
 }

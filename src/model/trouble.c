@@ -1,6 +1,7 @@
 /* What can stand between the daemon and a job. */
 #include "model/trouble.h"
 
+#include "base/clock.h"
 #include "base/utf8.h"
 
 static const char *const trouble_names[TROUBLE_COUNT_] = {
@@ -76,6 +77,11 @@ bool trouble_blocks_account(enum trouble trouble, unsigned failures)
 		break;
 	}
 	return true;
+}
+
+uint64_t outage_ms(const struct outage *o)
+{
+	return o->until_us > o->since_us ? (uint64_t)(o->until_us - o->since_us) / US_PER_MS : 0;
 }
 
 void sight_failed(struct sight *s, enum trouble trouble, const char *text, uint64_t now_ms,

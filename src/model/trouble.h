@@ -53,6 +53,9 @@ struct outage {
 	char last[OUTAGE_TEXT_MAX];
 };
 
+/* How long one that is over was; 0 where the wall clock was set back meanwhile. */
+uint64_t outage_ms(const struct outage *o);
+
 /*
  * The sight of one account. Feed it every answer; it says when the two events are due. Its times
  * are ms on CLOCK_MONOTONIC, which stands still while the machine sleeps.

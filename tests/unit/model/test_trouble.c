@@ -133,6 +133,25 @@ Test(trouble, outage_tells_first_and_last)
 	cr_assert_str_eq(s.outage.first, "expired");
 }
 
+Test(trouble, how_long_an_outage_was)
+{
+	static const struct {
+		int64_t since_us, until_us;
+		uint64_t expected_ms;
+	} cases[] = {
+		{1000000, 1000000, 0},    {1000000, 3500999, 2500},
+		{3600000000, 1000000, 0}, /* the wall clock was set back */
+		{INT64_MAX, 0, 0},        {1, INT64_MAX, (INT64_MAX - 1) / 1000},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct outage o = {.since_us = cases[i].since_us,
+					 .until_us = cases[i].until_us};
+
+		cr_expect_eq(outage_ms(&o), cases[i].expected_ms, "%zu", i);
+	}
+}
+
 Test(trouble, classes_of_status_codes)
 {
 	static const struct {
