@@ -59,6 +59,21 @@ static void warn_of_collections(const char *account, const struct account_view *
 				 v->collections[i].kind, v->collections[i].last_error);
 }
 
+/* Until a kind was looked at, its jobs are not missing, but not known. */
+static void warn_of_unseen(const char *account, const struct account_view *v)
+{
+	_cleanup_buf_ struct buf kinds = BUF_INIT(STATUS_JSON_MAX);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < v->n_collections; i++)
+		if (v->collections[i].unseen && !*v->collections[i].last_error)
+			r = buf_printf(&kinds, "%s%s", kinds.len > 0 ? ", " : "",
+				       v->collections[i].kind);
+	if (r == 0 && kinds.len > 0)
+		cli_fail(0, "account %s: these kinds were not looked at yet: %s", account,
+			 buf_str(&kinds));
+}
+
 static int warn_of_account(void *user, const struct account_view *v)
 {
 	const char *account = *v->account ? v->account : v->name;
@@ -81,6 +96,7 @@ static int warn_of_account(void *user, const struct account_view *v)
 			 v->rate == 1 ? "request a minute suffices" : "requests a minute suffice",
 			 span, wanted);
 	}
+	warn_of_unseen(account, v);
 	warn_of_collections(account, v);
 	return 0;
 }
@@ -169,9 +185,7 @@ int command_status(const struct cli *cli, int argc, char *const argv[])
 		table_sort(table);
 		r = cli_print_table(cli, table);
 	} else if (argc == 0)
-		fputs("tunewatch: no job is known yet; a budget of 10 requests a minute takes half "
-		      "a minute to see all kinds\n",
-		      stderr);
+		fputs("tunewatch: no job is known\n", stderr);
 	if (r == 0)
 		r = cli_finish_output();
 	if (!cli->json)

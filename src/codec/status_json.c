@@ -38,6 +38,7 @@ static bool add_collections(struct json_object *account, const struct account_vi
 
 		ok = o && json_util_add_text(o, "kind", c->kind) &&
 		     json_util_add_uint(o, "jobs", c->jobs) &&
+		     json_util_add_bool(o, "unseen", c->unseen) &&
 		     add_words(o, "without", c->without) &&
 		     json_util_add_text_or_null(o, "lastError", c->last_error);
 	}

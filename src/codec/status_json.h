@@ -42,6 +42,7 @@ struct collection_view {
 	size_t jobs;            /* in the collection; 0 while not known */
 	const char *without;    /* what the server does not take: "filter readMask", … or "" */
 	const char *last_error; /* of its lists, where that concerns them alone; or "" */
+	bool unseen;            /* its jobs are discovered, but no list was read since the start */
 };
 
 struct account_view {
@@ -122,7 +123,7 @@ int status_json_parse_jobs(const char *body, size_t len, status_json_fn fn, void
 /* What is read of a status document; views live in the call. */
 struct status_reader {
 	/* name, account, in_sight, degraded, last_error, out_since_us, rate, wanted_ms,
-	   freshness_ms; of its collections kind and last_error */
+	   freshness_ms; of its collections kind, unseen and last_error */
 	int (*account)(void *user, const struct account_view *v);
 	/* name, off, removed, pending, retried, dead, last_error */
 	int (*notifier)(void *user, const struct notifier_view *v);

@@ -188,6 +188,7 @@ static int read_collection(struct json_object *collection, struct collection_vie
 	*v = (struct collection_view){.without = ""};
 	if (!json_object_is_type(collection, json_type_object))
 		return -EBADMSG;
+	v->unseen = json_object_get_boolean(json_util_member(collection, "unseen"));
 	r = json_util_text(json_util_member(collection, "kind"), &v->kind);
 	return r == 0 ? json_util_text(json_util_member(collection, "lastError"), &v->last_error)
 		      : r;

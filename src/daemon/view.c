@@ -42,6 +42,7 @@ static struct collection_view view_collection(const struct collection *c)
 		bits |= WITHOUT_MASK;
 	return (struct collection_view){.kind = kind_info(c->kind)->name,
 					.jobs = c->plan.size,
+					.unseen = c->watches && c->plan.newcomers.last_ms == 0,
 					.without = without[bits],
 					.last_error = c->last_error ? c->last_error : ""};
 }

@@ -180,13 +180,15 @@ def accounts_that_need_a_word_get_one(t):
                 "lastError": None, "requestsPerMinuteNow": 10, "wantedSeconds": 30,
                 "freshnessSeconds": 90, "collections": [], **more}
 
-    failing = [{"kind": "batch", "lastError": "HTTP 500 from api"},
-               {"kind": "sft", "lastError": None}]
+    failing = [{"kind": "batch", "unseen": True, "lastError": "HTTP 500 from api"},
+               {"kind": "sft", "unseen": False, "lastError": None}]
+    unseen = [{"kind": kind, "unseen": kind != "sft", "lastError": None}
+              for kind in ("sft", "dpo", "eval")]
     path = serve(t, document([job("sft", "a")]), daemon=json.dumps({"accounts": [
         account("fresh"), account("idle", wantedSeconds=None, freshnessSeconds=None),
         account("stale", freshnessSeconds=245), account("one", requestsPerMinuteNow=1,
                                                          freshnessSeconds=10800),
-        account("part", collections=failing),
+        account("part", collections=failing), account("young", collections=unseen),
         account("gone", inSight=False, outSince="2026-11-20T06:31:56Z", lastError="no host",
                 freshnessSeconds=9000, collections=failing)]}))
     result = client(t, path, "status")
@@ -194,7 +196,8 @@ def accounts_that_need_a_word_get_one(t):
     t.equal((result.code, said[:-1]), (0, [
         "tunewatch: account stale: 10 requests a minute suffice for a look every 4min (30s wanted)",
         "tunewatch: account one: 1 request a minute suffices for a look every 3h (30s wanted)",
-        "tunewatch: account part: batch jobs are not listed: HTTP 500 from api"]))
+        "tunewatch: account part: batch jobs are not listed: HTTP 500 from api",
+        "tunewatch: account young: these kinds were not looked at yet: dpo, eval"]))
     t.check(said[-1].startswith("tunewatch: account gone has not been seen for "), said[-1])
 
 

@@ -96,6 +96,7 @@ def what_is_known_of_collections(t):
 
     t.equal((collections()["sft"]["without"], collections()["sft"]["jobs"]), (["readMask"], 1))
     t.equal({c["lastError"] for c in collections().values()}, {None})
+    t.wait(lambda: not any(c["unseen"] for c in collections().values()), 10, "a look at each kind")
     sim.fault("500", path="/reinforcementFineTuningJobs$")
     t.wait(lambda: collections()["rft"]["lastError"], 20, "that the lists fail")
     t.check("500" in collections()["rft"]["lastError"], f"{collections()}")

@@ -339,9 +339,9 @@ Test(status_json, status_document)
 		"\"requestsPerMinuteNow\":5,\"requests\":5,\"failures\":2,\"jobs\":3,"
 		"\"wantedSeconds\":30,\"freshnessSeconds\":240,"
 		"\"suspendState\":\"CREDIT_DEPLETED\",\"collections\":["
-		"{\"kind\":\"sft\",\"jobs\":200,\"without\":[\"filter\",\"readMask\"],"
+		"{\"kind\":\"sft\",\"jobs\":200,\"unseen\":false,\"without\":[\"filter\",\"readMask\"],"
 		"\"lastError\":\"HTTP 500\"},"
-		"{\"kind\":\"dpo\",\"jobs\":0,\"without\":[],\"lastError\":null}]},"
+		"{\"kind\":\"dpo\",\"jobs\":0,\"unseen\":true,\"without\":[],\"lastError\":null}]},"
 		"{\"name\":\"b\",\"account\":\"b\",\"endpoint\":\"https://y\",\"inSight\":true,"
 		"\"degraded\":false,\"trouble\":null,\"lastError\":null,\"outSince\":null,"
 		"\"requestsPerMinute\":60,\"requestsPerMinuteNow\":60,\"requests\":0,"
@@ -358,8 +358,8 @@ Test(status_json, status_document)
 		"\"loop\":{\"longestStallMs\":51,\"longestStallCpuMs\":8},"
 		"\"configurationError\":null}";
 	static const struct collection_view collections[] = {
-		{"sft", 200, " filter  readMask ", "HTTP 500"},
-		{"dpo", 0, "", ""},
+		{"sft", 200, " filter  readMask ", "HTTP 500", false},
+		{"dpo", 0, "", "", true},
 	};
 	static const struct account_view accounts[] = {
 		{.name = "acme",
@@ -479,8 +479,9 @@ static int see_account(void *user, const struct account_view *v)
 			   (unsigned long)v->wanted_ms, (unsigned long)v->freshness_ms);
 
 	for (size_t i = 0; r == 0 && i < v->n_collections; i++)
-		r = buf_printf(user, " %s:%s", v->collections[i].kind,
-			       v->collections[i].last_error);
+		r = buf_printf(user, " %s:%s%s", v->collections[i].kind,
+			       v->collections[i].last_error,
+			       v->collections[i].unseen ? "unseen" : "");
 	return r == 0 ? buf_puts(user, ";") : r;
 }
 
@@ -518,8 +519,8 @@ Test(status_json, a_status_is_read_back)
 		{.name = "old", .type = "", .removed = true, .last_error = ""},
 	};
 	_cleanup_buf_ struct buf doc = BUF_INIT(STATUS_JSON_MAX), seen = BUF_INIT(1024);
-	const struct collection_view collections[] = {{"rft", 1, "filter", "HTTP 404"},
-						      {"batch", 0, "", ""}};
+	const struct collection_view collections[] = {{"rft", 1, "filter", "HTTP 404", false},
+						      {"batch", 0, "", "", true}};
 	const struct account_view accounts[] = {
 		{.name = "a",
 		 .account = "acme",
@@ -553,7 +554,7 @@ Test(status_json, a_status_is_read_back)
 	cr_assert_eq(status_json_format(&v, &doc), 0);
 	cr_assert_eq(status_json_parse_status(buf_str(&doc), doc.len, &reader, &seen), 0);
 	cr_expect_str_eq(buf_str(&seen), "disk full|line 3;"
-					 "a acme 1 0  0 7 30000 61000 rft:HTTP 404 batch:;"
+					 "a acme 1 0  0 7 30000 61000 rft:HTTP 404 batch:unseen;"
 					 "b globex 0 1 no trust 1 0 0 0;"
 					 "web 1 0 3 2 1 gone;old 0 1 0 0 0 ;");
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
