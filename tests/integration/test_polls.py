@@ -84,7 +84,7 @@ def two_watches_of_a_kind_are_one_list(t):
 
 @tap.test()
 def kinds_in_which_nothing_moves_are_searched_less_often(t):
-    """A tenth as often as a running job is looked at; where there has never been one, a twentieth."""
+    """A tenth as often as one that runs is looked at; where there has never been one, a twentieth."""
     sim, _, _ = setup(t, {"jobs": [*jobs_of(["a"]), *jobs_of(["b"], "dpo", "COMPLETED")]},
                       {"kinds": ["sft", "dpo", "rft"]}, webhook=False)
 

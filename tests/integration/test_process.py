@@ -580,7 +580,8 @@ def two_daemons_with_two_states_side_by_side(t):
     t.defer(case.stack.close)
     second = Config(case).account(sim).watch(first_sight="announce").webhook(other)
     Daemon(case, second)
-    t.equal(hook.wait(1, subject=A)[0]["id"], other.wait(1, subject=A)[0]["id"], "the id is a function of the job")
+    ids = [receiver.wait(1, subject=A)[0]["id"] for receiver in (hook, other)]
+    t.equal(ids[0], ids[1], "the id is a function of the job")
     t.defer(lambda: t.faults.extend(case.faults))
 
 
