@@ -74,13 +74,14 @@ int listing_goes_on(struct collection *c, enum plan_list list, const struct list
 static bool is_missed(const struct job *job, const struct collection *c, enum plan_list list,
 		      uint32_t look)
 {
+	/* Of a hundred thousand jobs nearly all leave here: an answer has held them since it began. */
+	if ((int32_t)(job->look - look) >= 0)
+		return false;
 	if (job->kind != c->kind || !job->snapshot || !job->watches ||
 	    (job->doubted && list != PLAN_ALL) || job->hidden || job->missing > 0 ||
 	    job->in_flight || snapshot_phase(job->snapshot) == PHASE_REMOVED)
 		return false;
-	if (list == PLAN_ACTIVE && !active_filter_passes(c->kind, job->snapshot))
-		return false;
-	return (int32_t)(job->look - look) < 0; /* no answer has held it since the list began */
+	return list != PLAN_ACTIVE || active_filter_passes(c->kind, job->snapshot);
 }
 
 static void doubt_missing(struct collection *c, enum plan_list list)

@@ -285,7 +285,8 @@ void planning_listed(const struct config *config, struct collection *c, enum pla
 {
 	const struct listing *l = &c->listings[list];
 
-	c->plan.newcomers.last_ms = l->began_ms;
+	if (plan_searches(&c->plan, list))
+		c->plan.newcomers.last_ms = l->began_ms;
 	if (list == PLAN_ALL)
 		c->plan.whole.last_ms = l->began_ms;
 	search(config, c); /* its size is known better */

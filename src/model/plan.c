@@ -204,9 +204,14 @@ enum plan_list plan_short_list(const struct plan_collection *c)
 										  : PLAN_NEWEST;
 }
 
+bool plan_searches(const struct plan_collection *c, enum plan_list list)
+{
+	return list != PLAN_ACTIVE || c->refused & plan_bit(PLAN_NEWEST);
+}
+
 static double list_gain(const struct plan_collection *c, enum plan_list list, uint64_t now_ms)
 {
-	double gain = search_gain(&c->newcomers, now_ms);
+	double gain = plan_searches(c, list) ? search_gain(&c->newcomers, now_ms) : 0;
 
 	for (int k = 0; k < PLAN_CLASSES; k++)
 		gain += class_gain(&c->sums[list][k], now_ms);
@@ -230,6 +235,17 @@ static uint8_t soon(const struct plan_collection *c)
 	uint8_t lists = c->flying | c->walking;
 
 	return plan_pages(c, PLAN_ALL) > 1 ? lists & (uint8_t)~plan_bit(PLAN_ALL) : lists;
+}
+
+/* One of these finds new jobs. */
+static bool is_searched(const struct plan_collection *c)
+{
+	uint8_t lists = soon(c);
+
+	for (int l = 0; l < PLAN_LISTS; l++)
+		if (lists & plan_bit(l) && plan_searches(c, l))
+			return true;
+	return false;
 }
 
 /* When a GET of the heap's first job may be asked for. */
@@ -261,7 +277,7 @@ static uint64_t list_due_ms(const struct plan_collection *c, enum plan_list list
 		return NEVER;
 	for (int k = 0; k < PLAN_CLASSES; k++)
 		due_ms = MIN(due_ms, shown_due_ms(c, &c->jobs[k], list));
-	if (!soon(c)) /* which looks for new jobs, too */
+	if (plan_searches(c, list) && !is_searched(c))
 		due_ms = MIN(due_ms, search_due_ms(&c->newcomers));
 	if (list == PLAN_ALL)
 		due_ms = MIN(due_ms, search_due_ms(&c->whole));

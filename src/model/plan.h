@@ -123,6 +123,12 @@ void plan_job_show(struct plan_collection *c, struct plan_job *j, uint8_t shown)
 /* Nobody asks for it, or it is being asked for. Harmless for a job that is not planned. */
 void plan_job_out(struct plan_collection *c, struct plan_job *j);
 
+/*
+ * Whether the list finds new jobs. The list of active ones does not find a job that has ended before
+ * anybody saw it; it counts only where the server knows no order and so has no newest page.
+ */
+bool plan_searches(const struct plan_collection *c, enum plan_list list);
+
 /* Pages of a list, at least 1. */
 uint32_t plan_pages(const struct plan_collection *c, enum plan_list list);
 

@@ -249,7 +249,8 @@ static int list_done(struct watcher *w, struct collection *c, enum plan_list lis
 	uint64_t begin_ms = c->walks[list].begin_ms;
 	int r = 0;
 
-	c->plan.newcomers.last_ms = MAX(c->plan.newcomers.last_ms, begin_ms);
+	if (plan_searches(&c->plan, list))
+		c->plan.newcomers.last_ms = MAX(c->plan.newcomers.last_ms, begin_ms);
 	if (list == PLAN_ALL)
 		c->plan.whole.last_ms = begin_ms;
 	set_searches(w, c);

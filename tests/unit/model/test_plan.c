@@ -101,6 +101,25 @@ Test(plan, what_gains_most)
 	}
 }
 
+/* The list of active jobs does not show one that ended before anybody saw it. */
+Test(plan, who_finds_new_jobs)
+{
+	begin();
+	collection.size = 5000;
+	collection.newcomers = (struct plan_search){60 * S, NOW - 60 * S};
+	collection.whole = (struct plan_search){MS_PER_H, NOW};
+	add(0, 3, 40 * S, 30 * S, ACTIVE, false);
+	collection.flying = plan_bit(PLAN_ACTIVE);
+	cr_expect_str_eq(picked(NOW), "newest", "though active ones are on their way");
+	collection.flying = plan_bit(PLAN_NEWEST);
+	add(0, 3, 0, 30 * S, ACTIVE, false);
+	cr_expect_str_eq(picked(NOW), "nothing", "it is on its way");
+	collection.flying = 0;
+	collection.refused = plan_bit(PLAN_NEWEST);
+	cr_expect_str_eq(picked(NOW), "active", "the best there is");
+	end();
+}
+
 Test(plan, a_first_start_reads_all)
 {
 	begin();
