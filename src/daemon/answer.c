@@ -418,6 +418,7 @@ static int read_page(struct page *page, const struct http_result *res, struct jo
 	if (r == 0 && page->record) {
 		page->record->token = strdup(ret->token);
 		page->record->shown = page->shown;
+		page_record_end(page->record);
 	}
 	if (r != 0 || !page->record || !page->record->token)
 		page->record = page_record_free(page->record);

@@ -103,9 +103,10 @@ static bool lists_fail_alone(const struct failure *f, uint64_t now_ms)
 static bool job_fails_alone(const struct failure *f)
 {
 	struct job *job = f->job;
-	bool others = job->failed_at > 0 && f->account->answered >= job->failed_at;
+	uint32_t now = (uint32_t)f->account->answered + 1; /* wraps, which takes years */
+	bool others = job->failed_at > 0 && job->failed_at != now;
 
-	job->failed_at = f->account->answered + 1;
+	job->failed_at = now;
 	return others && f->retry_after_ms == 0 && may_be_alone(f->trouble);
 }
 

@@ -178,7 +178,8 @@ int account_job(struct account *account, const char *name, enum kind kind, struc
 		if (account->jobs.n >= JOB_MAX_PER_ACCOUNT)
 			return -ENOSPC;
 		size = strlen(name) + 1;
-		job = calloc(1, sizeof(*job) + size);
+		/* There may be 100,000: the name begins where the padding would. */
+		job = calloc(1, MAX(sizeof(*job), offsetof(struct job, name) + size));
 		if (!job)
 			return -ENOMEM;
 		job->plan = PLAN_JOB_INIT;

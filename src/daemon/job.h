@@ -48,12 +48,12 @@ struct job {
 	int64_t last_seen_us; /* when it was last in an answer */
 	struct stillness still;
 	uint64_t seen_watched_ms; /* the account's watched time when it was last in an answer */
-	uint64_t failed_at; /* account->answered plus 1 when its last GET failed; 0: it did not */
-	uint64_t asked_ms;  /* when the last GET of it began, CLOCK_BOOTTIME; 0: never */
+	uint64_t asked_ms;        /* when the last GET of it began, CLOCK_BOOTTIME; 0: never */
 	uint64_t why_ms;    /* since when it waits for the reason of its pause; 0: it does not */
 	uint32_t sequence;  /* of its last event */
 	uint32_t look;      /* number of the last request whose answer held it */
 	uint32_t gap_ms;    /* between its last two looks */
+	uint32_t failed_at; /* account->answered plus 1 when its last GET failed; 0: it did not */
 	struct attempt attempt;
 	uint8_t kind;    /* enum kind */
 	uint8_t missing; /* 404s in a row */

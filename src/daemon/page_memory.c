@@ -63,6 +63,16 @@ int page_record_add(struct page_record *r, struct job *job, struct snapshot *sna
 	return 0;
 }
 
+void page_record_end(struct page_record *r)
+{
+	struct page_job *jobs = r->n ? realloc(r->jobs, r->n * sizeof(*jobs)) : NULL;
+
+	if (jobs) {
+		r->jobs = jobs;
+		r->cap = r->n;
+	}
+}
+
 void page_memory_keep(struct page_memory *m, uint32_t place, struct page_record *r)
 {
 	if (place >= m->n) {

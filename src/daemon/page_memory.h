@@ -53,6 +53,9 @@ const struct page_record *page_memory_find(const struct page_memory *m, uint32_t
 int page_record_new(const uint8_t digest[HASH_SHA256_BYTES], struct page_record **ret);
 int page_record_add(struct page_record *r, struct job *job, struct snapshot *snapshot);
 
+/* It is complete: gives back the room that it did not need. */
+void page_record_end(struct page_record *r);
+
 /* Keeps it, or NULL for nothing, in the place of what was there. Out of memory, nothing is kept. */
 void page_memory_keep(struct page_memory *m, uint32_t place, struct page_record *r);
 
