@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "model/kind.h"
 
 #define BAR_CELLS 10
 
@@ -117,7 +118,9 @@ static void format_progress(const struct job_view *v, bool utf8, char cell[JOB_C
 		strcat(bar,
 		       i * 100 < percent * BAR_CELLS ? (utf8 ? "█" : "#") : (utf8 ? "░" : "."));
 	/* Of a known number, people count from 1; else it is the API's number, which begins with 0. */
-	if (v->epochs && epoch >= 0)
+	if (!kind_has_epochs(v->kind))
+		utf8_snprintf(cell, JOB_CELL_MAX, "%s %3d%%", bar, p->values[PROGRESS_PERCENT]);
+	else if (v->epochs && epoch >= 0)
 		utf8_snprintf(cell, JOB_CELL_MAX, "%s %3d%% epoch %d/%u", bar,
 			      p->values[PROGRESS_PERCENT], MIN(epoch, v->epochs - 1) + 1,
 			      v->epochs);

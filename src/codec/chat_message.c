@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "model/kind.h"
 
 #define DIGEST_LINE_MAX 240
 #define MORE_MAX        40 /* room for "and 5000 more" */
@@ -73,7 +74,9 @@ static int put_progress(const struct event_fields *f, struct buf *b)
 
 	if (!*percent)
 		return 0;
-	r = buf_printf(b, "%s %%, epoch %s", percent, f->values[EVENT_FIELD_EPOCH]);
+	r = buf_printf(b, "%s %%", percent);
+	if (r == 0 && kind_has_epochs(f->values[EVENT_FIELD_KIND]))
+		r = buf_printf(b, ", epoch %s", f->values[EVENT_FIELD_EPOCH]);
 	if (r == 0 && *was && strcmp(was, percent) != 0)
 		r = buf_printf(b, " (was %s %%)", was);
 	return r;

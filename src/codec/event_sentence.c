@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "codec/text.h"
+#include "model/kind.h"
 
 enum part {
 	PART_STATE = 1 << 0,    /* the raw state */
@@ -68,6 +69,8 @@ static int put_progress(const char *const v[], struct buf *b)
 {
 	if (!*v[EVENT_FIELD_PERCENT])
 		return 0;
+	if (!kind_has_epochs(v[EVENT_FIELD_KIND]))
+		return buf_printf(b, " at %s %%", v[EVENT_FIELD_PERCENT]);
 	return buf_printf(b, " at %s %%, epoch %s", v[EVENT_FIELD_PERCENT], v[EVENT_FIELD_EPOCH]);
 }
 

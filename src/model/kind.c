@@ -72,6 +72,13 @@ int kind_from_name(const char *name, enum kind *ret)
 	return -ENOENT;
 }
 
+bool kind_has_epochs(const char *name)
+{
+	enum kind kind;
+
+	return kind_from_name(name, &kind) < 0 || kind_infos[kind].places[KIND_EPOCHS].key;
+}
+
 int kind_from_collection(const char *collection, size_t len, enum kind *ret)
 {
 	for (enum kind k = 0; k < KIND_COUNT_; k++)

@@ -56,5 +56,8 @@ static inline const struct kind_info *kind_info(enum kind kind)
 /* 0 or -ENOENT. */
 int kind_from_name(const char *name, enum kind *ret);
 
+/* Whether the jobs of the kind called `name` train epochs; a kind of a newer version may. */
+bool kind_has_epochs(const char *name);
+
 /* `len` bytes of collection name. 0 or -ENOENT. */
 int kind_from_collection(const char *collection, size_t len, enum kind *ret);

@@ -111,6 +111,20 @@ Test(job_row, progress)
 	}
 }
 
+Test(job_row, kinds_without_epochs)
+{
+	struct job_view v = plain;
+	struct job_row row;
+
+	v.progress = (struct progress){true, {42, 0}};
+	v.kind = "batch";
+	job_row_format(&v, NOW, false, &row);
+	cr_assert_str_eq(row.cells[JOB_CELL_PROGRESS], "#####.....  42%");
+	v.kind = "newer";
+	job_row_format(&v, NOW, false, &row);
+	cr_assert_str_eq(row.cells[JOB_CELL_PROGRESS], "#####.....  42% epoch 0");
+}
+
 Test(job_row, epochs)
 {
 	static const struct {

@@ -613,6 +613,22 @@ Test(event_sentence, tells_of_jobs)
 	}
 }
 
+Test(event_sentence, tells_of_no_epoch_where_there_is_none)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(EVENT_JSON_MAX);
+	struct snapshot *from = snapshot_of("JOB_STATE_RUNNING", "", "", 10, 0);
+	struct snapshot *to = snapshot_of("JOB_STATE_RUNNING", "", "", 40, 0);
+	struct event event = job_event(EVENT_JOB_PROGRESS, from, to);
+	struct job_name batch = name;
+
+	batch.kind = KIND_BATCH;
+	event.job = &batch;
+	sentence_of(&event, &b);
+	cr_expect_str_eq(buf_str(&b), "acme/batch/abc is at 40 %");
+	snapshot_unref(from);
+	snapshot_unref(to);
+}
+
 Test(event_sentence, tells_of_stalls)
 {
 	static const struct {

@@ -87,6 +87,15 @@ Test(kind, places)
 	}
 }
 
+Test(kind, epochs)
+{
+	cr_expect(kind_has_epochs("sft"));
+	cr_expect(kind_has_epochs("rlor"));
+	cr_expect(kind_has_epochs("newer"));
+	cr_expect(!kind_has_epochs("batch"));
+	cr_expect(!kind_has_epochs("eval"));
+}
+
 Test(kind, unknown)
 {
 	static const char *const names[] = {"", "SFT", "sf", "sftx", "sft ", "dpoJobs", "rlors"};
