@@ -134,6 +134,10 @@ Test(planning, a_new_state_is_looked_at_soon)
 	job->phase_since_us = clock_real_now_us();
 	see(job, T0);
 	cr_expect_eq(due_in_ms(job, T0), 15 * MS_PER_S);
+	/* The wall clock was set back by a day: no age is made of that. */
+	job->phase_since_us = clock_real_now_us() + (int64_t)(MS_PER_DAY * US_PER_MS);
+	see(job, T0);
+	cr_expect_eq(due_in_ms(job, T0), 15 * MS_PER_S);
 }
 
 /* The API's word for when it ended counts more than when that was seen. */
