@@ -81,5 +81,20 @@ def a_filter_that_leaves_out_active_jobs(t):
     t.equal(len(hook.events()), len(ACTIVE))
 
 
+@tap.test()
+def more_new_jobs_than_the_newest_page_holds(t):
+    """All of them at once, so that it shows nobody who was known: the others stand behind it."""
+    sim, hook, daemon = setup(t, {"generate": [OLD], "settings": {"filter": False}},
+                              {"kinds": ["sft"]})
+    t.wait(lambda: len(daemon.jobs()) == OLD["count"], 30, "all jobs to be known")
+    new = [f"new-{i}" for i in range(250)]
+    with sim.server.api.world.lock:
+        for id_ in new:
+            sim.set("sft", id_, state="RUNNING")
+    t.equal({e["subject"] for e in hook.wait(len(new), types="job.found", timeout=40)},
+            {name_of("sft", id_) for id_ in new})
+    t.check(lists_with(sim, "orderBy"), "the newest page was not asked for")
+
+
 if __name__ == "__main__":
     tap.main()
