@@ -64,6 +64,17 @@ def many_jobs_are_seen_early_on_a_small_budget(t):
 
 
 @tap.test()
+def estimates_are_near_and_their_ranges_hold(t):
+    """At 25, 50 and 75 percent of a run: how far off, in parts of it, and how often within the range."""
+    result = simulate(t, SEED, 10, 200, 30)
+    for eta, error, held in zip(result["eta"], (0.2, 0.12, 0.08), (0.6, 0.68, 0.74), strict=True):
+        t.check(eta["given"] >= eta["jobs"] / 2, f"at {eta['at']}: {eta['given']} of {eta['jobs']}")
+        t.check(eta["error"] <= error, f"at {eta['at']}: off by {eta['error']:.2f}")
+        t.check(eta["held"] >= held * eta["given"],
+                f"at {eta['at']}: the range held for {eta['held'] / eta['given']:.2f}")
+
+
+@tap.test()
 def few_jobs_among_many_old_ones_are_not_seen_later(t):
     result = simulate(t, SEED, 10, 5000, 3)
     promises(t, result)
