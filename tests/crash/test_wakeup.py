@@ -235,6 +235,37 @@ def a_clock_that_is_set(t):
     t.check("has slept" not in stage.daemon.log(), "taken for a sleep")
 
 
+@tap.test()
+def who_was_turned_away_keeps_away(t):
+    """A sleep forgives what failed, but no 429: what the server said of it holds, by the clock that
+    goes on meanwhile."""
+    stage = Stage(t, [A])
+    config, sim = stage.daemon.config, stage.sim
+    # Two are told to come back in an hour, the third one sees that the machine slept.
+    for name in "acme", "initech", "globex":
+        sim.set("sft", "b", name, state="RUNNING")
+        config.account(stage.way.url, name).watch(name, name, kinds=["sft"], poll_interval="1s")
+    config.write()
+    stage.daemon.reload()
+    for status, name in ("429", "acme"), ("503", "initech"):
+        sim.fault(status, path=f"/{name}/", times=1, retryAfter=3600)
+        t.wait(lambda n=name: any(r["fault"] for r in sim.requests(f"/{n}/")), 15, f"a {status}")
+    sim.wait_requests(2, "/globex/")
+
+    def asked(name):
+        return next(a["requests"] for a in stage.daemon.get("/v1/status")["accounts"]
+                    if a["account"] == name)
+
+    before = {name: asked(name) for name in ("acme", "initech")}
+    stage.machine.sleep(minutes=20)
+    stage.daemon.wait_log("the machine has slept for 20min")
+    sim.wait_requests(2, "/globex/")
+    t.wait(lambda: asked("initech") > before["initech"], 15, "requests after 20 minutes")
+    t.equal(asked("acme"), before["acme"], "requests of who was turned away, after 20 minutes")
+    stage.machine.sleep(minutes=45)
+    t.wait(lambda: asked("acme") > before["acme"], 15, "requests after an hour")
+
+
 def own_network(t):
     """From now on this process and what it starts have a network of their own: a loopback, which is
     down."""
