@@ -173,12 +173,12 @@ Test(planning, an_end_is_as_old_as_the_api_says)
 	}
 }
 
-static void progress(struct job *job, int32_t percent)
+static void progress(struct job *job, int32_t percent, uint16_t epochs)
 {
 	const struct snapshot_parts parts = {.text = {[TEXT_STATE] = "JOB_STATE_RUNNING"},
 					     .progress = {.given = true,
 							  .values = {[PROGRESS_PERCENT] = percent}},
-					     .epochs = 1};
+					     .epochs = epochs};
 	_cleanup_snapshot_ struct snapshot *s = NULL;
 
 	cr_assert_eq(snapshot_new(&parts, &s), 0);
@@ -194,7 +194,7 @@ Test(planning, a_job_near_its_end_is_looked_at_soon)
 	uint64_t now_ms = T0;
 
 	for (int32_t percent = 0; percent < 100; percent++, now_ms += MS_PER_MIN) {
-		progress(job, percent);
+		progress(job, percent, 1);
 		see(job, now_ms);
 		if (percent < 50)
 			cr_assert_eq(due_in_ms(job, now_ms), 10 * MS_PER_MIN, "at %d percent",
@@ -224,4 +224,38 @@ Test(planning, not_found_once_is_asked_again_an_interval_later)
 	planning_again(&config, job, T0 + MS_PER_H + 100);
 	cr_expect_eq(due_in_ms(job, T0 + MS_PER_H), 10 * MS_PER_S);
 	cr_expect_eq(job->plan.shown, 0, "no list shows it");
+}
+
+/* A batch tells percent and no epochs, since it has none. */
+Test(planning, a_kind_without_epochs_has_estimates)
+{
+	struct eta_estimate estimate;
+	struct job *job;
+
+	cr_assert_eq(account_job(account, "accounts/acme/batchInferenceJobs/a", KIND_BATCH, &job),
+		     0);
+	job_set_watches(job, route_bit(SLOW));
+	for (int32_t percent = 0; percent < 10; percent++) {
+		progress(job, percent, 0);
+		see(job, T0 + (uint64_t)percent * MS_PER_MIN);
+	}
+	cr_expect(planning_eta(job, T0 + 10 * MS_PER_MIN, &estimate));
+}
+
+Test(planning, the_shortest_budget_for_standing_still_counts)
+{
+	struct job *job =
+		add("accounts/acme/supervisedFineTuningJobs/a", FAST, "JOB_STATE_RUNNING");
+
+	for (unsigned shorter = FAST; shorter <= SLOW; shorter++) {
+		watches[shorter].stall_ms[PHASE_RUNNING] = MS_PER_MIN;
+		watches[!shorter].stall_ms[PHASE_RUNNING] = MS_PER_H;
+		job_set_watches(job, route_bit(FAST) | route_bit(SLOW));
+		cr_expect_eq(planning_stall_budget_ms(&config, job, PHASE_RUNNING), MS_PER_MIN);
+		job_set_watches(job, route_bit(!shorter));
+		cr_expect_eq(planning_stall_budget_ms(&config, job, PHASE_RUNNING), MS_PER_H,
+			     "the other one is none of its watches");
+	}
+	job_set_watches(job, 0);
+	cr_expect_eq(planning_stall_budget_ms(&config, job, PHASE_RUNNING), UINT64_MAX);
 }
