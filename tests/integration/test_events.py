@@ -269,6 +269,26 @@ def not_found_once_is_nothing(t):
 
 
 @tap.test()
+def somebody_elses_404_removes_nothing(t):
+    """An empty one, as of a proxy: that a job is gone stands in the API's own words only."""
+    shapes = {"a": "empty"}
+    sim, hook, _ = setup(t, {"jobs": [
+        {"kind": "sft", "id": id_, "state": "RUNNING"} for id_ in shapes]},
+        {"jobs": [f"sft/{id_}" for id_ in shapes]}, degraded_after="1h")
+    hook.wait(len(shapes))
+    for id_, shape in shapes.items():
+        sim.fault("404", path=f"Jobs/{id_}$", shape=shape)
+    for id_ in shapes:
+        t.wait(lambda i=id_: len([r for r in sim.requests(f"Jobs/{i}$") if r["fault"]]) >= 2, 40,
+               f"two answers about {id_}")
+    sim.clear()
+    for id_ in shapes:
+        sim.set("sft", id_, state="COMPLETED")
+    hook.wait(len(shapes), types="job.succeeded", timeout=40)
+    t.equal({e["type"] for e in hook.events()}, {"job.found", "job.succeeded"})
+
+
+@tap.test()
 def a_removed_job_may_come_back(t):
     sim, hook, daemon = setup(t, {"jobs": [{"kind": "sft", "id": "a", "state": "RUNNING"}]},
                          {"jobs": ["sft/a"]})
