@@ -27,6 +27,8 @@ struct commit {
 	void *user;
 };
 
+#define FLIGHT_CHANGES_MAX 2000 /* of one transaction; a batch may have more by itself */
+
 /* What committer_run() was asked for. */
 struct task {
 	struct list link;
@@ -332,18 +334,31 @@ static bool must_wait(const struct committer *c)
 	return uv_is_active((const uv_handle_t *)&c->retry) && !c->closing;
 }
 
+/*
+ * What waits goes into the next transaction, the oldest first, up to a number of changes: calling all
+ * of them back is one turn of the loop, and should be a short one.
+ */
+static void fill_flight(struct committer *c)
+{
+	struct commit *b;
+	size_t n = 0;
+
+	while ((b = list_first(&c->waiting, struct commit, link)) &&
+	       (n == 0 || n + b->n <= FLIGHT_CHANGES_MAX)) {
+		list_remove(&b->link);
+		list_append(&c->flight, &b->link);
+		n += b->n;
+	}
+}
+
 /* Starts the next transaction when one is due. */
 static bool start_commit(struct committer *c)
 {
 	if (must_wait(c))
 		return false;
 	uv_timer_stop(&c->retry);
-	if (list_empty(&c->flight)) {
-		list_for_each_safe (it, &c->waiting) {
-			list_remove(it);
-			list_append(&c->flight, it);
-		}
-	}
+	if (list_empty(&c->flight))
+		fill_flight(c);
 	if (list_empty(&c->flight))
 		return false;
 	c->last_try = c->closing;

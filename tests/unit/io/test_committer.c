@@ -179,6 +179,27 @@ Test(committer, batches_what_waits)
 	finish("a:0 b:0 c:0 d:0 e:0 closed:0 ");
 }
 
+/* Calling a transaction's batches back is one turn of the loop: it is kept short. */
+Test(committer, a_transaction_is_not_endless)
+{
+	static const char *const names[] = {"b", "c", "d", NULL};
+	const struct store_op op = {.type = STORE_BASELINE, .baseline = {"e", "a", "x", KIND_SFT}};
+
+	submit("a");
+	for (const char *const *name = names; *name; name++) {
+		struct commit *b = baseline(*name);
+
+		for (int i = 1; i < 900; i++)
+			cr_assert_eq(commit_add(b, &op), 0);
+		commit_submit(b, on_commit, (void *)*name);
+	}
+	run();
+	expect_stored("abcdx");
+	cr_expect_eq(transactions(), 3,
+		     "the first one alone, then 1,800 changes, then the rest: %u", transactions());
+	finish("a:0 b:0 c:0 d:0 closed:0 ");
+}
+
 Test(committer, a_batch_may_be_empty_and_nobody_may_wait)
 {
 	struct commit *b = NULL;
