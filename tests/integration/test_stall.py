@@ -178,26 +178,6 @@ def an_api_that_fails_is_no_stall(t):
 
 
 @tap.test(limit=90)
-def a_job_that_alone_is_not_seen_does_not_stall(t):
-    """Its account is in sight all the time: that of the job does not count."""
-    sim, hook, daemon = still(t, [{"kind": "sft", "id": "a"}, {"kind": "dpo", "id": "b"}],
-                              start=False, kinds=["sft"], stall_running="off")
-    daemon.config.watch("named", jobs=["dpo/b"], stall_running=f"{BUDGET}s")
-    daemon.start()
-    hook.wait(1, subject=name_of("dpo", "b"), types="job.found")
-    sim.fault("other-name", path="dpoJobs/b")
-    begin = time.monotonic()
-    t.wait(lambda: any(r["fault"] for r in sim.requests("dpoJobs/b")) and
-           time.monotonic() > begin + 2 * BUDGET, 15, "twice the budget to pass")
-    sim.clear()
-    stall = wait_stalled(hook, "dpo", "b")
-    out = seconds_out(sim, "dpoJobs/b")
-    passed = seconds(stall["time"]) - seconds(stall["data"]["stall"]["lastMovement"])
-    t.check(out > BUDGET, f"out for {out:.1f} s only")
-    t.check(passed - out > BUDGET - 1, f"{passed:.1f} s since, of these out {out:.1f}")
-
-
-@tap.test(limit=90)
 def a_daemon_that_is_down_sees_no_stall(t):
     """Stopped, and killed: what was still before counts on, or not, but never the time between."""
     sim, hook, daemon = still(t, [{"kind": "sft", "id": "a"}, {"kind": "dpo", "id": "b"}],
