@@ -215,7 +215,48 @@ static double list_gain(const struct plan_collection *c, enum plan_list list, ui
 
 	for (int k = 0; k < PLAN_CLASSES; k++)
 		gain += class_gain(&c->sums[list][k], now_ms);
-	return list == PLAN_ALL ? gain + search_gain(&c->whole, now_ms) : gain;
+	return gain;
+}
+
+/* The short list that shows the jobs of a class, where the server takes it. */
+static const enum plan_list short_lists[PLAN_CLASSES] = {
+	[PLAN_RUNNING] = PLAN_ACTIVE,
+	[PLAN_ENDED] = PLAN_NEWEST,
+	[PLAN_URGENT] = PLAN_NEWEST,
+};
+
+/*
+ * Of all pages, where these are several: what a short list would show for less does not count, or many
+ * pages would be read for the sake of few jobs that are nearly due.
+ */
+static double whole_gain(const struct plan_collection *c, uint64_t now_ms)
+{
+	double gain = search_gain(&c->whole, now_ms);
+
+	if (plan_pages(c, PLAN_ALL) == 1)
+		return gain + list_gain(c, PLAN_ALL, now_ms);
+	if (c->refused & plan_bit(PLAN_NEWEST))
+		gain += search_gain(&c->newcomers, now_ms);
+	for (int k = 0; k < PLAN_CLASSES; k++) {
+		const struct plan_sum *shorter = &c->sums[short_lists[k]][k];
+		struct plan_sum sum = c->sums[PLAN_ALL][k];
+
+		if (!(c->refused & plan_bit(short_lists[k]))) {
+			sum.weight -= shorter->weight;
+			sum.seen -= shorter->seen;
+			sum.n -= MIN(shorter->n, sum.n);
+		}
+		gain += class_gain(&sum, now_ms);
+	}
+	return gain;
+}
+
+/* What a request for the list gains for each of its pages. */
+static double page_gain(const struct plan_collection *c, enum plan_list list, uint64_t now_ms)
+{
+	double gain = list == PLAN_ALL ? whole_gain(c, now_ms) : list_gain(c, list, now_ms);
+
+	return gain / plan_pages(c, list);
 }
 
 /* --- what is due --- */
@@ -342,7 +383,7 @@ static void offer_lists(const struct plan *p, size_t i, uint64_t now_ms, struct 
 			      (struct plan_choice){.type = PLAN_PAGE,
 						   .collection = i,
 						   .list = lists[l]},
-			      due_ms, list_gain(c, lists[l], now_ms) / plan_pages(c, lists[l]));
+			      due_ms, page_gain(c, lists[l], now_ms));
 	}
 }
 

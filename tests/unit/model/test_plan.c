@@ -120,6 +120,20 @@ Test(plan, who_finds_new_jobs)
 	end();
 }
 
+/* Three pages would show new jobs and those that are nearly due: two requests show the same. */
+Test(plan, many_pages_are_not_read_for_few_jobs)
+{
+	begin();
+	collection.size = 503;
+	collection.newcomers = (struct plan_search){2 * S, NOW - 2 * S};
+	collection.whole = (struct plan_search){MS_PER_H, NOW - 2 * S};
+	add(0, 3, S - 1, S, ACTIVE, false);
+	cr_expect_str_eq(picked(NOW), "newest");
+	collection.refused = plan_bit(PLAN_ACTIVE) | plan_bit(PLAN_NEWEST);
+	cr_expect_str_eq(picked(NOW), "all", "there is nothing else");
+	end();
+}
+
 Test(plan, a_first_start_reads_all)
 {
 	begin();
