@@ -384,6 +384,12 @@ static void check_model_wait(struct load *l, const struct raw_section *s, struct
 		fault_add(l, raw_place(s, "wait-for-model-max"),
 			  "'wait-for-model-max'%s: only with wait-for-model = true",
 			  fault_in_section(s).text);
+	if (wait && n->events && !(n->events & (uint64_t)1 << EVENT_JOB_SUCCEEDED))
+		fault_add(
+			l, raw_place(s, "wait-for-model"),
+			"'wait-for-model'%s: it gets no job.succeeded, which alone waits; add that "
+			"to its events",
+			fault_in_section(s).text);
 	if (wait && n->digest_ms > 0)
 		fault_add(l, raw_place(s, "wait-for-model"),
 			  "'wait-for-model'%s: a digest would wait for the models of all its jobs; "

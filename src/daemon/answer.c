@@ -131,10 +131,11 @@ static bool is_not_found(struct answers *a, const struct http_result *res)
 	return message[0] != '\0';
 }
 
-static void job_not_found(struct answers *a, struct job *job)
+static void job_not_found(struct answers *a, struct job *job, uint32_t look)
 {
 	struct observation *b = NULL;
 
+	job->look = look; /* what an older answer shows of it is from before */
 	observation_begin(a->observer, job->account, &b);
 	health_answered(&a->health, job->account, NULL, b);
 	if (!job->snapshot) {
@@ -215,7 +216,7 @@ static enum trouble job_answered(struct answers *a, const struct question *q,
 		return TROUBLE_NONE;
 	}
 	if (is_not_found(a, res)) {
-		job_not_found(a, job);
+		job_not_found(a, job, q->look);
 		return TROUBLE_NONE;
 	}
 	if (trouble_of(res) != TROUBLE_NONE)
@@ -539,6 +540,7 @@ void answers_dropped(struct answers *a, const struct question *q)
 		break;
 	case QUESTION_PAGE:
 		/* The same page again: its token is still there. */
+		q->collection->listings[q->list].pages--;
 		if (q->collection->listings[q->list].token)
 			q->collection->plan.walking |= plan_bit(q->list);
 		break;

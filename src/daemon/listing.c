@@ -87,6 +87,7 @@ static bool is_missed(const struct job *job, const struct collection *c, enum pl
 static void doubt_missing(struct collection *c, enum plan_list list)
 {
 	const struct listing *l = &c->listings[list];
+	bool any = false;
 
 	map_for_each (&c->account->jobs, struct job, job) {
 		/* What has left the active ones, other lists still show. */
@@ -97,9 +98,12 @@ static void doubt_missing(struct collection *c, enum plan_list list)
 			continue;
 		if (plan_job_urge(&c->plan, &job->plan, others) < 0)
 			continue; /* the next list will miss it again */
+		any = true;
 		/* Of several pages, jobs that came and went may have shifted it out of sight. */
 		job->doubted = list == PLAN_ACTIVE && l->pages == 1 ? DOUBT_FILTER : DOUBT_LIST;
 	}
+	if (list == PLAN_ACTIVE && !any)
+		c->strikes = 0; /* they count in a row */
 }
 
 void listing_contradicted(struct collection *c, struct job *job)

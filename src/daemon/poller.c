@@ -538,7 +538,8 @@ void poller_configure(struct poller *p, struct config *config)
 		}
 		account->config = c;
 		account->index = i;
-		health_forgive(account); /* perhaps with a better key */
+		if (account->blocked_by != TROUBLE_RATE_LIMITED)
+			health_forgive(account); /* perhaps with a better key */
 		account->in_flight_max = POLLER_CONNECTIONS;
 		if (account->budget.space_ns == 0)
 			budget_init(&account->budget, c->requests_per_minute, clock_boot_now_us());

@@ -335,6 +335,9 @@ Test(faults, notifiers)
 		{N "type = syslog\nwait-for-model = 1h\nwait-for-model-max = 1h }",
 		 "3: 'wait-for-model' in notifier \"n\": unknown value '1h'; known: 'false', "
 		 "'true', 'no', 'yes', 'off' and 'on'"},
+		{N "type = syslog events = job.failed\nwait-for-model = true }",
+		 "3: 'wait-for-model' in notifier \"n\": it gets no job.succeeded, which alone waits; "
+		 "add that to its events"},
 		{N "type = syslog\nwait-for-model = {}\nwait-for-model-max = 1h }",
 		 "1: 'wait-for-model' in notifier \"n\" is an empty list"},
 		{N "type = webhook url-file = \"@/url\" format = slack digest = 30s\n"

@@ -149,6 +149,18 @@ Test(listing, a_filter_that_lies_is_given_up)
 	cr_expect_eq(collection->plan.refused, plan_bit(PLAN_ACTIVE));
 }
 
+Test(listing, strikes_count_in_a_row)
+{
+	struct job *both[2] = {add("a", RUNNING), add("b", RUNNING)};
+
+	for (int i = 0; i < 6; i++) {
+		list_active(both, 1);
+		get(both[1], RUNNING);
+		list_active(both, 2);
+	}
+	cr_expect_not(collection->plan.refused);
+}
+
 Test(listing, a_filter_that_tells_of_ends_is_kept)
 {
 	struct job *a = add("a", RUNNING);
