@@ -151,8 +151,6 @@ void health_failed(struct health *h, const struct failure *f)
 
 	account->failed++;
 	account->suspect = NULL;
-	if (f->trouble == TROUBLE_RATE_LIMITED)
-		budget_slow(&account->budget, clock_boot_now_us());
 	if ((f->collection && lists_fail_alone(f, now_ms)) || (f->job && job_fails_alone(f)))
 		return;
 	watched_lost(&account->watched);

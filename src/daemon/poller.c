@@ -158,8 +158,12 @@ static void on_answer(void *user, const struct http_result *res)
 
 	q->account->in_flight--;
 	mark_over(q);
-	if (res->r == 0)
+	if (res->r == 0) {
 		q->account->in_flight_max = res->multiplexed ? POLLER_STREAMS : POLLER_CONNECTIONS;
+		/* Whatever it was that was asked: too much was. */
+		if (trouble_of_status(res->status) == TROUBLE_RATE_LIMITED)
+			budget_slow(&q->account->budget, clock_boot_now_us());
+	}
 	if (q->type == QUESTION_ASK)
 		take_asked(p, q, res);
 	else if (!p->closing && q->account->config)

@@ -72,6 +72,18 @@ def one_refusal_halves_the_rate(t):
     t.equal(hook.events(types="watcher.*"), [])
 
 
+@tap.test()
+def a_question_of_others_that_is_refused_halves_the_rate(t):
+    sim, config, hook = busy(t, 600)
+    config.webhook(hook, wait_for_model=True)
+    daemon = Daemon(t, config)
+    hook.wait(len(KINDS), timeout=30)
+    sim.fault("429", path="/models/", times=1)
+    sim.set("sft", "a", state="COMPLETED", outputModel="accounts/acme/models/m")
+    t.wait(lambda: daemon.get("/v1/status")["accounts"][0]["requestsPerMinuteNow"] == 300, 20,
+           "half the rate")
+
+
 @tap.test(limit=90)
 def what_others_ask_counts(t):
     """Whether models are ready, and why jobs are paused: that is within the budget, too."""
