@@ -368,8 +368,9 @@ static int turn_page(struct answers *a, const struct question *q, const struct p
 {
 	struct collection *c = q->collection;
 	struct listing *l = &c->listings[q->list];
+	bool untaken = !page->b || page->untaken > 0;
 
-	l->partial |= !page->b || page->untaken;
+	l->partial |= untaken;
 	c->mask_held |= q->masked && page->shown.n > 0;
 	if (token[0] && q->list != PLAN_NEWEST)
 		return listing_goes_on(c, q->list, &page->shown, token, e);
@@ -377,7 +378,8 @@ static int turn_page(struct answers *a, const struct question *q, const struct p
 	   whatever the others say: these do not show all jobs. */
 	c->unfinished &= q->list != PLAN_ALL;
 	health_answered(&a->health, c->account, c->unfinished ? NULL : c, page->b);
-	if (l->partial)
+	/* One that a reload made partial is read again at once. */
+	if (untaken)
 		c->plan.blocked_until_ms = clock_boot_now_ms() + MIN(c->wanted_ms, NOT_TAKEN_MS);
 	/* More new jobs than fit on it: the rest stands behind. */
 	if (token[0] && page->known == 0 && !c->baseline)

@@ -325,14 +325,15 @@ def a_watch_that_comes_in_the_middle_of_a_listing(t):
                            for i in range(250)]})
     hook = Webhook(t)
     config = Config(t).account(sim).watch("a", kinds=["sft"], display_name="a").webhook(hook)
-    sim.fault("delay", path="Jobs$", request=[2, 2], seconds=2)
+    sim.fault("delay", path="Jobs$", page=[2, 2], times=1, seconds=2)
     daemon = Daemon(t, config)
-    sim.wait_requests(2, "Jobs$")
+    t.wait(lambda: [r for r in sim.requests() if "pageToken" in r["query"]], 15, "a second page")
     config.watch("b", kinds=["sft"], display_name="b").write()
     daemon.reload()
     settle(sim, "Jobs$", polls=6)
     t.equal(len(daemon.jobs()), 250)
     t.equal([e["type"] for e in hook.events()], [], "of the baseline")
+    t.equal(sim.requests("/j"), [], "lists show them all")
 
 
 @tap.test()
