@@ -382,11 +382,12 @@ def what_one_kind_is_refused_another_may_have(t):
     sim, _, daemon = setup(t, {"jobs": [
         {**job, "kind": kind} for kind in ("sft", "dpo") for job in LARGE]},
         {"kinds": ["sft", "dpo"]}, webhook=False)
-    sim.fault("400", path=f"{list_of('sft')}$", request=[3, 1 << 30])
+    t.wait(lambda: len(daemon.jobs()) == 2 * len(LARGE), 15, "all to be known")
+    sim.fault("400", path=f"{list_of('sft')}$")
     daemon.wait_log("sft jobs are looked at without it", 15)
     n = len(sim.requests("dpoJobs$"))
-    t.wait(lambda: [r for r in sim.requests("dpoJobs$")[n:] if "filter" in r["query"]], 15,
-           "a filter on dpo jobs")
+    t.wait(lambda: [r for r in sim.requests("dpoJobs$")[n:]
+                    if {"filter", "orderBy"} & r["query"].keys()], 15, "a short list of dpo jobs")
 
 
 @tap.test()
