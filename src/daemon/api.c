@@ -10,6 +10,7 @@
 #include "codec/status_json.h"
 #include "daemon/api_deliveries.h"
 #include "daemon/view.h"
+#include "io/listen.h"
 
 #define API_REASON_MAX 400
 
@@ -265,16 +266,19 @@ int api_new(uv_loop_t *loop, const char *path, const struct api_sources *sources
 	    struct error *ret_e)
 {
 	struct api *api = calloc(1, sizeof(*api));
-	int fd, r;
+	struct server_options options = {.max_body = STATUS_JSON_MAX,
+					 .fn = on_request,
+					 .user = api};
+	int r;
 
 	if (!api)
 		return -ENOMEM;
 	api->sources = *sources;
 	api->started_us = clock_real_now_us();
 	api->path = strdup(path);
-	r = api->path ? server_listen_unix(path, &fd, ret_e) : -ENOMEM;
+	r = api->path ? listen_unix(path, &options.fd, ret_e) : -ENOMEM;
 	if (r == 0)
-		r = server_new(loop, fd, STATUS_JSON_MAX, on_request, api, &api->server, ret_e);
+		r = server_new(loop, &options, &api->server, ret_e);
 	if (r < 0) {
 		free(api->path);
 		free(api);

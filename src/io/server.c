@@ -1,36 +1,54 @@
-/* HTTP/1.1 by libmicrohttpd on the daemon's own loop: one epoll descriptor and one timer. */
+/* HTTP/1.1 by libmicrohttpd on the daemon's own loop: one epoll descriptor and two timers. */
 #include "io/server.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
+#include <unistd.h>
 
 #include <microhttpd.h>
 
-#define SERVER_CONNECTIONS 200
-#define SERVER_TIMEOUT_S   10
-#define SERVER_BACKLOG     128
+#include "base/list.h"
+
+#define SERVER_CONNECTIONS  256
+#define SERVER_SILENCE_S    10
+#define SERVER_REQUEST_MS   30000
+#define SERVER_ANSWER_MS    60000
+#define SERVER_SWEEP_MS     1000
+#define SERVER_HEADERS_MAX  (32UL * 1024)
+#define SERVER_REQUESTS_MAX (16UL << 20)
+#define SERVER_BLOCK        (16UL * 1024) /* that a fill is asked for, about */
 
 struct server {
 	struct MHD_Daemon *mhd;
 	uv_poll_t poll;
-	uv_timer_t timer;
+	uv_timer_t timer, sweep;
 	int open_handles;
-	size_t max_body;
-	server_fn fn;
-	void *user;
+	struct server_options options;
+	bool left;         /* somebody has, in the present run */
+	size_t held;       /* bytes of requests' bodies */
+	struct list peers; /* struct peer */
+	struct list calls; /* struct call whose fill waits */
 	void (*closed)(void *user);
 	void *closed_user;
 };
 
+/* A connection. */
+struct peer {
+	struct list link;
+	int fd;
+	uint64_t deadline_ms; /* of the loop's clock; then it is cut off */
+};
+
 /* A request, from its headers to the end of its answer. */
 struct call {
+	struct list waiting; /* in server->calls while its fill waits */
 	struct server_response response;
 	struct server *server;
 	struct MHD_Connection *connection;
+	struct buf body; /* of the request */
+	bool too_large;
 	bool asked; /* fn was called */
 };
 
@@ -51,27 +69,145 @@ static void server_run(struct server *s)
 {
 	MHD_UNSIGNED_LONG_LONG wait_ms;
 
-	MHD_run(s->mhd);
+	do {
+		s->left = false;
+		MHD_run(s->mhd);
+	} while (s->left);
 	if (MHD_get_timeout(s->mhd, &wait_ms) == MHD_YES)
 		uv_timer_start(&s->timer, on_timer, wait_ms, 0);
 	else
 		uv_timer_stop(&s->timer);
 }
 
-static enum MHD_Result queue_response(struct call *call)
+/* Taken up when libmicrohttpd runs next, never in here. */
+static void run_soon(struct server *s)
+{
+	uv_timer_start(&s->timer, on_timer, 0, 0);
+}
+
+/* --- connections --- */
+
+static void set_deadline(struct MHD_Connection *connection, uint64_t deadline_ms)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct peer *peer = info ? info->socket_context : NULL;
+
+	if (peer)
+		peer->deadline_ms = deadline_ms;
+}
+
+static int fd_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	return info ? info->connect_fd : -1;
+}
+
+/* Whoever drips its request, or takes its answer in drops, holds a place that others want. */
+static void on_sweep(uv_timer_t *timer)
+{
+	struct server *s = timer->data;
+	uint64_t now_ms = uv_now(timer->loop);
+
+	list_for_each (it, &s->peers) {
+		struct peer *peer = container_of(it, struct peer, link);
+
+		if (peer->deadline_ms > now_ms)
+			continue;
+		shutdown(peer->fd, SHUT_RDWR); /* libmicrohttpd sees that, and closes it */
+		peer->deadline_ms = UINT64_MAX;
+	}
+	if (list_empty(&s->peers))
+		uv_timer_stop(timer);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+			  enum MHD_ConnectionNotificationCode what)
+{
+	struct server *s = cls;
+	struct peer *peer = *context;
+
+	/* When it was full, it listens again in its next run, which nothing else may bring about. */
+	s->left |= what == MHD_CONNECTION_NOTIFY_CLOSED;
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED && peer) {
+		list_remove(&peer->link);
+		free(peer);
+		*context = NULL;
+	} else if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		/* Without memory for it, it has no deadline but that of its silence. */
+		peer = malloc(sizeof(*peer));
+		if (!peer)
+			return;
+		*peer = (struct peer){.fd = fd_of(connection),
+				      .deadline_ms = uv_now(s->poll.loop) + SERVER_REQUEST_MS};
+		list_append(&s->peers, &peer->link);
+		*context = peer;
+		if (!uv_is_active((uv_handle_t *)&s->sweep))
+			uv_timer_start(&s->sweep, on_sweep, SERVER_SWEEP_MS, SERVER_SWEEP_MS);
+	}
+}
+
+/* --- answers --- */
+
+static ssize_t on_fill(void *cls, uint64_t pos _unused_, char *data, size_t max)
+{
+	struct call *call = cls;
+	ssize_t n = call->response.fill(call->response.user, data, max);
+
+	if (n < 0)
+		return n == SERVER_END ? MHD_CONTENT_READER_END_OF_STREAM
+				       : MHD_CONTENT_READER_END_WITH_ERROR;
+	if (n == SERVER_WAIT) {
+		list_append(&call->server->calls, &call->waiting);
+		MHD_suspend_connection(call->connection);
+	}
+	return n;
+}
+
+void server_wake(struct server_response *response)
+{
+	struct call *call = container_of(response, struct call, response);
+
+	if (list_empty(&call->waiting))
+		return;
+	list_remove(&call->waiting);
+	MHD_resume_connection(call->connection);
+	run_soon(call->server);
+}
+
+static struct MHD_Response *make_response(struct call *call)
 {
 	struct server_response *response = &call->response;
 	size_t len = response->body.len;
-	char *body = buf_take(&response->body);
-	struct MHD_Response *r = MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE);
+	struct MHD_Response *r;
+	char *body;
+
+	if (response->fill)
+		return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, SERVER_BLOCK, on_fill,
+							 call, NULL);
+	body = buf_take(&response->body);
+	r = MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE);
+	if (!r)
+		free(body);
+	return r;
+}
+
+static enum MHD_Result queue_response(struct call *call)
+{
+	struct server_response *response = &call->response;
+	struct MHD_Response *r = make_response(call);
 	enum MHD_Result result;
 
-	if (!r) {
-		free(body);
+	if (!r)
 		return MHD_NO;
-	}
+	set_deadline(call->connection,
+		     response->endless ? UINT64_MAX
+				       : uv_now(call->server->poll.loop) + SERVER_ANSWER_MS);
 	MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, response->content_type);
 	MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
 	if (response->allow)
 		MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, response->allow);
 	result = MHD_queue_response(call->connection, response->status, r);
@@ -87,6 +223,17 @@ static void judge(struct server_response *response, int r)
 	response->status = MHD_HTTP_INTERNAL_SERVER_ERROR;
 }
 
+void server_answer(struct server_response *response, int r)
+{
+	struct call *call = container_of(response, struct call, response);
+
+	judge(response, r);
+	MHD_resume_connection(call->connection);
+	run_soon(call->server);
+}
+
+/* --- requests --- */
+
 static enum MHD_Result begin_call(struct server *s, struct MHD_Connection *connection,
 				  void **con_cls)
 {
@@ -96,51 +243,75 @@ static enum MHD_Result begin_call(struct server *s, struct MHD_Connection *conne
 		return MHD_NO;
 	*call = (struct call){.response = {.status = MHD_HTTP_OK,
 					   .content_type = "application/json",
-					   .body = BUF_INIT(s->max_body)},
+					   .body = BUF_INIT(s->options.max_body)},
+			      .body = BUF_INIT(s->options.max_request),
 			      .server = s,
 			      .connection = connection};
+	list_init(&call->waiting);
 	*con_cls = call;
 	return MHD_YES;
 }
 
-static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
-				  const char *method, const char *version _unused_,
-				  const char *upload_data _unused_, size_t *upload_data_size,
-				  void **con_cls)
+static void drop_body(struct call *call)
 {
+	call->server->held -= call->body.len;
+	buf_done(&call->body);
+}
+
+/* What is too much is read all the same, or the client would get no answer at all. */
+static void take_body(struct call *call, const char *data, size_t len)
+{
+	struct server *s = call->server;
+
+	if (call->too_large)
+		return;
+	if (s->held + len > SERVER_REQUESTS_MAX || buf_append(&call->body, data, len) < 0) {
+		drop_body(call);
+		call->too_large = true;
+		return;
+	}
+	s->held += len;
+}
+
+static enum MHD_Result ask(struct call *call, const char *method, const char *url)
+{
+	struct server *s = call->server;
 	const struct server_request request = {.method = method,
 					       .path = url,
-					       .connection = connection};
-	struct server *s = cls;
-	struct call *call = *con_cls;
+					       .body = buf_str(&call->body),
+					       .body_len = call->body.len,
+					       .too_large = call->too_large,
+					       .connection = call->connection};
 	int r;
 
-	if (!call) /* the headers are here, a body may follow */
-		return begin_call(s, connection, con_cls);
-	if (*upload_data_size) { /* read and dropped, or the client would get no answer at all */
-		*upload_data_size = 0;
-		return MHD_YES;
-	}
-	if (call->asked) /* resumed by server_answer() */
-		return queue_response(call);
 	call->asked = true;
-	r = s->fn(s->user, &request, &call->response);
+	set_deadline(call->connection, UINT64_MAX);
+	r = s->options.fn(s->options.user, &request, &call->response);
+	drop_body(call);
 	if (r == SERVER_LATER) {
-		MHD_suspend_connection(connection);
+		MHD_suspend_connection(call->connection);
 		return MHD_YES;
 	}
 	judge(&call->response, r);
 	return queue_response(call);
 }
 
-void server_answer(struct server_response *response, int r)
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+				  const char *method, const char *version _unused_,
+				  const char *upload_data, size_t *upload_data_size, void **con_cls)
 {
-	struct call *call = container_of(response, struct call, response);
+	struct call *call = *con_cls;
 
-	judge(response, r);
-	MHD_resume_connection(call->connection);
-	/* It is taken up when libmicrohttpd runs next, never in here. */
-	uv_timer_start(&call->server->timer, on_timer, 0, 0);
+	if (!call) /* the headers are here, a body may follow */
+		return begin_call(cls, connection, con_cls);
+	if (*upload_data_size) {
+		take_body(call, upload_data, *upload_data_size);
+		*upload_data_size = 0;
+		return MHD_YES;
+	}
+	if (call->asked) /* resumed by server_answer() */
+		return queue_response(call);
+	return ask(call, method, url);
 }
 
 const char *server_argument(const struct server_request *request, const char *name)
@@ -148,20 +319,55 @@ const char *server_argument(const struct server_request *request, const char *na
 	return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
-static void on_completed(void *cls _unused_, struct MHD_Connection *connection _unused_,
-			 void **con_cls, enum MHD_RequestTerminationCode why _unused_)
+const char *server_header(const struct server_request *request, const char *name)
 {
+	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+int server_peer(const struct server_request *request, struct ucred *ret)
+{
+	socklen_t len = sizeof(*ret);
+
+	/* For a socket of the Internet, Linux says that nobody is there. */
+	if (getsockopt(fd_of(request->connection), SOL_SOCKET, SO_PEERCRED, ret, &len) < 0 ||
+	    len != sizeof(*ret) || ret->pid == 0)
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
+			 enum MHD_RequestTerminationCode why _unused_)
+{
+	struct server *s = cls;
 	struct call *call = *con_cls;
 
+	set_deadline(connection, uv_now(s->poll.loop) + SERVER_REQUEST_MS);
 	if (!call)
 		return;
+	list_remove(&call->waiting);
+	if (call->response.done)
+		call->response.done(call->response.user);
+	drop_body(call);
 	buf_done(&call->response.body);
 	free(call);
 	*con_cls = NULL;
 }
 
-int server_new(uv_loop_t *loop, int fd, size_t max_body, server_fn fn, void *user,
-	       struct server **ret, struct error *ret_e)
+/* --- life --- */
+
+static struct MHD_Daemon *start_mhd(struct server *s)
+{
+	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request,
+				s, MHD_OPTION_LISTEN_SOCKET, s->options.fd,
+				MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVER_CONNECTIONS,
+				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_SILENCE_S,
+				MHD_OPTION_CONNECTION_MEMORY_LIMIT, SERVER_HEADERS_MAX,
+				MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
+				MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_END);
+}
+
+int server_new(uv_loop_t *loop, const struct server_options *options, struct server **ret,
+	       struct error *ret_e)
 {
 	const union MHD_DaemonInfo *info;
 	struct server *s;
@@ -169,19 +375,15 @@ int server_new(uv_loop_t *loop, int fd, size_t max_body, server_fn fn, void *use
 
 	s = calloc(1, sizeof(*s));
 	if (!s) {
-		close(fd);
+		close(options->fd);
 		return -ENOMEM;
 	}
-	s->max_body = max_body;
-	s->fn = fn;
-	s->user = user;
-	s->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-				  on_request, s, MHD_OPTION_LISTEN_SOCKET, fd,
-				  MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVER_CONNECTIONS,
-				  MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_TIMEOUT_S,
-				  MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+	s->options = *options;
+	list_init(&s->peers);
+	list_init(&s->calls);
+	s->mhd = start_mhd(s);
 	if (!s->mhd) {
-		close(fd);
+		close(options->fd);
 		free(s);
 		return error_set(ret_e, -EIO, "the HTTP server could not be started");
 	}
@@ -193,8 +395,9 @@ int server_new(uv_loop_t *loop, int fd, size_t max_body, server_fn fn, void *use
 		return error_set(ret_e, r, "the HTTP server has no descriptor to wait for");
 	}
 	uv_timer_init(loop, &s->timer);
-	s->open_handles = 2;
-	s->poll.data = s->timer.data = s;
+	uv_timer_init(loop, &s->sweep);
+	s->open_handles = 3;
+	s->poll.data = s->timer.data = s->sweep.data = s;
 	uv_poll_start(&s->poll, UV_READABLE, on_poll);
 	*ret = s;
 	return 0;
@@ -203,9 +406,15 @@ int server_new(uv_loop_t *loop, int fd, size_t max_body, server_fn fn, void *use
 static void on_closed(uv_handle_t *handle)
 {
 	struct server *s = handle->data;
+	struct call *call;
 
 	if (--s->open_handles > 0)
 		return;
+	/* It aborts when it is stopped with connections that are suspended. */
+	while ((call = list_first(&s->calls, struct call, waiting))) {
+		list_remove(&call->waiting);
+		MHD_resume_connection(call->connection);
+	}
 	/* Only now: the loop must not poll a descriptor that is closed already. */
 	MHD_stop_daemon(s->mhd);
 	s->closed(s->closed_user);
@@ -218,67 +427,5 @@ void server_close(struct server *s, void (*closed)(void *user), void *user)
 	s->closed_user = user;
 	uv_close((uv_handle_t *)&s->poll, on_closed);
 	uv_close((uv_handle_t *)&s->timer, on_closed);
-}
-
-static int make_parents(const char *path, struct error *ret_e)
-{
-	_cleanup_free_ char *dir = strdup(path);
-
-	if (!dir)
-		return -ENOMEM;
-	for (char *p = dir + 1; (p = strchr(p, '/')); p++) {
-		*p = '\0';
-		if (mkdir(dir, 0750) < 0 && errno != EEXIST)
-			return error_set(ret_e, -errno, "cannot make the directory %s: %s", dir,
-					 strerror(errno));
-		*p = '/';
-	}
-	return 0;
-}
-
-/* What nobody listens on may be a file of any kind: only a socket is ours to remove. */
-static int remove_stale(const char *path, struct error *ret_e)
-{
-	struct stat st;
-
-	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
-		return error_set(ret_e, -EEXIST, "%s is there and is not a socket", path);
-	if (unlink(path) < 0 && errno != ENOENT)
-		return error_set(ret_e, -errno, "cannot replace the stale socket %s: %s", path,
-				 strerror(errno));
-	return 0;
-}
-
-int server_listen_unix(const char *path, int *ret_fd, struct error *ret_e)
-{
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	_cleanup_close_ int fd = -1;
-	mode_t mask;
-	int r;
-
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return error_set(ret_e, -ENAMETOOLONG,
-				 "the path of the control socket is longer than %zu bytes: %s",
-				 sizeof(addr.sun_path) - 1, path);
-	memcpy(addr.sun_path, path, strlen(path) + 1);
-	r = make_parents(path, ret_e);
-	if (r < 0)
-		return r;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 || errno == EAGAIN)
-		return error_set(ret_e, -EADDRINUSE, "another process listens on %s already", path);
-	r = errno == ECONNREFUSED ? remove_stale(path, ret_e) : 0; /* left behind by a crash */
-	if (r < 0)
-		return r;
-	mask = umask(0117);
-	r = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ? -errno : 0;
-	umask(mask);
-	if (r < 0)
-		return error_set(ret_e, r, "cannot listen on %s: %s", path, strerror(-r));
-	if (listen(fd, SERVER_BACKLOG) < 0)
-		return error_set(ret_e, -errno, "cannot listen on %s: %s", path, strerror(errno));
-	*ret_fd = TAKE_FD(fd);
-	return 0;
+	uv_close((uv_handle_t *)&s->sweep, on_closed);
 }

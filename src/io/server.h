@@ -1,10 +1,16 @@
 /*
- * HTTP/1.1 on a listening socket, by libmicrohttpd on the daemon's own loop. The body of a request is
- * read and dropped; 200 connections, each cut off after 10 s of silence.
+ * HTTP/1.1 on a listening socket, by libmicrohttpd on the daemon's own loop.
+ *
+ * Everything is bounded: 256 connections, each cut off after 10 s in which nothing moved, 30 s in which
+ * its request has not come whole, or 60 s in which its answer has not been taken; headers of 32 KiB,
+ * bodies of `max_request` bytes, 16 MiB of them together.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
+#include <sys/types.h>
 #include <uv.h>
 
 #include "base/buf.h"
@@ -14,14 +20,30 @@ struct server;
 
 struct server_request {
 	const char *method, *path; /* path without query */
-	void *connection;          /* for server_argument() */
+	const char *body;          /* as it was sent, with a NUL behind it; "" for none */
+	size_t body_len;
+	bool too_large;   /* the body was longer than allowed, and was dropped */
+	void *connection; /* for server_argument() and the like */
 };
+
+/*
+ * The next bytes of an answer that is made while it is sent: at most `max` of them, how many, or one
+ * of these. Never called inside server_wake().
+ */
+#define SERVER_WAIT 0    /* none now: server_wake() when there are */
+#define SERVER_END  (-1) /* that was all */
+typedef ssize_t (*server_fill_fn)(void *user, char *data, size_t max);
 
 struct server_response {
 	unsigned status;          /* preset to 200 */
 	const char *content_type; /* preset to application/json */
 	const char *allow;        /* methods, with status 405; else NULL */
 	struct buf body;          /* empty, with the greatest size set */
+	/* Instead of the body: */
+	server_fill_fn fill;
+	void (*done)(void *user); /* once, after the last `fill`, also when the client has gone */
+	void *user;               /* of these two */
+	bool endless;             /* it may take as long as it likes */
 };
 
 #define SERVER_LATER 1
@@ -36,21 +58,29 @@ typedef int (*server_fn)(void *user, const struct server_request *request,
 /* The answer to a request that was to be answered later, once; a negative `r` becomes 500. */
 void server_answer(struct server_response *response, int r);
 
-/* An argument of the query, decoded; NULL when it is not there. Valid inside server_fn. */
-const char *server_argument(const struct server_request *request, const char *name);
+/* `fill` is called again soon, if it waits. */
+void server_wake(struct server_response *response);
 
-/* Serves on `fd`, a listening stream socket; takes it over, also when it fails. */
-int server_new(uv_loop_t *loop, int fd, size_t max_body, server_fn fn, void *user,
-	       struct server **ret, struct error *ret_e);
+/* An argument of the query, decoded; a header. NULL when it is not there. Valid inside server_fn. */
+const char *server_argument(const struct server_request *request, const char *name);
+const char *server_header(const struct server_request *request, const char *name);
+
+/* Who is at the other end of a Unix socket. 0; -EOPNOTSUPP where that cannot be said. */
+int server_peer(const struct server_request *request, struct ucred *ret);
+
+struct server_options {
+	int fd;             /* a listening stream socket; taken over, also when server_new() fails */
+	size_t max_request; /* bytes of a request's body */
+	size_t max_body;    /* bytes of an answer's body, where it is made whole */
+	server_fn fn;
+	void *user;
+};
+
+int server_new(uv_loop_t *loop, const struct server_options *options, struct server **ret,
+	       struct error *ret_e);
 
 /*
  * Drops all connections and closes the socket; `closed` is called when the loop has let go. Whatever
- * was to be answered later has been answered by then.
+ * was to be answered later has been answered by then; who waits to fill is told `done`.
  */
 void server_close(struct server *s, void (*closed)(void *user), void *user);
-
-/*
- * A listening Unix socket at `path`, mode 0660, whose missing parent directories are made with mode
- * 0750. A socket file that nobody listens on is replaced; a live one gives -EADDRINUSE.
- */
-int server_listen_unix(const char *path, int *ret_fd, struct error *ret_e);

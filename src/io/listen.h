@@ -1,0 +1,13 @@
+/* Listening sockets, for io/server.h. */
+#pragma once
+
+#include "base/error.h"
+
+/*
+ * A listening Unix socket at `path`, mode 0660, whose missing parent directories are made with mode
+ * 0750. A socket file that nobody listens on is replaced; a live one gives -EADDRINUSE.
+ */
+int listen_unix(const char *path, int *ret_fd, struct error *ret_e);
+
+/* A listening TCP socket at a numeric address, "127.0.0.1:9877" or "[::1]:9877". */
+int listen_tcp(const char *address, int *ret_fd, struct error *ret_e);

@@ -1,0 +1,330 @@
+/* The HTTP server, on a real loop and real sockets: bodies, answers in pieces, slow clients, the end. */
+#include "io/server.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/macro.h"
+#include "io/listen.h"
+#include "tests/support/tempdir.h"
+
+static struct world {
+	uv_loop_t loop;
+	struct server *server;
+	char dir[TEMPDIR_MAX], path[TEMPDIR_MAX + 16];
+	int client;
+	char answer[1 << 20];
+	size_t len;
+	/* the last request */
+	char method[16], asked[64], body[4096], argument[64];
+	size_t body_len;
+	bool too_large;
+	struct ucred peer;
+	int peer_r;
+	/* a fill */
+	const char *pieces[8]; /* "" waits */
+	size_t piece, at, greatest;
+	unsigned done;
+	struct server_response *waiting;
+	struct server_response *later;
+	bool closed;
+} w;
+
+static ssize_t fill(void *user _unused_, char *data, size_t max)
+{
+	const char *piece = w.pieces[w.piece];
+	size_t n;
+
+	w.greatest = MAX(w.greatest, max);
+	if (!piece)
+		return SERVER_END;
+	if (!*piece) {
+		w.piece++;
+		return SERVER_WAIT;
+	}
+	n = MIN(strlen(piece + w.at), max);
+	memcpy(data, piece + w.at, n);
+	w.at += n;
+	if (!piece[w.at]) {
+		w.piece++;
+		w.at = 0;
+	}
+	return (ssize_t)n;
+}
+
+static void filled(void *user _unused_)
+{
+	w.done++;
+	w.waiting = NULL;
+}
+
+static int on_request(void *user _unused_, const struct server_request *request,
+		      struct server_response *response)
+{
+	const char *argument = server_argument(request, "a");
+
+	snprintf(w.method, sizeof(w.method), "%s", request->method);
+	snprintf(w.asked, sizeof(w.asked), "%s", request->path);
+	snprintf(w.argument, sizeof(w.argument), "%s", argument ? argument : "-");
+	snprintf(w.body, sizeof(w.body), "%s", request->body);
+	w.body_len = request->body_len;
+	w.too_large = request->too_large;
+	w.peer_r = server_peer(request, &w.peer);
+	if (strcmp(request->path, "/pieces") == 0) {
+		response->fill = fill;
+		response->done = filled;
+		response->endless = true;
+		w.waiting = response;
+		return 0;
+	}
+	if (strcmp(request->path, "/later") == 0) {
+		w.later = response;
+		return SERVER_LATER;
+	}
+	if (strcmp(request->path, "/fails") == 0)
+		return -ENOMEM;
+	return buf_puts(&response->body, "hello");
+}
+
+static void begin(size_t max_request)
+{
+	struct server_options options = {.max_request = max_request,
+					 .max_body = 1000,
+					 .fn = on_request};
+	struct error e = ERROR_NONE;
+
+	memset(&w, 0, sizeof(w));
+	tempdir_make(w.dir);
+	snprintf(w.path, sizeof(w.path), "%s/s.sock", w.dir);
+	cr_assert_eq(uv_loop_init(&w.loop), 0);
+	cr_assert_eq(listen_unix(w.path, &options.fd, &e), 0, "%s", error_text(&e, 0));
+	cr_assert_eq(server_new(&w.loop, &options, &w.server, &e), 0);
+}
+
+static void on_closed(void *user _unused_)
+{
+	w.closed = true;
+}
+
+static void finish(void)
+{
+	if (w.client > 0)
+		close(w.client);
+	server_close(w.server, on_closed, NULL);
+	uv_run(&w.loop, UV_RUN_DEFAULT);
+	cr_expect(w.closed);
+	cr_expect_eq(uv_loop_close(&w.loop), 0);
+	tempdir_remove(w.dir);
+}
+
+static int connect_client(void)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", w.path);
+	cr_assert_eq(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	return fd;
+}
+
+static void say(const char *text)
+{
+	if (w.client <= 0)
+		w.client = connect_client();
+	w.len = 0;
+	w.answer[0] = '\0';
+	for (size_t at = 0, len = strlen(text); at < len;) {
+		ssize_t n = write(w.client, text + at, len - at);
+
+		if (n > 0)
+			at += (size_t)n;
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+	}
+}
+
+/* Runs the loop until the answer holds the text; the empty text: until the connection ends. */
+static void until(const char *text)
+{
+	for (int i = 0; i < 5000; i++) {
+		ssize_t n = read(w.client, w.answer + w.len, sizeof(w.answer) - 1 - w.len);
+
+		if (n > 0)
+			w.answer[w.len += (size_t)n] = '\0';
+		if (*text ? strstr(w.answer, text) != NULL : n == 0)
+			return;
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+		if (n <= 0)
+			usleep(1000);
+	}
+	cr_assert(false, "no '%s' in '%s' after %s", text, w.answer, w.asked);
+}
+
+#define END " HTTP/1.1\r\nHost: x\r\n"
+
+Test(server, gives_the_request_and_takes_the_answer)
+{
+	begin(100);
+	say("PUT /x?a=b%20c" END "Content-Length: 4\r\n\r\nbody");
+	until("hello");
+	cr_expect_str_eq(w.method, "PUT");
+	cr_expect_str_eq(w.asked, "/x");
+	cr_expect_str_eq(w.argument, "b c");
+	cr_expect_str_eq(w.body, "body");
+	cr_expect(strstr(w.answer, "200 OK") && strstr(w.answer, "nosniff"), "%s", w.answer);
+	cr_expect_eq(w.peer_r, 0);
+	cr_expect_eq(w.peer.pid, getpid());
+	cr_expect_eq(w.peer.uid, getuid());
+	say("GET /fails" END "\r\n"); /* on the same connection */
+	until("\r\n\r\n");
+	cr_expect(strstr(w.answer, "500"), "%s", w.answer);
+	cr_expect_str_eq(w.body, "");
+	finish();
+}
+
+Test(server, a_body_that_is_too_long_is_dropped_and_answered)
+{
+	char text[400], body[161];
+
+	begin(100);
+	memset(body, 'x', sizeof(body) - 1);
+	body[sizeof(body) - 1] = '\0';
+	snprintf(text, sizeof(text), "POST /x" END "Content-Length: 100\r\n\r\n%.100s", body);
+	say(text);
+	until("hello");
+	cr_expect(!w.too_large && w.body_len == 100);
+	snprintf(text, sizeof(text), "POST /x" END "Content-Length: 160\r\n\r\n%.160s", body);
+	say(text);
+	until("hello");
+	cr_expect(w.too_large && w.body_len == 0);
+	say("POST /x" END "Content-Length: 2\r\n\r\nok");
+	until("hello");
+	cr_expect(!w.too_large && w.body_len == 2, "the next one is not");
+	finish();
+}
+
+Test(server, an_answer_comes_in_pieces_as_they_are_there)
+{
+	static char large[200001];
+
+	begin(0);
+	memset(large, 'y', sizeof(large) - 1);
+	w.pieces[0] = "first ";
+	w.pieces[1] = "";
+	w.pieces[2] = large;
+	w.pieces[3] = "";
+	w.pieces[4] = "last";
+	say("GET /pieces" END "\r\n");
+	until("first ");
+	for (int i = 0; i < 20; i++)
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+	cr_expect_eq(w.piece, 2, "it waits");
+	cr_expect_null(strstr(w.answer, "yy"));
+	server_wake(w.waiting);
+	server_wake(w.waiting); /* once more is harmless */
+	while (w.piece < 4)
+		until("y");
+	server_wake(w.waiting);
+	until("last\r\n0\r\n\r\n");
+	cr_expect_eq(w.done, 1);
+	cr_expect_lt(w.greatest, 64UL * 1024, "no more is asked for than is sent soon");
+	finish();
+	cr_expect_eq(w.done, 1);
+}
+
+Test(server, the_end_comes_while_somebody_waits)
+{
+	begin(0);
+	w.pieces[0] = "first ";
+	w.pieces[1] = "";
+	w.pieces[2] = "never";
+	say("GET /pieces" END "\r\n");
+	until("first ");
+	finish();
+	cr_expect_eq(w.done, 1);
+}
+
+Test(server, who_left_is_noticed_when_there_is_something_to_send)
+{
+	begin(0);
+	w.pieces[0] = "first ";
+	w.pieces[1] = "";
+	w.pieces[2] = "second";
+	w.pieces[3] = "";
+	w.pieces[4] = "third";
+	w.pieces[5] = "";
+	say("GET /pieces" END "\r\n");
+	until("first ");
+	close(w.client);
+	w.client = 0;
+	for (int i = 0; i < 1000 && !w.done; i++) {
+		if (w.waiting)
+			server_wake(w.waiting);
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+	}
+	cr_expect_eq(w.done, 1);
+	finish();
+}
+
+Test(server, an_answer_that_comes_later)
+{
+	begin(0);
+	say("GET /later" END "\r\n");
+	for (int i = 0; i < 1000 && !w.later; i++)
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+	cr_assert_not_null(w.later);
+	w.later->status = 404;
+	cr_assert_eq(buf_puts(&w.later->body, "at last"), 0);
+	server_answer(w.later, 0);
+	until("at last");
+	cr_expect(strstr(w.answer, "404"), "%s", w.answer);
+	finish();
+}
+
+Test(server, more_clients_than_there_is_room_for)
+{
+	int fds[300];
+
+	begin(0);
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		fds[i] = connect_client();
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+	}
+	/* The first are served, the last are not; when the first have left, others are. */
+	w.client = fds[0];
+	say("GET /first" END "\r\n");
+	until("hello");
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		close(fds[i]);
+	w.client = 0;
+	for (int i = 0; i < 50; i++)
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+	say("GET /x" END "\r\n");
+	until("hello");
+	finish();
+}
+
+Test(server, listens_where_it_is_told_and_nowhere_else)
+{
+	static const char *const bad[] = {"127.0.0.1", "nonsense:1", "[::1", ":1", "127.0.0.1:x"};
+	struct error e = ERROR_NONE;
+	struct sockaddr_in addr;
+	socklen_t len = sizeof(addr);
+	int fd = -1, other = -1;
+	char text[64];
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		cr_expect_eq(listen_tcp(bad[i], &fd, &e), -EINVAL, "%s", bad[i]);
+	cr_assert_eq(listen_tcp("127.0.0.1:0", &fd, &e), 0, "%s", error_text(&e, 0));
+	cr_assert_eq(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
+	cr_expect_eq(addr.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+	snprintf(text, sizeof(text), "127.0.0.1:%u", ntohs(addr.sin_port));
+	cr_expect_eq(listen_tcp(text, &other, &e), -EADDRINUSE);
+	cr_expect(strstr(error_text(&e, 0), text), "%s", error_text(&e, 0));
+	close(fd);
+}
