@@ -72,7 +72,7 @@ struct committer {
 
 /* Where each change keeps its texts; 0 ends the list, where no text ever is. */
 #define AT(member) offsetof(struct store_op, member)
-static const size_t texts_at[][4] = {
+static const size_t texts_at[][5] = {
 	[STORE_JOB] = {AT(job.endpoint), AT(job.name)},
 	[STORE_JOB_DROP] = {AT(job.endpoint), AT(job.name)},
 	[STORE_EVENT] = {0},
@@ -85,6 +85,11 @@ static const size_t texts_at[][4] = {
 	[STORE_ACCOUNT] = {AT(account.endpoint), AT(account.account)},
 	[STORE_WATCHED] = {AT(watched.endpoint), AT(watched.account)},
 	[STORE_BASELINE] = {AT(baseline.endpoint), AT(baseline.account), AT(baseline.watch)},
+	[STORE_OVERRIDE] = {AT(override.endpoint), AT(override.name), AT(override.notify)},
+	[STORE_OVERRIDE_DROP] = {AT(override.endpoint), AT(override.name)},
+	[STORE_SUBMISSION] = {AT(submission.endpoint), AT(submission.name), AT(submission.body),
+			      AT(submission.notify)},
+	[STORE_SUBMISSION_DROP] = {AT(submission.endpoint), AT(submission.name)},
 };
 
 static const char **text_of(struct store_op *op, size_t at)

@@ -62,6 +62,12 @@ static const char *const statements[STMT_COUNT_] = {
 			 " ON CONFLICT (endpoint, account) DO UPDATE SET watched_ms = ?3",
 	[STMT_BASELINE] = "INSERT OR IGNORE INTO baseline (endpoint, account, watch, kind)"
 			  " VALUES (?1, ?2, ?3, ?4)",
+	[STMT_OVERRIDE] = "INSERT OR REPLACE INTO override (endpoint, name, watched, notify)"
+			  " VALUES (?1, ?2, ?3, ?4)",
+	[STMT_OVERRIDE_DROP] = "DELETE FROM override WHERE endpoint = ?1 AND name = ?2",
+	[STMT_SUBMISSION] = "INSERT OR REPLACE INTO submission (endpoint, name, body, notify)"
+			    " VALUES (?1, ?2, ?3, ?4)",
+	[STMT_SUBMISSION_DROP] = "DELETE FROM submission WHERE endpoint = ?1 AND name = ?2",
 };
 
 int apply_prepare(struct store *s, struct error *ret_e)
@@ -228,6 +234,36 @@ static void bind_baseline(struct binder *b, const struct store_op *op)
 	bind_text(b, 4, kind_info(op->baseline.kind)->name);
 }
 
+static void bind_override(struct binder *b, const struct store_op *op)
+{
+	bind_text(b, 1, op->override.endpoint);
+	bind_text(b, 2, op->override.name);
+	bind_int(b, 3, op->override.watched);
+	if (op->override.notify) /* what is not bound is NULL */
+		bind_text(b, 4, op->override.notify);
+}
+
+static void bind_override_drop(struct binder *b, const struct store_op *op)
+{
+	bind_text(b, 1, op->override.endpoint);
+	bind_text(b, 2, op->override.name);
+}
+
+static void bind_submission(struct binder *b, const struct store_op *op)
+{
+	bind_text(b, 1, op->submission.endpoint);
+	bind_text(b, 2, op->submission.name);
+	bind_text(b, 3, op->submission.body);
+	if (op->submission.notify)
+		bind_text(b, 4, op->submission.notify);
+}
+
+static void bind_submission_drop(struct binder *b, const struct store_op *op)
+{
+	bind_text(b, 1, op->submission.endpoint);
+	bind_text(b, 2, op->submission.name);
+}
+
 typedef void (*bind_fn)(struct binder *b, const struct store_op *op);
 
 static const struct {
@@ -249,6 +285,10 @@ static const struct {
 	[STORE_ACCOUNT] = {{{STMT_ACCOUNT, bind_account}}},
 	[STORE_WATCHED] = {{{STMT_WATCHED, bind_watched}}},
 	[STORE_BASELINE] = {{{STMT_BASELINE, bind_baseline}}},
+	[STORE_OVERRIDE] = {{{STMT_OVERRIDE, bind_override}}},
+	[STORE_OVERRIDE_DROP] = {{{STMT_OVERRIDE_DROP, bind_override_drop}}},
+	[STORE_SUBMISSION] = {{{STMT_SUBMISSION, bind_submission}}},
+	[STORE_SUBMISSION_DROP] = {{{STMT_SUBMISSION_DROP, bind_submission_drop}}},
 };
 
 /* Steps a statement that gives no rows, and leaves it ready for the next time. */

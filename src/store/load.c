@@ -145,6 +145,48 @@ static int load_notifier(struct reader *rd, void *user)
 	return l->loader->notifier(l->user, &notifier, (uint64_t)reader_number(rd, 3));
 }
 
+static const char select_overrides[] = "SELECT endpoint, name, watched, notify FROM override";
+
+/* A text that may be NULL. */
+static const char *text_or_null(struct reader *rd, int column)
+{
+	return reader_is_null(rd, column) ? NULL : reader_text(rd, column);
+}
+
+static int load_override(struct reader *rd, void *user)
+{
+	const struct loading *l = user;
+	const char *endpoint = reader_text(rd, 0), *name = reader_text(rd, 1),
+		   *notify = text_or_null(rd, 3);
+
+	if (rd->failed)
+		return -ENOMEM;
+	return l->loader->override(l->user, endpoint, name, reader_number(rd, 2) != 0, notify);
+}
+
+static const char select_submissions[] = "SELECT endpoint, name, body, notify FROM submission";
+
+static int load_submission(struct reader *rd, void *user)
+{
+	const struct loading *l = user;
+	const char *endpoint = reader_text(rd, 0), *name = reader_text(rd, 1),
+		   *body = reader_text(rd, 2), *notify = text_or_null(rd, 3);
+
+	if (rd->failed)
+		return -ENOMEM;
+	return l->loader->submission(l->user, endpoint, name, body, notify);
+}
+
+/* Also of one that is not there any more: numbers are never used again. */
+static const char select_newest[] = "SELECT seq FROM sqlite_sequence WHERE name = 'event'";
+
+static int load_newest(struct reader *rd, void *user)
+{
+	const struct loading *l = user;
+
+	return l->loader->newest(l->user, (uint64_t)reader_number(rd, 0));
+}
+
 static int load_table(struct store *s, const char *sql, reader_fn fn, struct loading *l,
 		      struct error *ret_e)
 {
@@ -172,6 +214,9 @@ int store_load(struct store *s, const struct store_loader *loader, void *user, s
 		{select_baselines, load_baseline, loader->baseline != NULL},
 		{select_jobs, load_job, loader->job != NULL},
 		{select_notifiers, load_notifier, loader->notifier != NULL},
+		{select_overrides, load_override, loader->override != NULL},
+		{select_submissions, load_submission, loader->submission != NULL},
+		{select_newest, load_newest, loader->newest != NULL},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
 		if (!tables[i].wanted)

@@ -119,7 +119,31 @@ static const char version_3[] =
 	"ALTER TABLE account ADD COLUMN watched_ms INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE delivery ADD COLUMN model_ready INTEGER;";
 
-const char *const schema_migrations[] = {version_1, version_2, version_3};
+/*
+ * An override says of one job what no rule of the configuration does: somebody asked for it to be
+ * watched, or not to be. Its notifiers are names joined by commas; NULL: none were chosen.
+ *
+ * A submission is the intent to create a job: it is there from before the request until it is known
+ * what became of it. History is asked for by its subject and by its time.
+ */
+static const char version_4[] = "CREATE TABLE override ("
+				"	endpoint TEXT NOT NULL,"
+				"	name TEXT NOT NULL,"
+				"	watched INTEGER NOT NULL,"
+				"	notify TEXT,"
+				"	PRIMARY KEY (endpoint, name)"
+				") STRICT, WITHOUT ROWID;"
+				"CREATE TABLE submission ("
+				"	endpoint TEXT NOT NULL,"
+				"	name TEXT NOT NULL,"
+				"	body TEXT NOT NULL,"
+				"	notify TEXT,"
+				"	PRIMARY KEY (endpoint, name)"
+				") STRICT;"
+				"CREATE INDEX event_subject ON event (subject);"
+				"CREATE INDEX event_time ON event (time_us);";
+
+const char *const schema_migrations[] = {version_1, version_2, version_3, version_4};
 const unsigned schema_version = ARRAY_LEN(schema_migrations);
 
 static const char *const job_columns[JOB_COLUMN_COUNT_] = {

@@ -74,6 +74,10 @@ enum store_op_type {
 	STORE_ACCOUNT,  /* insert or update an account's row: sequence and open outage */
 	STORE_WATCHED,  /* insert or update an account's row: its watched time */
 	STORE_BASELINE, /* a watch has its baseline of one kind */
+	STORE_OVERRIDE, /* insert or replace what somebody asked for of one job */
+	STORE_OVERRIDE_DROP,
+	STORE_SUBMISSION, /* insert or replace a job that is about to be created */
+	STORE_SUBMISSION_DROP,
 };
 
 /* What is known of a notifier beside its deliveries: times are us of CLOCK_REALTIME. */
@@ -140,6 +144,16 @@ struct store_op {
 			const char *endpoint, *account, *watch;
 			enum kind kind;
 		} baseline;
+		struct {
+			const char *endpoint, *name; /* together the key */
+			bool watched;                /* or not, whatever the configuration says */
+			const char *notify;          /* names joined by commas; NULL: none chosen */
+		} override;
+		struct {
+			const char *endpoint, *name; /* together the key */
+			const char *body;            /* what is sent, without secrets */
+			const char *notify;
+		} submission;
 	};
 };
 
@@ -172,6 +186,12 @@ struct store_loader {
 	 * was in a version that knew no notifiers.
 	 */
 	int (*notifier)(void *user, const struct store_notifier *notifier, uint64_t pending);
+	int (*override)(void *user, const char *endpoint, const char *name, bool watched,
+			const char *notify);
+	int (*submission)(void *user, const char *endpoint, const char *name, const char *body,
+			  const char *notify);
+	/* The number of the newest event that there ever was; 0: none. */
+	int (*newest)(void *user, uint64_t number);
 };
 int store_load(struct store *s, const struct store_loader *loader, void *user, struct error *ret_e);
 
@@ -216,6 +236,21 @@ int store_list_deliveries(struct store *s, enum delivery_state state, size_t max
  */
 int store_resend(struct store *s, const char *event_id, const char *notifier, int64_t now_us,
 		 struct store_delivery *ret, struct error *ret_e);
+
+/*
+ * Events as they are told: oldest first, those whose number is above `after`, at most `max` of them.
+ * `fn` is called for each with a record that it may take a reference to; negative ends it.
+ */
+struct store_query {
+	const char *subject; /* of this job or account only; NULL: all */
+	uint64_t after;
+	int64_t since_us; /* CLOCK_REALTIME, of this time or later; INT64_MIN: any */
+	bool newest;      /* the last `max` instead of the first, all the same oldest first */
+	size_t max;
+};
+typedef int (*store_event_fn)(void *user, struct event_record *event);
+int store_list_events(struct store *s, const struct store_query *q, store_event_fn fn, void *user,
+		      struct error *ret_e);
 
 /*
  * History. An event that no notifier waits for (none of its deliveries is pending) goes, with its

@@ -149,6 +149,21 @@ static int dump_baseline(void *user, const char *endpoint, const char *account, 
 	return 0;
 }
 
+static int dump_override(void *user, const char *endpoint, const char *name, bool watched,
+			 const char *notify)
+{
+	fprintf(user, "override %s %s %s [%s]\n", endpoint, name,
+		watched ? "watched" : "not watched", notify ? notify : "-");
+	return 0;
+}
+
+static int dump_submission(void *user, const char *endpoint, const char *name, const char *body,
+			   const char *notify)
+{
+	fprintf(user, "submission %s %s %s [%s]\n", endpoint, name, body, notify ? notify : "-");
+	return 0;
+}
+
 /* Pending deliveries are read a window at a time, so these lines come from a question of their own. */
 static void dump_deliveries(FILE *f)
 {
@@ -173,7 +188,9 @@ char *fixture_dump(struct store *s)
 {
 	static const struct store_loader loader = {.job = dump_job,
 						   .account = dump_account,
-						   .baseline = dump_baseline};
+						   .baseline = dump_baseline,
+						   .override = dump_override,
+						   .submission = dump_submission};
 	struct error e = ERROR_NONE;
 	char *text = NULL;
 	size_t len;

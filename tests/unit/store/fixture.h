@@ -29,7 +29,7 @@ struct store_op fixture_delivery(const char *event_id, const char *notifier);
 /* store_apply() of one change; fails the test with its sentence. */
 void fixture_apply(struct store *s, struct store_op op);
 
-/* Jobs, accounts, baselines and pending deliveries, a line each; free() it. */
+/* Jobs, accounts, baselines, overrides, submissions, pending deliveries, a line each; free() it. */
 char *fixture_dump(struct store *s);
 
 /* The first column of the first row of `sql`, asked over a connection of its own; free() it. */

@@ -356,7 +356,7 @@ Test(open, refuses_a_large_database_that_cannot_be_used)
 	cr_assert_eq(stat(fixture_path("state.db"), &st), 0);
 	cr_assert_gt(st.st_size, 64 * 1024 * 1024);
 	damage_each("SELECT group_concat(rootpage) FROM sqlite_schema WHERE name IN ('job',"
-		    " 'event', 'delivery', 'delivery_waiting', 'account', 'notifier')",
+		    " 'event', 'delivery', 'delivery_waiting', 'account', 'notifier', 'override')",
 		    true);
 	damage_each("SELECT '5000'", false); /* of a long text */
 	cr_assert_eq(truncate(fixture_path("state.db"), st.st_size - 4096), 0);

@@ -106,7 +106,7 @@ static const struct version {
 	{1,
 	 JOB_ROW EVENT_ROW ACCOUNT_ROWS BASELINE_ROW
 	 "INSERT INTO delivery VALUES (1, 'hook', 'pending', 2, 3, 4, 'oh');",
-	 "CREATE TABLE notifier (x)", "from version 1 to 3: table notifier", "DROP TABLE notifier",
+	 "CREATE TABLE notifier (x)", "from version 1 to 4: table notifier", "DROP TABLE notifier",
 	 "hook 0 0, replaced 0, model -"},
 	{2,
 	 JOB_ROW EVENT_ROW ACCOUNT_ROWS BASELINE_ROW
@@ -114,8 +114,18 @@ static const struct version {
 	 "INSERT INTO notifier VALUES ('hook', 8, 9);",
 	 /* The last that is added: all before it has been done when it fails. */
 	 "ALTER TABLE delivery ADD COLUMN model_ready INTEGER",
-	 "from version 2 to 3: duplicate column", "ALTER TABLE delivery DROP COLUMN model_ready",
+	 "from version 2 to 4: duplicate column", "ALTER TABLE delivery DROP COLUMN model_ready",
 	 "hook 8 9, replaced 6, model -"},
+	{3,
+	 "INSERT INTO job VALUES ('https://api.test', 'accounts/a/dpoJobs/j', 'running',"
+	 " 'JOB_STATE_RUNNING', 'OK', 'm', 'd', 'b', 'o', 's', 'c', 'e',"
+	 " 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 3, 1, 12, 99, 0, 99, 0, '', 0);" EVENT_ROW
+	 "INSERT INTO account VALUES ('https://api.test', 'a', 7, 'dns', 1, 2, 'f', 'l', 0),"
+	 " ('https://api.test', 'b', 8, NULL, NULL, NULL, NULL, NULL, 0);" BASELINE_ROW
+	 "INSERT INTO delivery VALUES (1, 'hook', 'pending', 2, 3, 4, 'oh', 6, 1);"
+	 "INSERT INTO notifier VALUES ('hook', 8, 9);",
+	 "CREATE INDEX event_time ON event (time_us)", "from version 3 to 4: index event_time",
+	 "DROP INDEX event_time", "hook 8 9, replaced 6, model 1"},
 };
 
 /* A file as the version left it. */
