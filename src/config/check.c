@@ -85,16 +85,19 @@ static void check_titles(struct load *l)
 	l->n_sections = kept;
 }
 
-/* More than ROUTE_MAX sections of a type are reported and left out. */
+/*
+ * More sections of a type than a set can hold are reported and left out. Without a watch there is one
+ * for each account, so there are no more of these.
+ */
 static size_t check_count(struct load *l, enum section_type type)
 {
-	size_t n = section_count(l, type);
+	size_t n = section_count(l, type),
+	       max = type == SECTION_NOTIFIER ? ROUTE_MAX : ROUTE_WATCHES_MAX;
 
-	if (n <= ROUTE_MAX)
+	if (n <= max)
 		return n;
-	fault_add(l, section_at(l, type, ROUTE_MAX)->at, "more than %d %s", ROUTE_MAX,
-		  section_plurals[type]);
-	return ROUTE_MAX;
+	fault_add(l, section_at(l, type, max)->at, "more than %zu %s", max, section_plurals[type]);
+	return max;
 }
 
 /* The index of a section by its name; -1 with a fault. */
@@ -158,7 +161,7 @@ static int add_implicit(struct load *l)
 		r = raw_add_implicit(l, SECTION_NOTIFIER, IMPLICIT_NOTIFIER);
 	if (r < 0 || section_count(l, SECTION_WATCH) > 0)
 		return r;
-	n_accounts = MIN(section_count(l, SECTION_ACCOUNT), (size_t)ROUTE_MAX);
+	n_accounts = MIN(section_count(l, SECTION_ACCOUNT), (size_t)ROUTE_WATCHES_MAX);
 	for (size_t i = 0; i < n_accounts && r == 0; i++) {
 		_cleanup_free_ char *title = strdup(
 			n_accounts == 1 ? IMPLICIT : section_at(l, SECTION_ACCOUNT, i)->title);
@@ -573,8 +576,7 @@ static int check_watch(struct load *l, const struct raw_section *s, size_t i)
 		return -ENOMEM;
 	w->route.kinds = (1U << KIND_COUNT_) - 1;
 	w->poll_interval_ms = c->poll_interval_ms;
-	for (enum phase p = 0; p < PHASE_COUNT_; p++)
-		w->stall_ms[p] = stall_default_ms[p] ? stall_default_ms[p] : UINT64_MAX;
+	memcpy(w->stall_ms, c->stall_ms, sizeof(w->stall_ms));
 	r = options_apply(l, s, w);
 	if (r < 0)
 		return r;
@@ -617,6 +619,8 @@ int check_sections(struct load *l)
 	n_watches = check_count(l, SECTION_WATCH);
 	n_notifiers = check_count(l, SECTION_NOTIFIER);
 	c->accounts = calloc(MAX(n_accounts, 1U), sizeof(*c->accounts));
+	for (enum phase p = 0; p < PHASE_COUNT_; p++)
+		c->stall_ms[p] = stall_default_ms[p] ? stall_default_ms[p] : UINT64_MAX;
 	c->watches = calloc(MAX(n_watches, 1U), sizeof(*c->watches));
 	c->notifiers = calloc(MAX(n_notifiers, 1U), sizeof(*c->notifiers));
 	c->route_watches = calloc(MAX(n_watches, 1U), sizeof(*c->route_watches));

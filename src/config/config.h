@@ -15,6 +15,8 @@
 #include "model/name.h"
 #include "model/route.h"
 
+#define CONFIG_NAME_MAX 63 /* bytes of a section's title */
+
 /* Where a key came from, for --dump-config and messages; never the key itself. */
 struct config_secret {
 	char *value;  /* owned; wiped when freed; NULL when there is none */
@@ -86,7 +88,8 @@ struct config {
 	uint64_t poll_interval_ms;
 	uint64_t list_interval_ms; /* default 1 h; UINT64_MAX: all pages are read once, at first */
 	uint64_t degraded_after_ms;
-	unsigned progress_step; /* percent, 1 to 100 */
+	uint64_t stall_ms[PHASE_COUNT_]; /* the defaults, for jobs that are of no watch */
+	unsigned progress_step;          /* percent, 1 to 100 */
 	char *state_dir;
 	char *control_socket;
 	char *http_listen;           /* NULL: off */

@@ -23,7 +23,6 @@
 #define CONFIG_JOBS_MAX    100000 /* named jobs of one watch */
 #define CONFIG_FAULTS_MAX  200    /* reported; more are counted */
 #define CONFIG_UNKNOWN_MAX 64     /* different unknown names in one file */
-#define CONFIG_NAME_MAX    63     /* bytes of a section's title */
 #define CONFIG_KEY_MAX     512
 #define CONFIG_URL_MAX     2048
 

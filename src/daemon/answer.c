@@ -143,6 +143,7 @@ static void job_not_found(struct answers *a, struct job *job, uint32_t look)
 			log_warning("%s is watched, but the API does not know it (HTTP 404)",
 				    job->name);
 		job_set_error(job, "the API does not know this job (HTTP 404)");
+		job->missing = (uint8_t)MIN(job->missing + 1, 2);
 	} else if (job->missing == 0) {
 		job->missing = 1;
 	} else if (snapshot_phase(job->snapshot) != PHASE_REMOVED && b &&

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/override.h"
+
 static const char *account_key(const void *value)
 {
 	return ((const struct account *)value)->key;
@@ -19,6 +21,7 @@ static void job_free(struct job *job)
 {
 	snapshot_unref(job->snapshot);
 	free(job->last_error);
+	override_free(job->override);
 	free(job->course);
 	free(job);
 }

@@ -27,6 +27,7 @@
 #define JOB_MAX_PER_ACCOUNT 200000 /* more than that are not tracked */
 
 struct account;
+struct override;
 
 /* A job between its start and its end. */
 struct course {
@@ -41,6 +42,7 @@ struct job {
 	struct account *account;
 	struct snapshot *snapshot; /* NULL until first seen; job_set_snapshot() */
 	char *last_error;          /* of the last request for this job, when it failed; else NULL */
+	struct override *override; /* what somebody asked for of it; NULL: nothing (override.h) */
 	struct course *course;     /* while it is between start and end; or NULL */
 	route_set named;           /* watches that name it */
 	route_set watches;         /* watches that it belongs to; job_set_watches() */

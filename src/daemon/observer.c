@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "codec/event_json.h"
 #include "daemon/outlet.h"
+#include "daemon/override.h"
 #include "daemon/planning.h"
 #include "model/diff.h"
 
@@ -74,6 +75,26 @@ struct observer *observer_free(struct observer *o)
 	return NULL;
 }
 
+/* The watches of a job that shows this display name. */
+static route_set watches_of(const struct route_table *table, const struct job *job,
+			    const char *display_name)
+{
+	return override_watches(job->override, route_watches(table, job->account->index, job->kind,
+							     display_name, job->named));
+}
+
+/* Of one that was never seen it is not known which rules it is for, but for those that name it. */
+static void sort_job(const struct route_table *table, struct job *job)
+{
+	if (!job->account->config)
+		job_set_watches(job, 0);
+	else if (job->snapshot)
+		job_set_watches(job, watches_of(table, job,
+						snapshot_text(job->snapshot, TEXT_DISPLAY_NAME)));
+	else
+		job_set_watches(job, override_watches(job->override, job->named));
+}
+
 void observer_configure(struct observer *o, struct config *config)
 {
 	struct route_table table = config_routes(config);
@@ -83,17 +104,26 @@ void observer_configure(struct observer *o, struct config *config)
 	o->config = config;
 	map_for_each (&o->accounts->map, struct account, account)
 		map_for_each (&account->jobs, struct job, job) {
-			const char *display_name =
-				job->snapshot ? snapshot_text(job->snapshot, TEXT_DISPLAY_NAME)
-					      : "";
-
-			job_set_watches(job,
-					!account->config ? 0
-					: job->snapshot
-						? route_watches(&table, account->index, job->kind,
-								display_name, job->named)
-						: job->named);
+			override_resolve(job->override, config);
+			sort_job(&table, job);
 		}
+}
+
+void observer_sort(struct observer *o, struct job *job)
+{
+	struct route_table table = config_routes(o->config);
+
+	override_resolve(job->override, o->config);
+	sort_job(&table, job);
+}
+
+bool observer_is_ruled(const struct observer *o, const struct job *job)
+{
+	struct route_table table = config_routes(o->config);
+
+	return job->named ||
+	       (job->snapshot && route_watches(&table, job->account->index, job->kind,
+					       snapshot_text(job->snapshot, TEXT_DISPLAY_NAME), 0));
 }
 
 /* --- one observation --- */
@@ -364,7 +394,8 @@ static int add_job_event(struct observation *b, const struct job *job, const str
 				      type == EVENT_JOB_PAUSED ? b->account->suspend_state : NULL};
 
 	job_parse_name(job, &name);
-	return add_event(b, &event, job->name, route_job_event(&table, type, s->watches));
+	return add_event(b, &event, job->name,
+			 route_job_event(&table, type, s->watches, override_chosen(job->override)));
 }
 
 static unsigned events_of(const struct step *s)
@@ -454,16 +485,6 @@ static int take_in(struct observation *b, struct job *job, struct snapshot *snap
 	return 0;
 }
 
-/* The watches of a job that shows this display name. */
-static route_set watches_of(const struct observation *b, enum kind kind, route_set named,
-			    const struct snapshot *snapshot)
-{
-	struct route_table table = config_routes(b->observer->config);
-
-	return route_watches(&table, b->account->index, kind,
-			     snapshot_text(snapshot, TEXT_DISPLAY_NAME), named);
-}
-
 /* A later request was answered before this one, which shows the job as it was before. */
 static bool is_overtaken(const struct job *job, uint32_t look)
 {
@@ -474,6 +495,8 @@ static bool is_overtaken(const struct job *job, uint32_t look)
 static int find_job(struct observation *b, uint32_t look, const struct job_name *name,
 		    const struct snapshot *snapshot, struct job **ret)
 {
+	struct route_table table = config_routes(b->observer->config);
+	const char *display_name = snapshot_text(snapshot, TEXT_DISPLAY_NAME);
 	char full[NAME_JOB_MAX];
 	struct job *job;
 	int r;
@@ -482,7 +505,7 @@ static int find_job(struct observation *b, uint32_t look, const struct job_name 
 	job = map_get(&b->account->jobs, full);
 	if (!job) {
 		*ret = NULL;
-		if (!watches_of(b, name->kind, 0, snapshot))
+		if (!route_watches(&table, b->account->index, name->kind, display_name, 0))
 			return 0;
 		r = account_job(b->account, full, name->kind, &job);
 		if (r < 0)
@@ -491,9 +514,9 @@ static int find_job(struct observation *b, uint32_t look, const struct job_name 
 	*ret = job;
 	if (is_overtaken(job, look))
 		return -ESTALE;
-	if (!job->snapshot || strcmp(snapshot_text(job->snapshot, TEXT_DISPLAY_NAME),
-				     snapshot_text(snapshot, TEXT_DISPLAY_NAME)) != 0)
-		job_set_watches(job, watches_of(b, name->kind, job->named, snapshot));
+	if (!job->snapshot ||
+	    strcmp(snapshot_text(job->snapshot, TEXT_DISPLAY_NAME), display_name) != 0)
+		job_set_watches(job, watches_of(&table, job, display_name));
 	return 0;
 }
 

@@ -27,6 +27,12 @@ DEFINE_CLEANUP(struct observer *, observer_free);
 /* The accounts know their configuration already (poller_configure). Sorts all jobs to watches. */
 void observer_configure(struct observer *o, struct config *config);
 
+/* The job's override has changed: sorts it to watches anew. */
+void observer_sort(struct observer *o, struct job *job);
+
+/* Whether the configuration alone would have it watched, as far as is known. */
+bool observer_is_ruled(const struct observer *o, const struct job *job);
+
 /* Opens an observation. -EAGAIN while the store does not take any, -ENOMEM. */
 int observation_begin(struct observer *o, struct account *account, struct observation **ret);
 

@@ -16,7 +16,7 @@
 
 static uint64_t wanted_ms(const struct config *config, const struct job *job)
 {
-	uint64_t wanted = UINT64_MAX;
+	uint64_t wanted = job->watches & ROUTE_ADDED ? config->poll_interval_ms : UINT64_MAX;
 
 	for (size_t i = 0; i < config->n_watches; i++)
 		if (job->watches & route_bit(i))
@@ -84,7 +84,7 @@ bool planning_eta(const struct job *job, uint64_t now_ms, struct eta_estimate *r
 uint64_t planning_stall_budget_ms(const struct config *config, const struct job *job,
 				  enum phase phase)
 {
-	uint64_t budget_ms = UINT64_MAX;
+	uint64_t budget_ms = job->watches == ROUTE_ADDED ? config->stall_ms[phase] : UINT64_MAX;
 
 	for (size_t i = 0; i < config->n_watches; i++)
 		if (job->watches & route_bit(i))
@@ -184,7 +184,8 @@ void planning_again(const struct config *config, struct job *job, uint64_t now_m
 		return;
 	}
 	/* Gone or not: the second 404 counts one whole interval after the first. */
-	if (job->missing > 0 && !(job->snapshot && snapshot_phase(job->snapshot) == PHASE_REMOVED))
+	if (job->snapshot ? job->missing > 0 && snapshot_phase(job->snapshot) != PHASE_REMOVED
+			  : job->missing == 1)
 		interval = wanted_ms(config, job);
 	/* A look in vain is one, too: what always fails would gain ever more, and starve the rest. */
 	put_in(job, MAX(job->plan.seen_ms, job->asked_ms), interval, usual_lists(job));
@@ -236,6 +237,23 @@ void planning_disturbed(struct account *account, uint64_t until_ms)
 	account->freshness.at_ms = 0;
 }
 
+/* Where its answer is under way, that sets the next time. */
+static void take_job(const struct config *config, struct job *job, uint32_t spread, uint64_t now_ms)
+{
+	uint64_t interval = interval_ms(config, job, now_ms);
+
+	if (job->in_flight)
+		return;
+	put_in(job, job->plan.seen_ms ? job->plan.seen_ms : now_ms, interval, usual_lists(job));
+	plan_job_put_off(&job_collection(job)->plan, &job->plan,
+			 schedule_first_ms(spread, interval, now_ms));
+}
+
+void planning_take_job(const struct config *config, struct job *job, uint64_t now_ms)
+{
+	take_job(config, job, 0, now_ms);
+}
+
 void planning_take_up(const struct config *config, struct account *account, uint64_t now_ms)
 {
 	planning_disturbed(account, now_ms);
@@ -246,16 +264,8 @@ void planning_take_up(const struct config *config, struct account *account, uint
 			c->plan.whole.last_ms = 0;
 		search(config, c);
 	}
-	map_for_each (&account->jobs, struct job, job) {
-		uint64_t interval = interval_ms(config, job, now_ms), due_ms;
-
-		if (job->in_flight)
-			continue; /* its answer sets the next time */
-		due_ms = schedule_first_ms(hash_stable(job->name), interval, now_ms);
-		put_in(job, job->plan.seen_ms ? job->plan.seen_ms : now_ms, interval,
-		       usual_lists(job));
-		plan_job_put_off(&job_collection(job)->plan, &job->plan, due_ms);
-	}
+	map_for_each (&account->jobs, struct job, job)
+		take_job(config, job, hash_stable(job->name), now_ms);
 }
 
 void planning_let_go(struct account *account)

@@ -13,6 +13,9 @@
 /* Takes the account's configuration up: searches begin, and the jobs are due soon, spread out. */
 void planning_take_up(const struct config *config, struct account *account, uint64_t now_ms);
 
+/* The same for one job whose watches have changed; it is due at once. */
+void planning_take_job(const struct config *config, struct job *job, uint64_t now_ms);
+
 /* Nothing of the account is asked for any more. */
 void planning_let_go(struct account *account);
 

@@ -422,6 +422,12 @@ static void on_alarm(void *user)
 	pump(user);
 }
 
+void poller_wake(struct poller *p)
+{
+	if (p->started && !p->closing)
+		alarm_set(p->alarm, p->alarm_ms = clock_boot_now_ms());
+}
+
 /* --- questions of others --- */
 
 int poller_ask(struct poller *p, struct account *account, const char *path, http_fn fn, void *user)
@@ -439,8 +445,7 @@ int poller_ask(struct poller *p, struct account *account, const char *path, http
 	a->user = user;
 	memcpy(a->path, path, size);
 	list_append(&account->asks, &a->list);
-	if (p->started && !p->closing)
-		alarm_set(p->alarm, p->alarm_ms = clock_boot_now_ms());
+	poller_wake(p);
 	return 0;
 }
 

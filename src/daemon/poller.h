@@ -42,6 +42,9 @@ void poller_close(struct poller *p, void (*closed)(void *user), void *user);
  */
 int poller_ask(struct poller *p, struct account *account, const char *path, http_fn fn, void *user);
 
+/* Something is due that was not before. */
+void poller_wake(struct poller *p);
+
 /* When a job is asked for next, CLOCK_BOOTTIME; UINT64_MAX for a job nobody asks for. */
 uint64_t poller_next_ms(const struct job *job);
 

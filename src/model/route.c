@@ -41,10 +41,13 @@ route_set route_announcing(const struct route_table *t, route_set watches, route
 	return set;
 }
 
-route_set route_job_event(const struct route_table *t, enum event_type type, route_set watches)
+route_set route_job_event(const struct route_table *t, enum event_type type, route_set watches,
+			  const route_set *chosen)
 {
-	route_set notifiers = 0;
+	route_set notifiers = watches == ROUTE_ADDED ? ROUTE_ALL : 0;
 
+	if (chosen)
+		return accepting(t, type, *chosen);
 	for (size_t i = 0; i < t->n_watches; i++)
 		if (watches & route_bit(i))
 			notifiers |= t->watches[i].notify;
@@ -54,9 +57,12 @@ route_set route_job_event(const struct route_table *t, enum event_type type, rou
 route_set route_account_event(const struct route_table *t, enum event_type type, size_t account)
 {
 	route_set notifiers = 0;
+	bool any = false;
 
 	for (size_t i = 0; i < t->n_watches; i++)
-		if (t->watches[i].account == account)
+		if (t->watches[i].account == account) {
 			notifiers |= t->watches[i].notify;
-	return accepting(t, type, notifiers);
+			any = true;
+		}
+	return accepting(t, type, any ? notifiers : ROUTE_ALL);
 }

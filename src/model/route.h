@@ -2,7 +2,8 @@
  * Which watches a job belongs to, and which notifiers an event goes to.
  *
  * Watches and notifiers are known here by their index in the configuration, as bits of a 64-bit
- * set: 64 of each are enough, and the configuration refuses more.
+ * set: 64 notifiers and 63 watches are enough, and the configuration refuses more. The last bit of a set
+ * of watches stands for what is no rule: somebody asked for this very job.
  */
 #pragma once
 
@@ -14,7 +15,8 @@
 #include "model/kind.h"
 #include "model/name.h"
 
-#define ROUTE_MAX 64
+#define ROUTE_MAX         64
+#define ROUTE_WATCHES_MAX 63
 
 typedef uint64_t route_set; /* bit i: the i-th watch, or notifier */
 
@@ -24,6 +26,8 @@ static inline route_set route_bit(size_t i)
 {
 	return (route_set)1 << i;
 }
+
+#define ROUTE_ADDED route_bit(ROUTE_WATCHES_MAX)
 
 /* The part of a watch that decides. */
 struct route_watch {
@@ -56,8 +60,15 @@ route_set route_watches(const struct route_table *t, size_t account, enum kind k
 route_set route_announcing(const struct route_table *t, route_set watches, route_set named,
 			   route_set baseline);
 
-/* The notifiers that get a job's event: those that these watches feed and that accept the type. */
-route_set route_job_event(const struct route_table *t, enum event_type type, route_set watches);
+/*
+ * The notifiers that get a job's event, if they accept the type: those that were `chosen` for the job;
+ * NULL when none were, then those that its watches feed, or all when it is of no watch but was added.
+ */
+route_set route_job_event(const struct route_table *t, enum event_type type, route_set watches,
+			  const route_set *chosen);
 
-/* The notifiers that get an account's event: those that any watch of the account feeds. */
+/*
+ * The notifiers that get an account's event: those that any watch of the account feeds, or all when it
+ * has none and is looked at for jobs that were added.
+ */
 route_set route_account_event(const struct route_table *t, enum event_type type, size_t account);

@@ -206,8 +206,8 @@ Test(config, routes)
 	cr_expect_eq(route_watches(&t, 1, KIND_SFT, "", 0), route_bit(0));
 	cr_expect_eq(route_watches(&t, 1, KIND_DPO, "", 0), 0);
 	cr_expect_eq(route_watches(&t, 0, KIND_DPO, "", 0), route_bit(1));
-	cr_expect_eq(route_job_event(&t, EVENT_JOB_FAILED, route_bit(0)), 1);
-	cr_expect_eq(route_job_event(&t, EVENT_JOB_EXPIRED, route_bit(0)), 0);
+	cr_expect_eq(route_job_event(&t, EVENT_JOB_FAILED, route_bit(0), NULL), 1);
+	cr_expect_eq(route_job_event(&t, EVENT_JOB_EXPIRED, route_bit(0), NULL), 0);
 }
 
 Test(config, implicit_watch_for_each_account)

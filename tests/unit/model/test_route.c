@@ -93,7 +93,7 @@ Test(route, notifiers_of_a_job_event)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		route_set got = route_job_event(&table, cases[i].type, cases[i].watches);
+		route_set got = route_job_event(&table, cases[i].type, cases[i].watches, NULL);
 
 		cr_assert_eq(got, cases[i].want, "case %zu: %lx", i, (unsigned long)got);
 	}
@@ -104,22 +104,42 @@ Test(route, notifiers_of_an_account_event)
 	cr_assert_eq(route_account_event(&table, EVENT_WATCHER_DEGRADED, 0), 0x5);
 	cr_assert_eq(route_account_event(&table, EVENT_WATCHER_DEGRADED, 1), 0x5);
 	cr_assert_eq(route_account_event(&table, EVENT_WATCHER_RESTORED, 0), 0x0);
-	cr_assert_eq(route_account_event(&table, EVENT_WATCHER_DEGRADED, 2), 0x0);
+	cr_assert_eq(route_account_event(&table, EVENT_WATCHER_DEGRADED, 2), 0x5,
+		     "none of the watches is of it: it is looked at for jobs that were added");
+}
+
+Test(route, notifiers_of_a_job_that_somebody_asked_for)
+{
+	static const route_set first = 0x1, last = 0x4, none = 0;
+
+	/* Of no watch, it is told to all; of a watch, as that says; and chosen ones come before both. */
+	cr_expect_eq(route_job_event(&table, EVENT_JOB_SUCCEEDED, ROUTE_ADDED, NULL), 0x7);
+	cr_expect_eq(route_job_event(&table, EVENT_JOB_SUCCEEDED, ROUTE_ADDED | 0x1, NULL), 0x1);
+	cr_expect_eq(route_job_event(&table, EVENT_JOB_SUCCEEDED, ROUTE_ADDED, &last), 0x4);
+	cr_expect_eq(route_job_event(&table, EVENT_JOB_SUCCEEDED, 0x7, &first), 0x1);
+	cr_expect_eq(route_job_event(&table, EVENT_JOB_FOUND, ROUTE_ADDED, &last), 0x0,
+		     "which is asked for no more than it wants");
+	cr_expect_eq(route_job_event(&table, EVENT_JOB_SUCCEEDED, ROUTE_ADDED, &none), 0x0);
 }
 
 /* The sets hold as many as the configuration allows. */
 Test(route, the_last_bits)
 {
-	struct route_watch many[ROUTE_MAX] = {0};
+	struct route_watch many[ROUTE_WATCHES_MAX] = {0};
 	uint64_t all[ROUTE_MAX];
-	struct route_table t = {many, ROUTE_MAX, all, ROUTE_MAX};
+	struct route_table t = {many, ROUTE_WATCHES_MAX, all, ROUTE_MAX};
 
 	for (size_t i = 0; i < ROUTE_MAX; i++) {
-		many[i] = (struct route_watch){.kinds = ALL_KINDS, .notify = route_bit(i)};
+		if (i < ROUTE_WATCHES_MAX)
+			many[i] = (struct route_watch){.kinds = ALL_KINDS, .notify = route_bit(i)};
 		all[i] = UINT64_MAX;
 	}
-	cr_assert_eq(route_watches(&t, 0, KIND_FT, "", 0), ROUTE_ALL);
-	cr_assert_eq(route_job_event(&t, EVENT_JOB_FAILED, route_bit(63)), route_bit(63));
-	cr_assert_eq(route_announcing(&t, ROUTE_ALL, 0, route_bit(63)), ROUTE_ALL & ~route_bit(63));
+	many[62].notify |= route_bit(63);
+	cr_assert_eq(route_watches(&t, 0, KIND_FT, "", 0), ROUTE_ALL & ~ROUTE_ADDED);
+	cr_assert_eq(route_job_event(&t, EVENT_JOB_FAILED, route_bit(62), NULL),
+		     route_bit(62) | route_bit(63));
+	cr_assert_eq(route_announcing(&t, ROUTE_ALL, 0, route_bit(62)), ROUTE_ALL & ~route_bit(62));
+	cr_assert_eq(route_announcing(&t, ROUTE_ADDED, 0, route_bit(62)), ROUTE_ADDED,
+		     "what somebody asked for is announced");
 	cr_assert_eq(route_account_event(&t, EVENT_WATCHER_RESTORED, 0), ROUTE_ALL);
 }
