@@ -125,7 +125,8 @@ static bool add_job_data(struct json_object *data, const struct event *event)
 	       json_util_add_uint(data, "sequence", event->sequence) &&
 	       add_changes(data, "changed", event->changed) &&
 	       add_snapshot(data, "from", event->from) && add_snapshot(data, "to", event->to) &&
-	       add_stall(data, event->stall) && add_suspend_state(data, event->suspend_state);
+	       add_stall(data, event->stall) && add_suspend_state(data, event->suspend_state) &&
+	       (!event->test || json_util_add_bool(data, "test", true));
 }
 
 static bool add_watcher_data(struct json_object *data, const struct event *event)
@@ -255,6 +256,7 @@ static const struct {
 	{EVENT_FIELD_MOVED, {"data", "stall", "moved"}},
 	{EVENT_FIELD_SUSPEND_STATE, {"data", "suspendState"}},
 	{EVENT_FIELD_MODEL_READY, {"data", "modelReady"}},
+	{EVENT_FIELD_TEST, {"data", "test"}},
 };
 
 /* A text, an integer or a boolean as text, of a list the first; "" where the path leads nowhere. */

@@ -61,6 +61,7 @@ enum event_field {
 	EVENT_FIELD_MOVED, /* what moved then, the weightiest: "state", "status", "progress" */
 	EVENT_FIELD_SUSPEND_STATE, /* job.paused: the account's, where that is why */
 	EVENT_FIELD_MODEL_READY,   /* "true", "false"; "" where nothing was asked */
+	EVENT_FIELD_TEST,          /* "true" when somebody asked for it and nothing has happened */
 	EVENT_FIELD_COUNT_,
 };
 

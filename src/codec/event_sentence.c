@@ -172,8 +172,9 @@ int event_fields_sentence(const struct event_fields *f, struct buf *b)
 	int r;
 
 	if (*v[EVENT_FIELD_JOB])
-		r = buf_printf(&line, "%s/%s/%s %s", v[EVENT_FIELD_ACCOUNT], v[EVENT_FIELD_KIND],
-			       v[EVENT_FIELD_JOB_ID], sentences[f->type].verb);
+		r = buf_printf(&line, "%s%s/%s/%s %s", *v[EVENT_FIELD_TEST] ? "test: " : "",
+			       v[EVENT_FIELD_ACCOUNT], v[EVENT_FIELD_KIND], v[EVENT_FIELD_JOB_ID],
+			       sentences[f->type].verb);
 	else
 		r = buf_printf(&line, "account %s %s", v[EVENT_FIELD_ACCOUNT],
 			       sentences[f->type].verb);

@@ -89,6 +89,31 @@ static bool add_notifier(struct json_object *o, const struct notifier_view *n)
 	       json_util_add_text_or_null(o, "lastError", n->last_error);
 }
 
+static bool add_events(struct json_object *o, uint64_t events)
+{
+	struct json_object *list = json_util_add_array(o, "events");
+	bool ok = list;
+
+	for (enum event_type t = EVENT_NONE + 1; ok && t < EVENT_COUNT_; t++)
+		if (events & (uint64_t)1 << t)
+			ok = json_util_append_text(list, event_type_name(t));
+	return ok;
+}
+
+int status_json_notifiers(const struct notifier_view *views, size_t n, struct buf *b)
+{
+	_cleanup_json_ struct json_object *doc = json_object_new_object();
+	struct json_object *list = doc ? json_util_add_array(doc, "notifiers") : NULL;
+	bool ok = list;
+
+	for (size_t i = 0; ok && i < n; i++) {
+		struct json_object *o = json_util_append_object(list);
+
+		ok = add_notifier(o, &views[i]) && add_events(o, views[i].events);
+	}
+	return json_util_write(doc, ok, "", b);
+}
+
 static bool add_job_counts(struct json_object *doc, const size_t by_phase[PHASE_COUNT_])
 {
 	struct json_object *jobs = json_util_add_object(doc, "jobs"), *phases;
@@ -207,6 +232,21 @@ static bool add_epochs(struct json_object *job, const struct job_view *v)
 			 : json_util_add_null(job, "epochs");
 }
 
+/* Names joined by commas as an array; null when none were chosen. */
+static bool add_notify(struct json_object *job, const char *names)
+{
+	struct json_object *list = names ? json_util_add_array(job, "notify") : NULL;
+	bool ok = list;
+
+	if (!names)
+		return json_util_add_null(job, "notify");
+	for (size_t len; ok && *(names += strspn(names, ",")); names += len) {
+		len = strcspn(names, ",");
+		ok = json_util_append(list, json_object_new_string_len(names, (int)len));
+	}
+	return ok;
+}
+
 /* In the order of the events' JSON, with the same names. */
 static bool add_job(struct json_object *job, const struct job_view *v)
 {
@@ -227,6 +267,8 @@ static bool add_job(struct json_object *job, const struct job_view *v)
 	       json_util_add_time(job, "phaseSince", v->phase_since_us) && add_eta(job, v) &&
 	       add_stall(job, v) && json_util_add_time(job, "lastPoll", v->last_poll_us) &&
 	       json_util_add_time(job, "nextPoll", v->next_poll_us) &&
+	       json_util_add_bool(job, "notFound", v->not_found) &&
+	       json_util_add_bool(job, "added", v->added) && add_notify(job, v->notify) &&
 	       json_util_add_text_or_null(job, "lastError", v->last_error);
 }
 
@@ -238,7 +280,7 @@ int status_json_jobs_begin(struct buf *b)
 int status_json_job(const struct job_view *v, struct buf *b)
 {
 	_cleanup_json_ struct json_object *job = json_object_new_object();
-	bool first = b->len == 0 || b->data[b->len - 1] == '[';
+	bool first = b->len == 0 || b->data[b->len - 1] == '[' || b->data[b->len - 1] == ',';
 
 	return json_util_write(job, job && add_job(job, v), first ? "" : ",", b);
 }

@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "model/event.h"
 #include "model/name.h"
 #include "model/snapshot.h"
 
@@ -33,6 +34,9 @@ struct job_view {
 	uint64_t still_ms;                       /* since then, in watched time (model/stall.h) */
 	uint64_t stall_budget_ms; /* job.stalled comes then; UINT64_MAX: it does not */
 	bool stalled;
+	bool not_found;     /* the API has said twice that it does not know it; never seen */
+	bool added;         /* somebody asked for it */
+	const char *notify; /* names joined by commas, when its notifiers were chosen; or NULL */
 	const char *last_error; /* of the last poll, when it failed */
 };
 
@@ -66,9 +70,10 @@ struct account_view {
 
 struct notifier_view {
 	const char *name, *type;
-	bool off;       /* switched off until reload, by a 410 */
-	bool removed;   /* not in the configuration; what waits for it stays */
-	size_t pending; /* deliveries that wait or run */
+	uint64_t events; /* bit per enum event_type that it takes */
+	bool off;        /* switched off until reload, by a 410 */
+	bool removed;    /* not in the configuration; what waits for it stays */
+	size_t pending;  /* deliveries that wait or run */
 	size_t running;
 	uint64_t delivered, retried, dead; /* since the start */
 	uint64_t skipped;                  /* not taken: off, or too many waited */
@@ -97,13 +102,16 @@ int status_json_format(const struct status_view *v, struct buf *b);
 
 /*
  * {"jobs":[ … ]}: begin, one job a call, end. Only one job is ever a tree of json-c; a call that fails
- * has appended nothing. In an empty buffer, status_json_job() writes the document of that job alone.
+ * has appended nothing. In an empty buffer, and behind a comma, status_json_job() writes the document of that job alone.
  */
 #define STATUS_JSON_JOBS_HEAD "{\"jobs\":["
 #define STATUS_JSON_JOBS_TAIL "]}"
 int status_json_jobs_begin(struct buf *b);
 int status_json_job(const struct job_view *v, struct buf *b);
 int status_json_jobs_end(struct buf *b);
+
+/* {"notifiers":[ … ]}: those of the status document, and which events they take. */
+int status_json_notifiers(const struct notifier_view *views, size_t n, struct buf *b);
 
 /* {"error":{"code":"…","message":"…"}} */
 int status_json_error(const char *code, const char *message, struct buf *b);

@@ -1,31 +1,170 @@
-/* The control socket's calls: which there are, and those that are answered from memory. */
+/* The API: which calls there are, and who may make them. */
 #include "daemon/api.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "codec/status_json.h"
-#include "daemon/api_deliveries.h"
-#include "daemon/view.h"
+#include "daemon/api_private.h"
 #include "io/listen.h"
+#include "io/origin.h"
 
-#define API_REASON_MAX 400
+#define API_REQUEST_MAX (1UL << 20) /* bytes of a request's body: a job to be created */
 
-struct api {
-	struct api_sources sources;
-	struct server *server;
-	char *path;
-	struct stat socket; /* what stands at `path`, to know it again */
-	int64_t started_us;
-	void (*closed)(void *user);
-	void *closed_user;
+/* A path that ends with a slash stands for all that begin with it. GET also answers HEAD. */
+static const struct call {
+	const char *method, *path;
+	api_fn fn;
+} calls[] = {
+	{"GET", "/v1/status", api_get_status},
+	{"GET", "/v1/jobs", api_get_jobs},
+	{"GET", "/v1/jobs/", api_get_job},
+	{"PUT", "/v1/jobs/", api_put_job},
+	{"DELETE", "/v1/jobs/", api_delete_job},
+	{"GET", "/v1/events", api_get_events},
+	{"GET", "/v1/events/stream", api_stream_events},
+	{"GET", "/v1/notifiers", api_get_notifiers},
+	{"POST", "/v1/notifiers/", api_test_notifier},
+	{"GET", "/v1/deliveries", api_get_deliveries},
+	{"POST", "/v1/deliveries/", api_retry_delivery},
+	{"POST", "/v1/reload", api_reload},
+	{"GET", "/healthz", api_get_health},
 };
 
-/* The configured accounts, in the order of the configuration. */
-static size_t configured(const struct api *api, struct account *ret[ROUTE_MAX])
+#define ALLOW_MAX 64
+
+/* What follows the path of a call, or NULL when it is another. */
+static const char *match(const char *path, const char *call)
+{
+	size_t len = strlen(call);
+
+	if (strncmp(path, call, len) != 0 || (call[len - 1] != '/' && path[len]))
+		return NULL;
+	return path + len;
+}
+
+static bool is_method(const char *method, const struct call *call)
+{
+	return strcmp(method, call->method) == 0 ||
+	       (strcmp(method, "HEAD") == 0 && strcmp(call->method, "GET") == 0);
+}
+
+static bool writes(const struct call *call)
+{
+	return strcmp(call->method, "GET") != 0;
+}
+
+/* All methods that a path takes, for the header Allow; static texts, since there are few sets. */
+static const char *allowed_at(const char *path)
+{
+	static const struct {
+		unsigned set;
+		const char *text;
+	} sets[] = {{1, "GET, HEAD"}, {2, "POST"}, {13, "GET, HEAD, PUT, DELETE"}};
+	static const char *const methods[] = {"GET", "POST", "PUT", "DELETE"};
+	unsigned set = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+		for (size_t m = 0; match(path, calls[i].path) && m < ARRAY_LEN(methods); m++)
+			if (strcmp(calls[i].method, methods[m]) == 0)
+				set |= 1U << m;
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
+		if (sets[i].set == set)
+			return sets[i].text;
+	return NULL;
+}
+
+int api_refuse(struct server_response *response, unsigned status, const char *code, const char *fmt,
+	       ...)
+{
+	char text[ERROR_TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	buf_clear(&response->body);
+	response->status = status;
+	return status_json_error(code, text, &response->body);
+}
+
+int api_done(struct server_response *response)
+{
+	return status_json_health(NULL, 0, &response->body);
+}
+
+/* Who has changed something stands in the log. */
+static void log_write(const struct server_request *request)
+{
+	struct ucred peer;
+
+	if (server_peer(request, &peer) == 0)
+		log_notice("%s %s, by uid %u, pid %d", request->method, request->path, peer.uid,
+			   peer.pid);
+}
+
+static int run(struct api *api, const struct call *call, const struct server_request *request,
+	       struct server_response *response)
+{
+	if (request->too_large)
+		return api_refuse(response, 413, "too_large",
+				  "the request's body is longer than %lu bytes", API_REQUEST_MAX);
+	if (writes(call))
+		log_write(request);
+	return call->fn(api, request, match(request->path, call->path), response);
+}
+
+static int answer(struct api *api, const struct server_request *request, bool may_write,
+		  struct server_response *response)
+{
+	const char *allow = allowed_at(request->path);
+
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+		if (!match(request->path, calls[i].path) || !is_method(request->method, &calls[i]))
+			continue;
+		if (writes(&calls[i]) && !may_write)
+			return api_refuse(response, 403, "read_only",
+					  "this address is for reading: use the control socket");
+		return run(api, &calls[i], request, response);
+	}
+	if (!allow)
+		return api_refuse(response, 404, "not_found",
+				  "there is no such call; see GET /v1/openapi.json");
+	response->allow = allow;
+	return api_refuse(response, 405, "method_not_allowed", "this call takes %s only", allow);
+}
+
+/* Whatever went wrong, the answer has the shape of an error. */
+static int judge(struct server_response *response, int r)
+{
+	return r < 0 ? api_refuse(response, 500, "internal", "%s", strerror(-r)) : r;
+}
+
+static int on_request(void *user, const struct server_request *request,
+		      struct server_response *response)
+{
+	return judge(response, answer(user, request, true, response));
+}
+
+static int on_web_request(void *user, const struct server_request *request,
+			  struct server_response *response)
+{
+	if (!origin_allows(server_header(request, "Host"), server_header(request, "Origin"),
+			   server_header(request, "Sec-Fetch-Site")))
+		return api_refuse(response, 403, "forbidden",
+				  "only this machine's own programs may read this: ask with a "
+				  "loopback address as the host, and from no other web page");
+	return judge(response, answer(user, request, false, response));
+}
+
+/* --- what the calls share --- */
+
+size_t api_accounts(const struct api *api, struct account *ret[ROUTE_MAX])
 {
 	size_t n = 0;
 
@@ -39,226 +178,61 @@ static size_t configured(const struct api *api, struct account *ret[ROUTE_MAX])
 	return n;
 }
 
-static bool is_watched(const struct job *job)
+struct account *api_find_account(const struct api *api, const char *id)
+{
+	struct account *accounts[ROUTE_MAX];
+	size_t n = api_accounts(api, accounts);
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(accounts[i]->id, id) == 0)
+			return accounts[i];
+	return NULL;
+}
+
+bool api_is_watched(const struct job *job)
 {
 	return job->account->config && job->watches;
 }
 
-static int get_status(struct api *api, const struct server_request *request, const char *rest,
-		      struct server_response *response)
+int api_number(const struct server_request *request, struct server_response *response,
+	       const char *name, uint64_t min, uint64_t max, uint64_t preset, uint64_t *ret)
 {
-	struct account *accounts[ROUTE_MAX];
-	struct view_account of_accounts[ROUTE_MAX];
-	struct account_view account_views[ROUTE_MAX];
-	struct notifier_view notifier_views[ROUTE_MAX];
-	size_t n_accounts = configured(api, accounts);
-	size_t n_notifiers = dispatcher_views(api->sources.dispatcher, notifier_views, ROUTE_MAX);
-	const struct view_moment now = view_now();
-	struct status_view v = {.version = PACKAGE_VERSION,
-				.started_us = api->started_us,
-				.now_us = now.real_us,
-				.pid = (long)getpid(),
-				.accounts = account_views,
-				.n_accounts = n_accounts,
-				.notifiers = notifier_views,
-				.n_notifiers = MIN(n_notifiers, (size_t)ROUTE_MAX),
-				.store_failing = api->sources.store_error[0] != '\0',
-				.store_error = api->sources.store_error,
-				.store_waiting = committer_waiting(api->sources.committer),
-				.longest_stall_ms = loop_watch_longest_ms(api->sources.loop_watch),
-				.longest_stall_cpu_ms =
-					loop_watch_longest_cpu_ms(api->sources.loop_watch),
-				.configuration_error = api->sources.configuration_error};
+	const char *text = server_argument(request, name);
+	unsigned long long n;
+	char *end;
 
-	for (size_t i = 0; i < n_accounts; i++) {
-		view_account(*api->sources.config, accounts[i], &now, &of_accounts[i]);
-		account_views[i] = of_accounts[i].view;
-		for (int p = 0; p < PHASE_COUNT_; p++)
-			v.jobs_by_phase[p] += accounts[i]->tally.by_phase[p];
+	*ret = preset;
+	if (!text)
+		return 0;
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end || errno || n < min || n > max) {
+		api_refuse(response, 400, "bad_request", "%s is a number from %llu to %llu", name,
+			   (unsigned long long)min, (unsigned long long)max);
+		return -EINVAL;
 	}
-	return status_json_format(&v, &response->body);
+	*ret = n;
+	return 0;
 }
 
-static int by_name(const void *a, const void *b)
+int api_job_name(const char *text, struct job_name *ret)
 {
-	return strcmp((*(const struct job *const *)a)->name, (*(const struct job *const *)b)->name);
+	return name_parse(text, NULL, ret);
 }
 
-static int account_jobs(const struct api *api, const struct account *account, struct buf *body)
+/* --- life --- */
+
+static int serve(struct api *api, int fd, server_fn fn, struct server **ret, struct error *ret_e)
 {
-	const struct view_moment now = view_now();
-	_cleanup_free_ const struct job **jobs = calloc(account->jobs.n + 1, sizeof(*jobs));
-	size_t n = 0;
-	int r = 0;
+	const struct server_options options = {.fd = fd,
+					       .max_request = API_REQUEST_MAX,
+					       .max_body = STATUS_JSON_MAX,
+					       .fn = fn,
+					       .user = api};
+	int r = server_new(api->loop, &options, ret, ret_e);
 
-	if (!jobs)
-		return -ENOMEM;
-	map_for_each (&account->jobs, const struct job, job)
-		if (is_watched(job))
-			jobs[n++] = job;
-	qsort(jobs, n, sizeof(*jobs), by_name);
-	for (size_t i = 0; i < n && r == 0; i++) {
-		struct job_name name;
-		struct job_view v;
-
-		job_parse_name(jobs[i], &name);
-		v = view_job(*api->sources.config, jobs[i], &name, &now);
-		r = status_json_job(&v, body);
-	}
-	return r;
-}
-
-static int get_jobs(struct api *api, const struct server_request *request, const char *rest,
-		    struct server_response *response)
-{
-	struct account *accounts[ROUTE_MAX];
-	size_t n = configured(api, accounts);
-	int r = status_json_jobs_begin(&response->body);
-
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = account_jobs(api, accounts[i], &response->body);
-	return r < 0 ? r : status_json_jobs_end(&response->body);
-}
-
-/* The job that a path like "acme/sft/abc" names, when it is watched. */
-static const struct job *find_job(const struct api *api, const char *path)
-{
-	struct account *accounts[ROUTE_MAX];
-	size_t n = configured(api, accounts);
-	char full[NAME_JOB_MAX];
-	struct job_name name;
-
-	if (name_parse(path, NULL, &name) < 0)
-		return NULL;
-	name_format_full(&name, full);
-	for (size_t i = 0; i < n; i++) {
-		const struct job *job = map_get(&accounts[i]->jobs, full);
-
-		if (job && is_watched(job))
-			return job;
-	}
-	return NULL;
-}
-
-static int get_job(struct api *api, const struct server_request *request, const char *rest,
-		   struct server_response *response)
-{
-	const struct job *job = find_job(api, rest);
-	const struct view_moment now = view_now();
-	struct job_name name;
-	struct job_view v;
-
-	if (!job) {
-		response->status = 404;
-		return status_json_error(
-			"not_found", "no such job is watched; GET /v1/jobs lists those that are",
-			&response->body);
-	}
-	job_parse_name(job, &name);
-	v = view_job(*api->sources.config, job, &name, &now);
-	return status_json_job(&v, &response->body);
-}
-
-static int get_health(struct api *api, const struct server_request *request, const char *rest,
-		      struct server_response *response)
-{
-	struct account *accounts[ROUTE_MAX];
-	char reasons[ROUTE_MAX + 1][API_REASON_MAX];
-	const char *list[ROUTE_MAX + 1];
-	size_t n_accounts = configured(api, accounts), n = 0;
-
-	if (api->sources.store_error[0])
-		snprintf(reasons[n++], API_REASON_MAX, "the store fails: %s",
-			 api->sources.store_error);
-	for (size_t i = 0; i < n_accounts; i++)
-		if (accounts[i]->sight.out && accounts[i]->sight.announced)
-			snprintf(reasons[n++], API_REASON_MAX, "account %s is out of sight: %s",
-				 account_name(accounts[i]), accounts[i]->sight.outage.last);
-	for (size_t i = 0; i < n; i++)
-		list[i] = reasons[i];
-	response->status = n ? 503 : 200;
-	return status_json_health(list, n, &response->body);
-}
-
-static int get_deliveries(struct api *api, const struct server_request *request, const char *rest,
-			  struct server_response *response)
-{
-	return api_get_deliveries(api->sources.committer, api->sources.dispatcher, request,
-				  response);
-}
-
-static int retry_delivery(struct api *api, const struct server_request *request, const char *rest,
-			  struct server_response *response)
-{
-	return api_retry_delivery(api->sources.committer, api->sources.dispatcher, rest, response);
-}
-
-/* A path that ends with a slash stands for all that begin with it; `rest` is what follows. */
-static const struct {
-	const char *path;
-	bool writes; /* by POST; else GET and HEAD */
-	int (*fn)(struct api *api, const struct server_request *request, const char *rest,
-		  struct server_response *response);
-} calls[] = {
-	{"/v1/status", false, get_status},
-	{"/v1/jobs", false, get_jobs},
-	{"/v1/jobs/", false, get_job},
-	{"/v1/deliveries", false, get_deliveries},
-	{"/v1/deliveries/", true, retry_delivery},
-	{"/healthz", false, get_health},
-};
-
-/* What follows the path of a call, or NULL when it is another. */
-static const char *match(const char *path, const char *call)
-{
-	size_t len = strlen(call);
-
-	if (strncmp(path, call, len) != 0 || (call[len - 1] != '/' && path[len]))
-		return NULL;
-	return path + len;
-}
-
-static bool may(const char *method, bool writes)
-{
-	if (writes)
-		return strcmp(method, "POST") == 0;
-	return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-}
-
-static int answer(struct api *api, const struct server_request *request,
-		  struct server_response *response)
-{
-	for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
-		const char *rest = match(request->path, calls[i].path);
-
-		if (!rest)
-			continue;
-		if (may(request->method, calls[i].writes))
-			return calls[i].fn(api, request, rest, response);
-		response->status = 405;
-		response->allow = calls[i].writes ? "POST" : "GET, HEAD";
-		return status_json_error("method_not_allowed",
-					 calls[i].writes ? "this call takes POST only"
-							 : "this call takes GET only",
-					 &response->body);
-	}
-	response->status = 404;
-	return status_json_error("not_found",
-				 "there is no such call; see /v1/status, /v1/jobs, /v1/deliveries, "
-				 "/healthz",
-				 &response->body);
-}
-
-static int on_request(void *user, const struct server_request *request,
-		      struct server_response *response)
-{
-	int r = answer(user, request, response);
-
-	if (r < 0) {
-		buf_clear(&response->body);
-		response->status = 500;
-		r = status_json_error("internal", strerror(-r), &response->body);
-	}
+	if (r == 0)
+		api->open++;
 	return r;
 }
 
@@ -266,19 +240,18 @@ int api_new(uv_loop_t *loop, const char *path, const struct api_sources *sources
 	    struct error *ret_e)
 {
 	struct api *api = calloc(1, sizeof(*api));
-	struct server_options options = {.max_body = STATUS_JSON_MAX,
-					 .fn = on_request,
-					 .user = api};
-	int r;
+	int fd, r;
 
 	if (!api)
 		return -ENOMEM;
+	api->loop = loop;
+	api->open = 1;
 	api->sources = *sources;
 	api->started_us = clock_real_now_us();
 	api->path = strdup(path);
-	r = api->path ? listen_unix(path, &options.fd, ret_e) : -ENOMEM;
+	r = api->path ? listen_unix(path, &fd, ret_e) : -ENOMEM;
 	if (r == 0)
-		r = server_new(loop, &options, &api->server, ret_e);
+		r = serve(api, fd, on_request, &api->server, ret_e);
 	if (r < 0) {
 		free(api->path);
 		free(api);
@@ -304,15 +277,52 @@ static void on_server_closed(void *user)
 {
 	struct api *api = user;
 
+	if (--api->open > 0)
+		return;
 	remove_socket(api);
 	api->closed(api->closed_user);
 	free(api->path);
+	free(api->address);
 	free(api);
+}
+
+static void stop_web(struct api *api)
+{
+	if (api->web)
+		server_close(TAKE_PTR(api->web), on_server_closed, api);
+	free(api->address);
+	api->address = NULL;
+}
+
+int api_listen(struct api *api, const char *address, struct error *ret_e)
+{
+	struct server *web = NULL;
+	char *copy = NULL;
+	int fd, r;
+
+	if (strcmp(address ? address : "", api->address ? api->address : "") == 0)
+		return 0;
+	if (address) {
+		copy = strdup(address);
+		r = copy ? listen_tcp(address, &fd, ret_e) : -ENOMEM;
+		if (r == 0)
+			r = serve(api, fd, on_web_request, &web, ret_e);
+		if (r < 0) {
+			free(copy);
+			return error_prefix(ret_e, r, "http-listen");
+		}
+	}
+	stop_web(api);
+	api->web = web;
+	api->address = copy;
+	return 0;
 }
 
 void api_close(struct api *api, void (*closed)(void *user), void *user)
 {
 	api->closed = closed;
 	api->closed_user = user;
+	stop_web(api);
 	server_close(api->server, on_server_closed, api);
+	on_server_closed(api); /* which it is not before the last of them */
 }

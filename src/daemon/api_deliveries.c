@@ -1,5 +1,4 @@
-/* The outbox on the control socket. */
-#include "daemon/api_deliveries.h"
+/* The API's calls about the outbox. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,23 +8,18 @@
 #include "base/clock.h"
 #include "codec/delivery_json.h"
 #include "codec/status_json.h"
+#include "daemon/api_private.h"
 #include "daemon/resend.h"
 
-#define CLOSED_MAX 256
+#define DELIVERIES_LIMIT     100  /* without `limit` */
+#define DELIVERIES_LIMIT_MAX 1000 /* some hundred bytes each */
+#define CLOSED_MAX           256
 
 _Static_assert(DELIVERY_NOTIFIER_MAX == STORE_NOTIFIER_MAX, "a name fits both");
 
-static int refuse(struct server_response *response, unsigned status, const char *code,
-		  const char *message)
-{
-	buf_clear(&response->body);
-	response->status = status;
-	return status_json_error(code, message, &response->body);
-}
-
 /* --- the list --- */
 
-struct listing {
+struct outbox_list {
 	struct server_response *response;
 	unsigned states; /* bit per enum delivery_state, in the order in which they are listed */
 	size_t left;
@@ -37,13 +31,13 @@ struct listing {
 	size_t n_held;
 };
 
-static void listing_free(struct listing *l)
+static void outbox_list_free(struct outbox_list *l)
 {
 	free(l->held);
 	free(l);
 }
 
-static bool is_held(const struct listing *l, const struct store_row *row)
+static bool is_held(const struct outbox_list *l, const struct store_row *row)
 {
 	struct dispatcher_held key = {.notifier = row->notifier};
 
@@ -53,7 +47,7 @@ static bool is_held(const struct listing *l, const struct store_row *row)
 	return bsearch(&key, l->held, l->n_held, sizeof(key), dispatcher_held_cmp);
 }
 
-static int64_t next_try_us(const struct listing *l, const struct store_row *row, bool held)
+static int64_t next_try_us(const struct outbox_list *l, const struct store_row *row, bool held)
 {
 	if (l->state != DELIVERY_PENDING || held)
 		return 0;
@@ -65,7 +59,7 @@ static int64_t next_try_us(const struct listing *l, const struct store_row *row,
 
 static int take_row(void *user, const struct store_row *row)
 {
-	struct listing *l = user;
+	struct outbox_list *l = user;
 	bool held = is_held(l, row);
 	const struct delivery_view v = {
 		.event = row->event_id,
@@ -93,7 +87,7 @@ static int take_row(void *user, const struct store_row *row)
 /* One more than is listed is read, to know whether there are more. */
 static int do_list(void *user, struct store *store, struct error *ret_e)
 {
-	struct listing *l = user;
+	struct outbox_list *l = user;
 	int r = delivery_json_begin(&l->response->body);
 
 	for (l->state = 0; l->state < DELIVERY_STATE_COUNT_ && r >= 0; l->state++)
@@ -104,12 +98,12 @@ static int do_list(void *user, struct store *store, struct error *ret_e)
 
 static void on_listed(void *user, int r, const char *text)
 {
-	struct listing *l = user;
+	struct outbox_list *l = user;
 
 	if (r < 0)
-		r = refuse(l->response, 503, "store_failing", text);
+		r = api_refuse(l->response, 503, "store_failing", "%s", text);
 	server_answer(l->response, r);
-	listing_free(l);
+	outbox_list_free(l);
 }
 
 static int parse_states(const char *name, unsigned *ret)
@@ -126,45 +120,31 @@ static int parse_states(const char *name, unsigned *ret)
 	return -EINVAL;
 }
 
-static int parse_limit(const char *text, size_t *ret)
+int api_get_deliveries(struct api *api, const struct server_request *request, const char *rest,
+		       struct server_response *response)
 {
-	unsigned long n;
-	char *end;
-
-	if (!text) {
-		*ret = API_DELIVERIES_LIMIT;
-		return 0;
-	}
-	n = strtoul(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end || n < 1 || n > API_DELIVERIES_LIMIT_MAX)
-		return -EINVAL;
-	*ret = n;
-	return 0;
-}
-
-int api_get_deliveries(struct committer *committer, struct dispatcher *dispatcher,
-		       const struct server_request *request, struct server_response *response)
-{
-	struct listing *l;
+	const struct api_sources *from = &api->sources;
+	struct outbox_list *l;
 	unsigned states;
-	size_t limit;
+	uint64_t limit;
 	int r;
 
 	if (parse_states(server_argument(request, "state"), &states) < 0)
-		return refuse(response, 400, "bad_request",
-			      "state is pending, delivered, dead or skipped");
-	if (parse_limit(server_argument(request, "limit"), &limit) < 0)
-		return refuse(response, 400, "bad_request", "limit is a number from 1 to 1000");
+		return api_refuse(response, 400, "bad_request",
+				  "state is pending, delivered, dead or skipped");
+	if (api_number(request, response, "limit", 1, DELIVERIES_LIMIT_MAX, DELIVERIES_LIMIT,
+		       &limit) < 0)
+		return 0; /* the response says why */
 	l = malloc(sizeof(*l));
 	if (!l)
 		return -ENOMEM;
-	*l = (struct listing){.response = response, .states = states, .left = limit};
-	l->n_closed = dispatcher_closed(dispatcher, l->closed, ARRAY_LEN(l->closed));
-	r = dispatcher_held(dispatcher, &l->held, &l->n_held);
+	*l = (struct outbox_list){.response = response, .states = states, .left = limit};
+	l->n_closed = dispatcher_closed(from->dispatcher, l->closed, ARRAY_LEN(l->closed));
+	r = dispatcher_held(from->dispatcher, &l->held, &l->n_held);
 	if (r == 0)
-		r = committer_run(committer, do_list, on_listed, l);
+		r = committer_run(from->committer, do_list, on_listed, l);
 	if (r < 0) {
-		listing_free(l);
+		outbox_list_free(l);
 		return r;
 	}
 	return SERVER_LATER;
@@ -187,7 +167,7 @@ static void on_resent(void *user, int r, const char *text)
 	const char *code = "store_failing";
 
 	if (r >= 0) {
-		server_answer(response, status_json_health(NULL, 0, &response->body));
+		server_answer(response, api_done(response));
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(refusals); i++)
@@ -195,34 +175,31 @@ static void on_resent(void *user, int r, const char *text)
 			status = refusals[i].status;
 			code = refusals[i].code;
 		}
-	server_answer(response, refuse(response, status, code, text));
+	server_answer(response, api_refuse(response, status, code, "%s", text));
 }
 
-int api_retry_delivery(struct committer *committer, struct dispatcher *dispatcher, const char *path,
+int api_retry_delivery(struct api *api, const struct server_request *request, const char *rest,
 		       struct server_response *response)
 {
 	static const char verb[] = "/retry";
+	const struct api_sources *from = &api->sources;
 	char event[EVENT_ID_MAX], notifier[DELIVERY_NOTIFIER_MAX];
-	size_t len = strlen(path), tail = strlen(verb);
+	size_t len = strlen(rest), tail = strlen(verb);
 	_cleanup_free_ char *id = NULL;
 	int r;
 
-	if (len <= tail || strcmp(path + len - tail, verb) != 0)
-		return refuse(response, 404, "not_found",
-			      "there is no such call; see POST /v1/deliveries/{id}/retry");
-	id = strndup(path, len - tail);
+	if (len <= tail || strcmp(rest + len - tail, verb) != 0)
+		return api_refuse(response, 404, "not_found",
+				  "there is no such call; see POST /v1/deliveries/{id}/retry");
+	id = strndup(rest, len - tail);
 	if (!id)
 		return -ENOMEM;
 	if (delivery_id_parse(id, event, notifier) < 0)
-		return refuse(response, 404, "not_found",
-			      "the id of a delivery is EVENT.NOTIFIER, as deliveries are listed");
-	if (!dispatcher_knows(dispatcher, notifier))
-		return refuse(response, 409, "conflict",
-			      "no notifier of that name is in the configuration");
-	if (dispatcher_has_off(dispatcher, notifier))
-		return refuse(
-			response, 409, "conflict",
-			"the notifier is off until the next reload: its receiver answered 410");
-	r = resend(dispatcher, committer, event, notifier, on_resent, response);
+		return api_refuse(
+			response, 404, "not_found",
+			"the id of a delivery is EVENT.NOTIFIER, as deliveries are listed");
+	if (!api_is_open(api, notifier, response))
+		return 0;
+	r = resend(from->dispatcher, from->committer, event, notifier, on_resent, response);
 	return r < 0 ? r : SERVER_LATER;
 }

@@ -192,6 +192,27 @@ void dispatcher_hurry(struct dispatcher *d, const char *notifier, uint64_t numbe
 	pump(d);
 }
 
+/* --- tests --- */
+
+int dispatcher_test(struct dispatcher *d, const char *notifier, struct event_record *event)
+{
+	struct outlet *o = map_get(&d->outlets, notifier);
+	int r;
+
+	if (!o || !o->instance)
+		return -ENOENT;
+	r = window_take_test(o, event);
+	if (r == 0)
+		pump(d);
+	return r;
+}
+
+void dispatcher_on_tested(struct dispatcher *d, dispatcher_tested_fn fn, void *user)
+{
+	d->owner.tested = fn;
+	d->owner.tested_user = user;
+}
+
 /* --- models --- */
 
 void dispatcher_ask_with(struct dispatcher *d, struct accounts *accounts, gate_ask_fn ask,

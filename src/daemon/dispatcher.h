@@ -69,6 +69,17 @@ void dispatcher_add_again(struct dispatcher *d, const char *notifier,
 /* A delivery that waits, by its event's number, is due now, and what stands before it of its job. */
 void dispatcher_hurry(struct dispatcher *d, const char *notifier, uint64_t number);
 
+/*
+ * A test event goes out now, past everything that waits, and is tried once. It has no delivery in the
+ * store. -ENOENT: no such notifier is in the configuration; -ENOMEM.
+ */
+int dispatcher_test(struct dispatcher *d, const char *notifier, struct event_record *event);
+
+/* Who is told what came of it; called once for each test that was tried. */
+typedef void (*dispatcher_tested_fn)(void *user, const char *event_id, enum verdict verdict,
+				     const char *text);
+void dispatcher_on_tested(struct dispatcher *d, dispatcher_tested_fn fn, void *user);
+
 /* A delivery that waits for its job's output model. */
 struct dispatcher_held {
 	char event_id[EVENT_ID_MAX];

@@ -13,11 +13,14 @@
 #include "base/log.h"
 #include "daemon/api.h"
 #include "daemon/dispatcher.h"
+#include "daemon/feed.h"
 #include "daemon/job.h"
 #include "daemon/observer.h"
+#include "daemon/override.h"
 #include "daemon/poller.h"
 #include "daemon/pruner.h"
 #include "daemon/summary.h"
+#include "daemon/tester.h"
 #include "io/committer.h"
 #include "io/loop_watch.h"
 #include "io/service.h"
@@ -42,6 +45,8 @@ struct engine {
 	struct dispatcher *dispatcher;
 	struct observer *observer;
 	struct poller *poller;
+	struct feed *feed;
+	struct tester *tester;
 	struct pruner *pruner;
 	struct api *api;
 	uv_signal_t signals[3];
@@ -117,31 +122,37 @@ static void on_store_health(void *user, int r, const char *text)
 
 /* --- what the store remembers --- */
 
-static int load_job(void *user, const char *endpoint, const char *name, struct snapshot *snapshot,
-		    struct attempt attempt, uint64_t sequence, int64_t phase_since_us,
-		    const struct stillness *still)
+/* The job of a row; NULL with 0 for a row that says nothing. */
+static int job_of_row(struct engine *e, const char *endpoint, const char *name, struct job **ret)
 {
-	struct engine *e = user;
 	struct account *account;
 	struct job_name parts;
-	struct job *job;
 	int r = name_parse_full(name, &parts);
 
+	*ret = NULL;
 	if (r < 0) {
 		log_warning("the store holds a job with a name that cannot be: %s", name);
 		return 0;
 	}
 	r = accounts_get(&e->accounts, endpoint, parts.account, &account);
-	if (r == 0)
-		r = account_job(account, name, parts.kind, &job);
-	if (r < 0)
+	return r < 0 ? r : account_job(account, name, parts.kind, ret);
+}
+
+static int load_job(void *user, const char *endpoint, const char *name, struct snapshot *snapshot,
+		    struct attempt attempt, uint64_t sequence, int64_t phase_since_us,
+		    const struct stillness *still)
+{
+	struct job *job;
+	int r = job_of_row(user, endpoint, name, &job);
+
+	if (r < 0 || !job)
 		return r;
 	job_set_snapshot(job, snapshot);
 	job->attempt = attempt;
 	job->sequence = (uint32_t)sequence;
 	job->phase_since_us = phase_since_us;
 	job->still = *still;
-	job->seen_watched_ms = account->watched.total_ms; /* accounts are loaded first */
+	job->seen_watched_ms = job->account->watched.total_ms; /* accounts are loaded first */
 	return 0;
 }
 
@@ -178,11 +189,35 @@ static int load_notifier(void *user, const struct store_notifier *notifier, uint
 	return dispatcher_restore(e->dispatcher, notifier, pending);
 }
 
+static int load_override(void *user, const char *endpoint, const char *name, bool watched,
+			 const char *notify)
+{
+	struct override *override;
+	struct job *job;
+	int r = job_of_row(user, endpoint, name, &job);
+
+	if (r == 0 && job)
+		r = override_new(watched, notify, &override);
+	if (r == 0 && job)
+		job_set_override(job, override);
+	return r;
+}
+
+static int load_newest(void *user, uint64_t number)
+{
+	struct engine *e = user;
+
+	feed_begin(e->feed, number);
+	return 0;
+}
+
 static const struct store_loader loader = {
 	.job = load_job,
 	.account = load_account,
 	.baseline = load_baseline,
 	.notifier = load_notifier,
+	.override = load_override,
+	.newest = load_newest,
 };
 
 /* --- reload --- */
@@ -197,8 +232,10 @@ void engine_log_fault(void *user _unused_, const char *file, unsigned line, cons
 		log_err("%s", text);
 }
 
-/* Counts the faults and keeps the first one for the status. */
+/* Counts the faults, keeps the first one for the status, and tells who asked for the reload. */
 struct faults {
+	config_fault_fn fn; /* or NULL */
+	void *user;
 	size_t n;
 	char first[ENGINE_TEXT_MAX];
 };
@@ -208,6 +245,8 @@ static void on_reload_fault(void *user, const char *file, unsigned line, const c
 	struct faults *faults = user;
 
 	engine_log_fault(NULL, file, line, text);
+	if (faults->fn)
+		faults->fn(faults->user, file, line, text);
 	if (faults->n++ > 0)
 		return;
 	if (file && line)
@@ -224,12 +263,7 @@ static void warn_if_changed(const char *option, const char *old, const char *new
 		log_warning("%s was changed: that takes effect after a restart", option);
 }
 
-static void warn_of_unserved(const struct config *config)
-{
-	if (config->http_listen)
-		log_warning("http-listen is not served by this version");
-}
-
+/* Nothing of the new configuration counts before all of it can. */
 static int load_again(struct engine *e, struct faults *faults)
 {
 	_cleanup_config_ struct config *config = NULL;
@@ -241,12 +275,15 @@ static int load_again(struct engine *e, struct faults *faults)
 			snprintf(faults->first, sizeof(faults->first), "%s", strerror(-r));
 		return r;
 	}
-	r = dispatcher_configure(e->dispatcher, config, &error);
+	r = api_listen(e->api, config->http_listen, &error);
+	if (r == 0)
+		r = dispatcher_configure(e->dispatcher, config, &error);
 	if (r < 0) {
 		on_reload_fault(faults, NULL, 0, error_text(&error, r));
+		(void)api_listen(e->api, e->config->http_listen, NULL);
 		return r;
 	}
-	warn_of_unserved(config);
+	tester_configure(e->tester);
 	warn_if_changed("state-dir", e->first->state_dir, config->state_dir);
 	warn_if_changed("control-socket", e->first->control_socket, config->control_socket);
 	poller_configure(e->poller, config);
@@ -258,12 +295,15 @@ static int load_again(struct engine *e, struct faults *faults)
 	return 0;
 }
 
-static void reload(struct engine *e)
+static int reload(void *user, config_fault_fn fault, void *fault_user)
 {
-	struct faults faults = {0};
+	struct faults faults = {.fn = fault, .user = fault_user};
+	struct engine *e = user;
+	int r;
 
 	service_reloading();
-	if (load_again(e, &faults) < 0) {
+	r = load_again(e, &faults);
+	if (r < 0) {
 		snprintf(e->configuration_error, sizeof(e->configuration_error), "%s",
 			 faults.first);
 		log_err("the new configuration was refused, the old one stays");
@@ -273,6 +313,7 @@ static void reload(struct engine *e)
 	}
 	tell_status(e);
 	service_ready();
+	return r;
 }
 
 /* --- the end, step by step: nothing new, then what runs, then the disk, then the handles --- */
@@ -298,6 +339,8 @@ static void on_api_closed(void *user)
 	struct engine *e = user;
 
 	e->api = NULL;
+	tester_free(e->tester);
+	feed_close(e->feed);
 	dispatcher_close(e->dispatcher, on_dispatcher_closed, e);
 }
 
@@ -339,6 +382,8 @@ static void stop(struct engine *e)
 	service_stopping();
 	if (e->pruner)
 		pruner_stop(e->pruner);
+	if (e->tester)
+		tester_stop(e->tester);
 	if (e->poller) {
 		dispatcher_ask_with(e->dispatcher, NULL, NULL, NULL);
 		poller_close(e->poller, on_poller_closed, e);
@@ -352,7 +397,7 @@ static void on_signal(uv_signal_t *handle, int signum)
 	struct engine *e = handle->data;
 
 	if (signum == SIGHUP && !e->stopping) {
-		reload(e);
+		reload(e, NULL, NULL);
 	} else if (signum != SIGHUP) {
 		log_notice("%s: stopping", signum == SIGTERM ? "SIGTERM" : "SIGINT");
 		stop(e);
@@ -390,11 +435,19 @@ static int start_api(struct engine *e, struct error *error)
 					    .accounts = &e->accounts,
 					    .dispatcher = e->dispatcher,
 					    .committer = e->committer,
+					    .observer = e->observer,
+					    .poller = &e->poller,
+					    .feed = e->feed,
+					    .tester = e->tester,
+					    .reload = reload,
+					    .reload_user = e,
 					    .loop_watch = &e->loop_watch,
 					    .store_error = e->store_error,
 					    .configuration_error = e->configuration_error};
 
-	return api_new(&e->loop, e->config->control_socket, &sources, &e->api, error);
+	int r = api_new(&e->loop, e->config->control_socket, &sources, &e->api, error);
+
+	return r < 0 ? r : api_listen(e->api, e->config->http_listen, error);
 }
 
 /* Brings the parts up, from the disk to the network. Says what the exit code is if that fails. */
@@ -409,6 +462,11 @@ static int start(struct engine *e, enum engine_exit *ret_exit, struct error *err
 	r = dispatcher_new(&e->loop, e->committer, &e->dispatcher, error);
 	if (r < 0)
 		return r;
+	r = feed_new(&e->loop, e->committer, &e->feed, error);
+	if (r == 0)
+		r = tester_new(e->committer, e->dispatcher, e->feed, &e->tester);
+	if (r < 0)
+		return r;
 	*ret_exit = ENGINE_STORE;
 	r = store_load(e->store, &loader, e, error);
 	if (r < 0)
@@ -418,7 +476,7 @@ static int start(struct engine *e, enum engine_exit *ret_exit, struct error *err
 	if (r < 0)
 		return r;
 	*ret_exit = ENGINE_FAILED;
-	r = observer_new(&e->accounts, e->committer, e->dispatcher, &e->observer);
+	r = observer_new(&e->accounts, e->committer, e->dispatcher, e->feed, &e->observer);
 	if (r == 0)
 		r = pruner_new(&e->loop, e->committer, &e->pruner);
 	if (r == 0)
@@ -427,7 +485,6 @@ static int start(struct engine *e, enum engine_exit *ret_exit, struct error *err
 	if (r < 0)
 		return r;
 	dispatcher_ask_with(e->dispatcher, &e->accounts, poller_ask, e->poller);
-	warn_of_unserved(e->config);
 	poller_configure(e->poller, e->config);
 	observer_configure(e->observer, e->config);
 	pruner_configure(e->pruner, e->config);

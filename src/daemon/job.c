@@ -227,6 +227,14 @@ void job_set_snapshot(struct job *job, struct snapshot *snapshot)
 	count(job, 1);
 }
 
+void job_set_override(struct job *job, struct override *override)
+{
+	job->account->n_overrides -= job->override != NULL;
+	override_free(job->override);
+	job->override = override;
+	job->account->n_overrides += override != NULL;
+}
+
 void job_parse_name(const struct job *job, struct job_name *ret)
 {
 	/* The name was checked when the job was made. */

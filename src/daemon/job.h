@@ -25,6 +25,7 @@
 #include "model/trouble.h"
 
 #define JOB_MAX_PER_ACCOUNT 200000 /* more than that are not tracked */
+#define JOB_OVERRIDES_MAX   10000  /* of an account: each is a row that stays */
 
 struct account;
 struct override;
@@ -138,6 +139,7 @@ struct account {
 	struct config_secret rotated;        /* the key, where its file has changed since */
 	struct map jobs;                     /* struct job by name */
 	struct tally tally;                  /* of these */
+	size_t n_overrides;                  /* of these */
 	struct freshness freshness;
 	struct collection collections[KIND_COUNT_];
 	struct plan_collection *plans[KIND_COUNT_]; /* theirs */
@@ -197,6 +199,9 @@ int account_job(struct account *account, const char *name, enum kind kind, struc
 /* They keep the account's tally. The snapshot gets a reference more. */
 void job_set_watches(struct job *job, route_set watches);
 void job_set_snapshot(struct job *job, struct snapshot *snapshot);
+
+/* The override becomes the job's, instead of the one before; NULL: none. Watches are not sorted. */
+void job_set_override(struct job *job, struct override *override);
 
 /* The parts of its name, which need no storage of their own. */
 void job_parse_name(const struct job *job, struct job_name *ret);

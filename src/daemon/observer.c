@@ -21,6 +21,7 @@ struct observer {
 	struct accounts *accounts;
 	struct committer *committer;
 	struct dispatcher *dispatcher;
+	struct feed *feed;
 	struct config *config; /* a reference */
 	struct map unknown;    /* states that were logged: strings */
 };
@@ -38,7 +39,9 @@ struct observation {
 	struct commit *commit;
 	int64_t now_us;
 	struct buf json;
-	struct routed *routed;
+	struct event_record **events; /* references: all that is to be durable */
+	size_t n_events, cap_events;
+	struct routed *routed; /* of these, to whom */
 	size_t n_routed, cap_routed;
 	bool any; /* the commit holds something */
 };
@@ -49,7 +52,7 @@ static const char *string_key(const void *value)
 }
 
 int observer_new(struct accounts *accounts, struct committer *committer,
-		 struct dispatcher *dispatcher, struct observer **ret)
+		 struct dispatcher *dispatcher, struct feed *feed, struct observer **ret)
 {
 	struct observer *o = calloc(1, sizeof(*o));
 
@@ -58,6 +61,7 @@ int observer_new(struct accounts *accounts, struct committer *committer,
 	o->accounts = accounts;
 	o->committer = committer;
 	o->dispatcher = dispatcher;
+	o->feed = feed;
 	map_init(&o->unknown, string_key);
 	*ret = o;
 	return 0;
@@ -121,17 +125,26 @@ bool observer_is_ruled(const struct observer *o, const struct job *job)
 {
 	struct route_table table = config_routes(o->config);
 
-	return job->named ||
-	       (job->snapshot && route_watches(&table, job->account->index, job->kind,
-					       snapshot_text(job->snapshot, TEXT_DISPLAY_NAME), 0));
+	/* Which rules one that was never seen is for, nobody knows: any that looks for its kind. */
+	if (job->named || !job->snapshot)
+		return job->named || job_collection(job)->watches;
+	return route_watches(&table, job->account->index, job->kind,
+			     snapshot_text(job->snapshot, TEXT_DISPLAY_NAME), 0);
 }
 
 /* --- one observation --- */
 
-/* Those that came after the first `n` do not get to the disk. */
-static void withdraw(struct observation *b, size_t n)
+/* Where an observation stood before a change that must come whole or not at all. */
+struct mark {
+	size_t commit, events, routed;
+};
+
+/* What came after that does not get to the disk. */
+static void withdraw(struct observation *b, struct mark m)
 {
-	while (b->n_routed > n) {
+	while (b->n_events > m.events)
+		event_record_unref(b->events[--b->n_events]);
+	while (b->n_routed > m.routed) {
 		struct routed *last = &b->routed[--b->n_routed];
 
 		if (last->answer == OUTBOX_TAKE)
@@ -142,7 +155,8 @@ static void withdraw(struct observation *b, size_t n)
 
 static void observation_free(struct observation *b)
 {
-	withdraw(b, 0);
+	withdraw(b, (struct mark){0});
+	free(b->events);
 	free(b->routed);
 	buf_done(&b->json);
 	free(b);
@@ -176,6 +190,8 @@ static void on_durable(void *user, int r)
 {
 	struct observation *b = user;
 
+	for (size_t i = 0; r == 0 && i < b->n_events; i++)
+		feed_publish(b->observer->feed, b->events[i]);
 	for (size_t i = 0; r == 0 && i < b->n_routed; i++) {
 		const struct routed *routed = &b->routed[i];
 
@@ -201,34 +217,30 @@ void observation_end(struct observation *b)
 	}
 }
 
-/* Where an observation stood before a change that must come whole or not at all. */
-struct mark {
-	size_t commit, routed;
-};
-
 static struct mark mark(const struct observation *b)
 {
-	return (struct mark){commit_size(b->commit), b->n_routed};
+	return (struct mark){commit_size(b->commit), b->n_events, b->n_routed};
 }
 
 static void rewind_to(struct observation *b, struct mark m)
 {
 	commit_truncate(b->commit, m.commit);
-	withdraw(b, m.routed);
+	withdraw(b, m);
 }
 
-static int reserve_routed(struct observation *b)
+/* Room for one more element, in an array that begins with 16. */
+static int reserve(void *array, size_t n, size_t *cap, size_t size)
 {
-	size_t cap = b->cap_routed ? b->cap_routed * 2 : 16;
-	struct routed *p;
+	size_t new_cap = *cap ? *cap * 2 : 16;
+	void **at = array, *p;
 
-	if (b->n_routed < b->cap_routed)
+	if (n < *cap)
 		return 0;
-	p = realloc(b->routed, cap * sizeof(*p));
+	p = reallocarray(*at, new_cap, size);
 	if (!p)
 		return -ENOMEM;
-	b->routed = p;
-	b->cap_routed = cap;
+	*at = p;
+	*cap = new_cap;
 	return 0;
 }
 
@@ -247,7 +259,7 @@ static int add_delivery(struct observation *b, struct event_record *event, struc
 						 .created_us = b->now_us,
 						 .state = states[answer],
 						 .error = outbox_reason(answer)}};
-	int r = reserve_routed(b);
+	int r = reserve(&b->routed, b->n_routed, &b->cap_routed, sizeof(*b->routed));
 
 	if (r == 0)
 		r = commit_add(b->commit, &op);
@@ -281,7 +293,11 @@ static int add_event(struct observation *b, struct event *event, const char *sub
 	if (r < 0)
 		return r;
 	op.event = record;
-	r = commit_add(b->commit, &op);
+	r = reserve(&b->events, b->n_events, &b->cap_events, sizeof(struct event_record *));
+	if (r == 0)
+		r = commit_add(b->commit, &op);
+	if (r == 0)
+		b->events[b->n_events++] = event_record_ref(record);
 	for (size_t i = 0; r == 0 && i < ROUTE_MAX; i++)
 		if (notifiers & route_bit(i))
 			r = add_delivery(b, record, dispatcher_outlet(b->observer->dispatcher, i));

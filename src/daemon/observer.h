@@ -1,6 +1,6 @@
 /*
  * From answers to events: compares what was seen with the last snapshot, and commits the new
- * snapshot, its event and its deliveries in one transaction. What is durable goes to the dispatcher.
+ * snapshot, its event and its deliveries in one transaction. What is durable goes to the dispatcher and to the feed.
  *
  * The jobs in memory run ahead of the store by what is being committed. While the store fails,
  * nothing is taken in: no snapshot moves on, and what is there is seen again later.
@@ -12,6 +12,7 @@
 
 #include "config/config.h"
 #include "daemon/dispatcher.h"
+#include "daemon/feed.h"
 #include "daemon/job.h"
 #include "io/committer.h"
 #include "model/trouble.h"
@@ -20,7 +21,7 @@ struct observer;
 struct observation; /* what one answer showed: one transaction */
 
 int observer_new(struct accounts *accounts, struct committer *committer,
-		 struct dispatcher *dispatcher, struct observer **ret);
+		 struct dispatcher *dispatcher, struct feed *feed, struct observer **ret);
 struct observer *observer_free(struct observer *o); /* takes NULL, returns NULL */
 DEFINE_CLEANUP(struct observer *, observer_free);
 

@@ -137,6 +137,7 @@ struct notifier_view outlet_view(const struct outlet *o)
 	return (struct notifier_view){
 		.name = o->name,
 		.type = o->instance ? o->instance->notifier->info->name : "",
+		.events = o->instance ? o->instance->notifier->config->events : 0,
 		.off = o->off,
 		.removed = !o->instance,
 		.pending = outlet_waiting(o),

@@ -25,9 +25,12 @@ struct outlet_owner {
 	size_t window; /* deliveries of one outlet that are in memory at most, and as many that wait
 			  for their models */
 	void (*changed)(struct outlet_owner *owner); /* something may be due now */
-	unsigned running;                            /* calls under way */
-	bool started;                                /* nothing is sent or read before */
-	bool stopping;                               /* nor after */
+	/* A test event was tried, once and for all (event_id_is_test()). May be NULL. */
+	void (*tested)(void *user, const char *event_id, enum verdict verdict, const char *text);
+	void *tested_user;
+	unsigned running; /* calls under way */
+	bool started;     /* nothing is sent or read before */
+	bool stopping;    /* nor after */
 };
 
 struct outlet {

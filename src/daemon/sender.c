@@ -113,6 +113,13 @@ static void acknowledge(struct lane *l, uint64_t retry_in_ms, const char *text)
 	commit_submit(commit, on_acknowledged, l);
 }
 
+static void tell_test(const struct outlet *o, const struct delivery *v, enum verdict verdict,
+		      const char *text)
+{
+	if (event_id_is_test(v->event->id) && o->owner->tested)
+		o->owner->tested(o->owner->tested_user, v->event->id, verdict, text);
+}
+
 static void note_dead(struct outlet *o, struct delivery *v, const char *text)
 {
 	v->verdict = DELIVERY_DEAD;
@@ -124,7 +131,11 @@ static void note_dead(struct outlet *o, struct delivery *v, const char *text)
 
 static void give_up(struct lane *l, const char *text)
 {
-	for_each_busy(l, v) note_dead(outlet_of(l), v, text);
+	for_each_busy(l, v)
+	{
+		tell_test(outlet_of(l), v, VERDICT_DEAD, text);
+		note_dead(outlet_of(l), v, text);
+	}
 	acknowledge(l, 0, text);
 }
 
@@ -132,6 +143,7 @@ static void delivered(struct lane *l)
 {
 	for_each_busy(l, v)
 	{
+		tell_test(outlet_of(l), v, VERDICT_DELIVERED, "");
 		v->verdict = DELIVERY_DELIVERED;
 		outlet_of(l)->delivered++;
 	}
@@ -167,7 +179,9 @@ static void try_later(struct lane *l, uint64_t retry_after_ms, const char *text)
 		int64_t age_us = MAX(now_us - v->created_us, 0);
 		uint64_t own_ms;
 
-		if (schedule_retry_ms(v->tries, (uint64_t)(age_us / US_PER_MS), retry_after_ms,
+		tell_test(o, v, VERDICT_RETRY, text);
+		if (!event_id_is_test(v->event->id) &&
+		    schedule_retry_ms(v->tries, (uint64_t)(age_us / US_PER_MS), retry_after_ms,
 				      chance, &own_ms)) {
 			v->verdict = DELIVERY_PENDING;
 			wait_ms = n++ > 0 ? MIN(wait_ms, own_ms) : own_ms;
@@ -389,7 +403,7 @@ static bool wants_model(const struct outlet *o, const struct delivery *v)
 {
 	/* What was tried before says what it said then. */
 	return outlet_model_wait_ms(o) > 0 && ready_concerns(v->event->type) && v->tries == 0 &&
-	       v->model_ready == MODEL_UNASKED;
+	       v->model_ready == MODEL_UNASKED && !event_id_is_test(v->event->id);
 }
 
 /* Whether the head is held: it waits for its model from now on. */

@@ -28,6 +28,12 @@ void window_take(struct outlet *o, struct event_record *event);
 void window_take_again(struct outlet *o, const struct store_delivery *delivery);
 
 /*
+ * A test event goes to a lane of its own, whatever waits and however much; the store knows of no such
+ * delivery. 0 or -ENOMEM.
+ */
+int window_take_test(struct outlet *o, struct event_record *event);
+
+/*
  * The digest may have become shorter, or be gone: what has not been tried yet waits no longer than it
  * would if it came now. It never waits longer than it did.
  */

@@ -7,7 +7,8 @@
 
 #include "base/hash.h"
 
-#define EVENT_ID_CHARS 26 /* 130 bits */
+#define EVENT_ID_CHARS 26          /* 130 bits */
+#define TEST_PREFIX    "evt_test_" /* base32hex has no underscore */
 
 static const char *const event_names[EVENT_COUNT_] = {
 	[EVENT_JOB_QUEUED] = "job.queued",
@@ -55,6 +56,11 @@ enum event_type event_type_of_phase(enum phase phase)
 	return EVENT_JOB_QUEUED + (phase - PHASE_QUEUED);
 }
 
+bool event_type_is_job(enum event_type type)
+{
+	return type > EVENT_NONE && type < EVENT_WATCHER_DEGRADED;
+}
+
 bool event_type_is_end(enum event_type type)
 {
 	return type >= EVENT_JOB_SUCCEEDED && type <= EVENT_JOB_REMOVED;
@@ -77,4 +83,14 @@ int event_id(const char *endpoint, const char *subject, uint64_t sequence, char 
 	memcpy(ret, "evt_", 4);
 	hash_base32hex(digest, EVENT_ID_CHARS, ret + 4);
 	return 0;
+}
+
+void event_test_id(uint64_t chance, char ret[EVENT_ID_MAX])
+{
+	snprintf(ret, EVENT_ID_MAX, TEST_PREFIX "%016llx", (unsigned long long)chance);
+}
+
+bool event_id_is_test(const char *id)
+{
+	return strncmp(id, TEST_PREFIX, strlen(TEST_PREFIX)) == 0;
 }

@@ -51,6 +51,9 @@ int event_type_from_name(const char *name, enum event_type *ret);
 enum event_type event_type_of_phase(enum phase phase);
 
 /* job.<phase> of an end phase: never dropped, never replaced. */
+/* Of a job, not of an account. */
+bool event_type_is_job(enum event_type type);
+
 bool event_type_is_end(enum event_type type);
 
 /* What an event's `changed` lists. */
@@ -68,6 +71,13 @@ enum change {
  * without a slash at its end, `subject` a job's or an account's resource name. 0 or -ENOMEM.
  */
 int event_id(const char *endpoint, const char *subject, uint64_t sequence, char ret[EVENT_ID_MAX]);
+
+/*
+ * The identity of a test event, which is of no job: from a number by chance. It is told from others by
+ * how it begins, so that nothing needs to be kept of it.
+ */
+void event_test_id(uint64_t chance, char ret[EVENT_ID_MAX]);
+bool event_id_is_test(const char *id);
 
 /* How long a job has stood still, or stood still before it moved again. */
 struct event_stall {
@@ -94,6 +104,8 @@ struct event {
 	const struct event_stall *stall; /* job.stalled, job.recovered; else NULL */
 	/* job.paused: the account's suspendState, when that is why ("CREDIT_DEPLETED"); else "" or NULL */
 	const char *suspend_state;
+
+	bool test; /* somebody asked for it, nothing has happened */
 
 	/* watcher.* */
 	const struct outage *outage;

@@ -7,7 +7,7 @@
 
 #include "codec/event_json.h"
 
-#define VARIABLE_COUNT 26
+#define VARIABLE_COUNT 27
 
 struct variable {
 	const char *name;

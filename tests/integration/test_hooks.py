@@ -154,6 +154,7 @@ def what_a_hook_gets(t):
         "TUNEWATCH_EPOCH": "2", "TUNEWATCH_BASE_MODEL": job["baseModel"],
         "TUNEWATCH_OUTPUT_MODEL": job["outputModel"], "TUNEWATCH_ATTEMPT": "1",
         "TUNEWATCH_STILL_SECONDS": "", "TUNEWATCH_SUSPEND_STATE": "", "TUNEWATCH_MODEL_READY": "",
+        "TUNEWATCH_TEST": "",
         "TUNEWATCH_DELIVERY_TRY": "1"})
     t.equal(run["env"]["PATH"], "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
     rest = run["env"].keys() - own.keys()

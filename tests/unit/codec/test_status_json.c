@@ -390,7 +390,17 @@ Test(status_json, status_document)
 		 .suspend_state = ""},
 	};
 	static const struct notifier_view notifiers[] = {
-		{"slack", "webhook", true, false, 1, 2, 3, 4, 5, 6, 7, "410"},
+		{.name = "slack",
+		 .type = "webhook",
+		 .off = true,
+		 .pending = 1,
+		 .running = 2,
+		 .delivered = 3,
+		 .retried = 4,
+		 .dead = 5,
+		 .skipped = 6,
+		 .replaced = 7,
+		 .last_error = "410"},
 	};
 	struct status_view v = {
 		.version = "0.1.0",

@@ -77,6 +77,7 @@ static const char *const job_variables[] = {
 	"TUNEWATCH_STILL_SECONDS=",
 	"TUNEWATCH_SUSPEND_STATE=",
 	"TUNEWATCH_MODEL_READY=",
+	"TUNEWATCH_TEST=",
 	"TUNEWATCH_DELIVERY_TRY=3",
 };
 

@@ -1,0 +1,357 @@
+/* The feed of events. */
+#include "daemon/feed.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/list.h"
+#include "codec/event_json.h"
+#include "io/alarm.h"
+
+#define FEED_SLICE  (16UL * 1024) /* that is made for a reader at a time, and one event more */
+#define FEED_PAGE   100           /* events that are read from the store at a time */
+#define FEED_OUT    (FEED_PAGE * (EVENT_JSON_MAX + 256UL))
+#define FEED_BEAT   (15 * MS_PER_S)
+#define FEED_HEADER "retry: 1000\n"
+
+struct feed {
+	struct committer *committer;
+	struct alarm *alarm;
+	struct list readers;
+	size_t n_readers;
+	/* A ring of the last events: from `first` on, `n` of them. */
+	struct event_record *events[FEED_EVENTS_MAX];
+	size_t first, n, bytes;
+	uint64_t newest;  /* number of the last event that there was */
+	uint64_t dropped; /* of the last one that is not in the ring any more: all after it are */
+};
+
+struct feed_reader {
+	struct list link;
+	struct feed *feed;
+	void (*wake)(void *user);
+	void *user;
+	uint64_t after; /* it has got, or is about to get, everything up to this number */
+	struct buf out; /* made, and read up to `sent` */
+	size_t sent;
+	bool follows;    /* it has once been where memory reaches */
+	bool reading;    /* the store is being read for it … */
+	uint64_t target; /* … up to this number … */
+	size_t n_read;   /* … and so many events were in that page */
+	bool silent;     /* there was nothing for a while: a sign of life is due */
+	bool ended;      /* what is in `out` is the last */
+	bool gone;       /* freed while the store was being read */
+	uint64_t spoken; /* when something was read last, CLOCK_BOOTTIME ms */
+	char subject[NAME_JOB_MAX];
+};
+
+/* --- what is in memory --- */
+
+static struct event_record *event_at(const struct feed *f, size_t i)
+{
+	return f->events[(f->first + i) % FEED_EVENTS_MAX];
+}
+
+static void drop_first(struct feed *f)
+{
+	struct event_record *event = event_at(f, 0);
+
+	f->dropped = event->number;
+	f->bytes -= event->len;
+	f->first = (f->first + 1) % FEED_EVENTS_MAX;
+	f->n--;
+	event_record_unref(event);
+}
+
+/* The first event after that number: its place, or `n`. */
+static size_t place_after(const struct feed *f, uint64_t after)
+{
+	size_t low = 0, high = f->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (event_at(f, middle)->number > after)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+void feed_begin(struct feed *f, uint64_t newest)
+{
+	f->newest = f->dropped = newest;
+}
+
+uint64_t feed_newest(const struct feed *f)
+{
+	return f->newest;
+}
+
+void feed_publish(struct feed *f, struct event_record *event)
+{
+	if (event->number <= f->newest)
+		return;
+	if (f->n == FEED_EVENTS_MAX)
+		drop_first(f);
+	f->events[(f->first + f->n) % FEED_EVENTS_MAX] = event_record_ref(event);
+	f->n++;
+	f->bytes += event->len;
+	f->newest = event->number;
+	while (f->bytes > FEED_BYTES_MAX && f->n > 1)
+		drop_first(f);
+	list_for_each (it, &f->readers) {
+		struct feed_reader *r = container_of(it, struct feed_reader, link);
+
+		r->wake(r->user);
+	}
+}
+
+/* --- what a reader gets --- */
+
+static bool wants(const struct feed_reader *r, const struct event_record *event)
+{
+	return !r->subject[0] || strcmp(r->subject, event->subject) == 0;
+}
+
+/* A document is one line. On failure nothing was appended. */
+static int put_event(struct feed_reader *r, const struct event_record *event)
+{
+	size_t before = r->out.len;
+	int e = buf_printf(&r->out, "id: %" PRIu64 "\nevent: %s\ndata: ", event->number,
+			   event_type_name(event->type));
+
+	if (e == 0)
+		e = buf_append(&r->out, event->body, event->len);
+	if (e == 0)
+		e = buf_puts(&r->out, "\n\n");
+	if (e < 0 && r->out.len > before)
+		r->out.data[r->out.len = before] = '\0';
+	return e;
+}
+
+static int put_dropped(struct feed_reader *r)
+{
+	r->ended = true;
+	return buf_printf(&r->out,
+			  "event: dropped\ndata: {\"after\":%" PRIu64
+			  ",\"message\":\"read too slowly: go on with after=%" PRIu64
+			  " or Last-Event-ID\"}\n\n",
+			  r->after, r->after);
+}
+
+static int put_from_memory(struct feed_reader *r)
+{
+	const struct feed *f = r->feed;
+	int e = 0;
+
+	r->follows = true;
+	for (size_t i = place_after(f, r->after); i < f->n && r->out.len < FEED_SLICE; i++) {
+		const struct event_record *event = event_at(f, i);
+
+		if (wants(r, event))
+			e = put_event(r, event);
+		if (e < 0)
+			return e;
+		r->after = event->number;
+	}
+	return 0;
+}
+
+/* Called on the thread pool; the loop leaves the reader alone meanwhile. */
+static int take_event(void *user, struct event_record *event)
+{
+	struct feed_reader *r = user;
+	int e = put_event(r, event);
+
+	if (e < 0)
+		return e;
+	r->after = event->number;
+	r->n_read++;
+	return r->out.len < FEED_SLICE ? 0 : -ENOBUFS; /* enough for now */
+}
+
+/* 1 when there may be more before what is in memory. */
+
+static int read_store(void *user, struct store *store, struct error *ret_e)
+{
+	struct feed_reader *r = user;
+	const struct store_query query = {.subject = r->subject[0] ? r->subject : NULL,
+					  .after = r->after,
+					  .since_us = INT64_MIN,
+					  .max = FEED_PAGE};
+	int e = store_list_events(store, &query, take_event, r, ret_e);
+
+	if (e == -ENOBUFS)
+		return 1;
+	return e < 0 ? e : r->n_read == FEED_PAGE;
+}
+
+static void on_read(void *user, int e, const char *text _unused_)
+{
+	struct feed_reader *r = user;
+
+	r->reading = false;
+	if (r->gone) {
+		r->gone = false;
+		feed_reader_free(r);
+		return;
+	}
+	if (e < 0)
+		r->ended = true; /* the client asks again from where it has got to */
+	else if (e == 0)
+		r->after = MAX(r->after, r->target);
+	r->wake(r->user);
+}
+
+static int begin_reading(struct feed_reader *r)
+{
+	int e = committer_run(r->feed->committer, read_store, on_read, r);
+
+	r->target = r->feed->dropped;
+	r->n_read = 0;
+	r->reading = e == 0;
+	return e;
+}
+
+static int fill_out(struct feed_reader *r)
+{
+	const struct feed *f = r->feed;
+	int e = 0;
+
+	buf_clear(&r->out);
+	r->sent = 0;
+	if (r->after >= f->dropped)
+		e = put_from_memory(r);
+	else if (r->follows)
+		e = put_dropped(r);
+	else
+		e = begin_reading(r);
+	if (e == 0 && r->out.len == 0 && r->silent && !r->reading)
+		e = buf_puts(&r->out, ":\n\n");
+	r->silent = false;
+	return e;
+}
+
+ssize_t feed_read(struct feed_reader *r, char *data, size_t max)
+{
+	size_t n;
+
+	if (r->reading)
+		return 0;
+	if (r->sent == r->out.len) {
+		int e = r->ended ? -ENODATA : fill_out(r);
+
+		if (e < 0)
+			return e;
+		if (r->reading)
+			return 0;
+	}
+	n = MIN(r->out.len - r->sent, max);
+	if (n == 0)
+		return 0;
+	memcpy(data, r->out.data + r->sent, n);
+	r->sent += n;
+	r->spoken = clock_boot_now_ms();
+	return (ssize_t)n;
+}
+
+/* --- life --- */
+
+/* A client that has gone is noticed when something is sent to it. */
+static void on_alarm(void *user)
+{
+	struct feed *f = user;
+	uint64_t now_ms = clock_boot_now_ms();
+
+	list_for_each (it, &f->readers) {
+		struct feed_reader *r = container_of(it, struct feed_reader, link);
+
+		if (now_ms - r->spoken < FEED_BEAT)
+			continue;
+		r->silent = true;
+		r->wake(r->user);
+	}
+	if (f->n_readers > 0)
+		alarm_set(f->alarm, now_ms + FEED_BEAT / 3);
+}
+
+int feed_new(uv_loop_t *loop, struct committer *committer, struct feed **ret, struct error *ret_e)
+{
+	struct feed *f = calloc(1, sizeof(*f));
+	int e;
+
+	if (!f)
+		return -ENOMEM;
+	f->committer = committer;
+	list_init(&f->readers);
+	e = alarm_new(loop, on_alarm, f, &f->alarm);
+	if (e < 0) {
+		free(f);
+		return error_set(ret_e, e, "no timer for streams: %s", strerror(-e));
+	}
+	*ret = f;
+	return 0;
+}
+
+void feed_close(struct feed *f)
+{
+	if (!f)
+		return;
+	while (f->n > 0)
+		drop_first(f);
+	alarm_close(f->alarm);
+	free(f);
+}
+
+int feed_reader_new(struct feed *f, uint64_t after, const char *subject, void (*wake)(void *user),
+		    void *user, struct feed_reader **ret)
+{
+	struct feed_reader *r;
+	int e;
+
+	if (f->n_readers >= FEED_READERS_MAX)
+		return -EUSERS;
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return -ENOMEM;
+	r->feed = f;
+	r->wake = wake;
+	r->user = user;
+	r->after = MIN(after, f->newest);
+	r->out = BUF_INIT(FEED_OUT);
+	r->spoken = clock_boot_now_ms();
+	snprintf(r->subject, sizeof(r->subject), "%s", subject ? subject : "");
+	e = buf_printf(&r->out, FEED_HEADER "id: %" PRIu64 "\n\n", r->after);
+	if (e < 0) {
+		free(r);
+		return e;
+	}
+	list_append(&f->readers, &r->link);
+	if (f->n_readers++ == 0)
+		alarm_set(f->alarm, r->spoken + FEED_BEAT);
+	*ret = r;
+	return 0;
+}
+
+void feed_reader_free(struct feed_reader *r)
+{
+	if (!r)
+		return;
+	if (!list_empty(&r->link)) {
+		list_remove(&r->link);
+		r->feed->n_readers--;
+	}
+	if (r->reading) {
+		r->gone = true; /* on_read() does it */
+		return;
+	}
+	buf_done(&r->out);
+	free(r);
+}
