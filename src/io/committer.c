@@ -11,6 +11,7 @@
 
 #define RETRY_FIRST_MS 1000
 #define RETRY_MAX_MS   30000
+#define NS_PER_US      1000U
 
 /* A change with what it points at. */
 struct item {
@@ -25,6 +26,7 @@ struct commit {
 	size_t n, cap;
 	commit_fn fn;
 	void *user;
+	uint64_t submitted_ns; /* uv_hrtime() */
 };
 
 #define FLIGHT_CHANGES_MAX 2000 /* of one transaction; a batch may have more by itself */
@@ -55,6 +57,8 @@ struct committer {
 	uv_timer_t retry;
 	bool busy;         /* the thread pool is at work, or what it did is being called back */
 	unsigned failures; /* since the last commit that worked */
+	uint64_t failed;   /* transactions, since the start */
+	struct latency latency;
 
 	/* The transaction, touched by the thread pool while it is under way. */
 	int result;
@@ -204,6 +208,7 @@ static void advance(struct committer *c);
 /* All batches of the list are called back. The callbacks may hand in new ones. */
 static void call_back(struct committer *c, struct list *batches, int r)
 {
+	const uint64_t now_ns = uv_hrtime();
 	struct commit *b;
 
 	while ((b = list_first(batches, struct commit, link))) {
@@ -213,6 +218,8 @@ static void call_back(struct committer *c, struct list *batches, int r)
 		list_remove(&b->link);
 		c->n--;
 		c->changes -= b->n;
+		if (r == 0)
+			latency_add(&c->latency, (now_ns - b->submitted_ns) / NS_PER_US);
 		commit_abandon(b);
 		if (fn)
 			fn(user, r);
@@ -312,6 +319,7 @@ static void on_committed(uv_work_t *work, int status)
 	struct committer *c = work->data;
 
 	c->failures = c->result < 0 ? c->failures + 1 : 0;
+	c->failed += c->result < 0;
 	tell_health(c);
 	if (c->result >= 0) {
 		call_back(c, &c->flight, 0);
@@ -417,6 +425,7 @@ void commit_submit(struct commit *b, commit_fn fn, void *user)
 
 	b->fn = fn;
 	b->user = user;
+	b->submitted_ns = uv_hrtime();
 	list_append(&c->waiting, &b->link);
 	c->n++;
 	c->changes += b->n;
@@ -489,6 +498,16 @@ size_t committer_changes(const struct committer *c)
 bool committer_failing(const struct committer *c)
 {
 	return c->failures > 0;
+}
+
+uint64_t committer_failed(const struct committer *c)
+{
+	return c->failed;
+}
+
+const struct latency *committer_latency(const struct committer *c)
+{
+	return &c->latency;
 }
 
 void committer_close(struct committer *c, void (*closed)(void *user), void *user)

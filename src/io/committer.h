@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "base/latency.h"
 #include "store/store.h"
 
 struct committer;
@@ -65,6 +66,13 @@ uint64_t committer_wait_ms(unsigned failures);
 size_t committer_waiting(const struct committer *c);
 size_t committer_changes(const struct committer *c);
 bool committer_failing(const struct committer *c);
+
+/*
+ * Since the start: transactions that failed; and how long batches took to become durable, from
+ * commit_submit() on, with what they waited and the tries that failed.
+ */
+uint64_t committer_failed(const struct committer *c);
+const struct latency *committer_latency(const struct committer *c);
 
 /*
  * Lets the work that is under way end, commits what waits (one try), calls everything back, then

@@ -36,6 +36,7 @@ static void on_prepare(uv_prepare_t *prepare)
 	if (w->woken) {
 		w->longest_ms = MAX(w->longest_ms, now_ms - w->woke_ms);
 		w->longest_cpu_ns = MAX(w->longest_cpu_ns, cpu_ns - w->cpu_ns);
+		w->stalls += now_ms - w->woke_ms > LOOP_WATCH_STALL_MS;
 	}
 	w->cpu_ns = cpu_ns;
 }
@@ -61,6 +62,11 @@ uint64_t loop_watch_longest_ms(const struct loop_watch *w)
 uint64_t loop_watch_longest_cpu_ms(const struct loop_watch *w)
 {
 	return (w->longest_cpu_ns + NS_PER_MS - 1) / NS_PER_MS;
+}
+
+uint64_t loop_watch_stalls(const struct loop_watch *w)
+{
+	return w->stalls;
 }
 
 void loop_watch_close(struct loop_watch *w)

@@ -20,7 +20,10 @@ struct loop_watch {
 	uint64_t woke_ms; /* uv_now(): when the kernel let the present turn begin */
 	uint64_t cpu_ns;  /* of the thread, at the end of the last turn; asleep, it stands still */
 	uint64_t longest_ms, longest_cpu_ns;
+	uint64_t stalls;
 };
+
+#define LOOP_WATCH_STALL_MS 50 /* a turn that is longer is a stall */
 
 /* Does not keep the loop alive. */
 void loop_watch_start(struct loop_watch *w, uv_loop_t *loop);
@@ -31,6 +34,9 @@ void loop_watch_start(struct loop_watch *w, uv_loop_t *loop);
  */
 uint64_t loop_watch_longest_ms(const struct loop_watch *w);
 uint64_t loop_watch_longest_cpu_ms(const struct loop_watch *w);
+
+/* How many turns were stalls, by the wall's clock. */
+uint64_t loop_watch_stalls(const struct loop_watch *w);
 
 /* `w` is needed until the loop has run on. Also without a start. */
 void loop_watch_close(struct loop_watch *w);

@@ -149,6 +149,16 @@ static unsigned transactions(void)
 	return n;
 }
 
+static uint64_t count_latency(void)
+{
+	const struct latency *l = committer_latency(w.committer);
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(l->counts); i++)
+		n += l->counts[i];
+	return n;
+}
+
 Test(committer, calls_each_batch_back_once_when_it_is_durable)
 {
 	submit("a");
@@ -160,9 +170,12 @@ Test(committer, calls_each_batch_back_once_when_it_is_durable)
 	cr_expect_eq(committer_waiting(w.committer), 0);
 	cr_expect_eq(committer_changes(w.committer), 0);
 	expect_stored("ab");
+	cr_expect_eq(count_latency(), 2);
 	submit("c");
 	run();
 	expect_stored("abc");
+	cr_expect_eq(count_latency(), 3);
+	cr_expect_eq(committer_failed(w.committer), 0);
 	finish("a:0 b:0 c:0 closed:0 ");
 }
 
@@ -362,6 +375,10 @@ Test(committer, tries_again_for_as_long_as_it_takes)
 	run();
 	cr_expect_geq(uv_hrtime() - start, 900 * 1000 * 1000ULL, "it did not wait");
 	expect_stored("abc");
+	cr_expect_eq(committer_failed(w.committer), 1);
+	cr_expect_eq(count_latency(), 3);
+	cr_expect_geq(committer_latency(w.committer)->sum_us, 2 * 900 * 1000ULL,
+		      "the wait counts for those that waited");
 	finish("health=-5 health=0 a:0 b:0 c:0 closed:0 ");
 }
 

@@ -7,7 +7,7 @@
 
 #include "base/macro.h"
 
-#define WORK_MS 30
+#define WORK_MS (LOOP_WATCH_STALL_MS + 5)
 
 struct bench {
 	uv_loop_t loop;
@@ -124,9 +124,13 @@ Test(loop_watch, counts_work_wherever_it_is_done)
 		rows[i].run(&b);
 		wall_ms = loop_watch_longest_ms(&b.watch);
 		cpu_ms = loop_watch_longest_cpu_ms(&b.watch);
-		if (rows[i].wall) /* without it, the machine decides */
+		if (rows[i].wall) { /* without it, the machine decides */
 			cr_expect_geq(wall_ms, WORK_MS, "%s: %zu ms", rows[i].name,
 				      (size_t)wall_ms);
+			cr_expect_geq(loop_watch_stalls(&b.watch), 1, "%s", rows[i].name);
+		}
+		if (wall_ms <= LOOP_WATCH_STALL_MS)
+			cr_expect_eq(loop_watch_stalls(&b.watch), 0, "%s", rows[i].name);
 		if (rows[i].cpu)
 			cr_expect_geq(cpu_ms, WORK_MS, "%s: %zu ms", rows[i].name, (size_t)cpu_ms);
 		else
@@ -154,4 +158,5 @@ Test(loop_watch, can_be_closed_without_a_start)
 	loop_watch_close(&never);
 	cr_expect_eq(loop_watch_longest_ms(&never), 0);
 	cr_expect_eq(loop_watch_longest_cpu_ms(&never), 0);
+	cr_expect_eq(loop_watch_stalls(&never), 0);
 }
