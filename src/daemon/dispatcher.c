@@ -122,7 +122,7 @@ static int get_outlet(struct dispatcher *d, const char *name, struct outlet **re
 }
 
 int dispatcher_restore(struct dispatcher *d, const struct store_notifier *notifier,
-		       uint64_t pending)
+		       uint64_t pending, int64_t oldest_us)
 {
 	struct outlet *o;
 	int r = get_outlet(d, notifier->name, &o);
@@ -132,7 +132,7 @@ int dispatcher_restore(struct dispatcher *d, const struct store_notifier *notifi
 	o->known = true;
 	o->since_us = notifier->since_us;
 	o->removed_us = notifier->removed_us;
-	window_restore(o, pending);
+	window_restore(o, pending, oldest_us);
 	return 0;
 }
 
@@ -481,6 +481,13 @@ size_t dispatcher_views(const struct dispatcher *d, struct notifier_view *ret, s
 		n++;
 	}
 	return n;
+}
+
+int64_t dispatcher_oldest_us(const struct dispatcher *d, const char *notifier)
+{
+	const struct outlet *o = map_get(&d->outlets, notifier);
+
+	return o ? outlet_oldest_us(o) : 0;
 }
 
 uint64_t dispatcher_overdue_ms(const struct dispatcher *d, uint64_t now_ms)

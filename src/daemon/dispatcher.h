@@ -27,9 +27,12 @@ struct outlet;
 int dispatcher_new(uv_loop_t *loop, struct committer *committer, struct dispatcher **ret,
 		   struct error *ret_e);
 
-/* What the store knows of a notifier and how many deliveries wait in it for it; at start only. */
+/*
+ * What the store knows of a notifier, how many deliveries wait in it for it, and when the oldest of
+ * them was created; at start only.
+ */
 int dispatcher_restore(struct dispatcher *d, const struct store_notifier *notifier,
-		       uint64_t pending);
+		       uint64_t pending, int64_t oldest_us);
 
 /*
  * Takes the notifiers of a configuration. All or nothing: on failure the old ones stay. Running
@@ -112,6 +115,9 @@ void dispatcher_close(struct dispatcher *d, void (*closed)(void *user), void *us
 
 /* Fills at most `max` views, of the configured notifiers first; the number there are. */
 size_t dispatcher_views(const struct dispatcher *d, struct notifier_view *ret, size_t max);
+
+/* When the oldest delivery that waits for a notifier was created, as outlet_oldest_us(). */
+int64_t dispatcher_oldest_us(const struct dispatcher *d, const char *notifier);
 
 /* How long something has been due without being looked at, in ms; 0 while all is well. */
 uint64_t dispatcher_overdue_ms(const struct dispatcher *d, uint64_t now_ms);

@@ -182,11 +182,12 @@ static int load_baseline(void *user, const char *endpoint, const char *id, const
 	return r < 0 ? r : accounts_add_baseline(&e->accounts, account, watch, kind);
 }
 
-static int load_notifier(void *user, const struct store_notifier *notifier, uint64_t pending)
+static int load_notifier(void *user, const struct store_notifier *notifier, uint64_t pending,
+			 int64_t oldest_us)
 {
 	struct engine *e = user;
 
-	return dispatcher_restore(e->dispatcher, notifier, pending);
+	return dispatcher_restore(e->dispatcher, notifier, pending, oldest_us);
 }
 
 static int load_override(void *user, const char *endpoint, const char *name, bool watched,

@@ -56,6 +56,17 @@ size_t outlet_waiting(const struct outlet *o)
 	return o->coming + o->behind + o->lanes.pending;
 }
 
+int64_t outlet_oldest_us(const struct outlet *o)
+{
+	int64_t oldest_us = o->behind > 0 ? o->behind_since_us : INT64_MAX;
+
+	/* An empty lane is there only while its deliveries' verdicts are called back. */
+	map_for_each (&o->lanes.by_subject, const struct lane, l)
+		if (!list_empty(&l->deliveries))
+			oldest_us = MIN(oldest_us, lane_head(l)->created_us);
+	return oldest_us == INT64_MAX ? 0 : oldest_us;
+}
+
 enum outbox_answer outlet_admit(const struct outlet *o, enum event_type type)
 {
 	return outbox_admit(outlet_waiting(o), config_of(o)->max_waiting, o->off, type);

@@ -45,10 +45,11 @@ struct outlet {
 	struct lanes lanes;
 	size_t coming;
 	size_t behind;
-	bool spilled;        /* the store may hold deliveries that are not in memory */
-	bool reading;        /* more of them */
-	bool read_failed;    /* the last time */
-	uint64_t read_at_ms; /* not before that */
+	int64_t behind_since_us; /* none of these was created before that; while there are any */
+	bool spilled;            /* the store may hold deliveries that are not in memory */
+	bool reading;            /* more of them */
+	bool read_failed;        /* the last time */
+	uint64_t read_at_ms;     /* not before that */
 	uint64_t
 		last_number; /* of the last event that was read, or came in: the next read's start */
 	uint64_t passed;     /* the first before it that is in the store only; 0: none */
@@ -78,6 +79,13 @@ uint64_t outlet_model_wait_ms(const struct outlet *o);
 
 /* The deliveries that are pending, wherever they are. */
 size_t outlet_waiting(const struct outlet *o);
+
+/*
+ * When the oldest of the deliveries that wait was created, CLOCK_REALTIME; 0: none waits. What is not
+ * durable yet does not count, nor what is sent again until it is at the head of its lane. It costs a
+ * look at each lane. Of what is in the store only, it may be that of one that has left it.
+ */
+int64_t outlet_oldest_us(const struct outlet *o);
 
 /* Whether a new delivery is taken. It is in the configuration. */
 enum outbox_answer outlet_admit(const struct outlet *o, enum event_type type);

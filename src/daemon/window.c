@@ -42,9 +42,10 @@ void window_done(struct outlet *o)
 	map_done(&o->unread);
 }
 
-void window_restore(struct outlet *o, uint64_t pending)
+void window_restore(struct outlet *o, uint64_t pending, int64_t oldest_us)
 {
 	o->behind = pending;
+	o->behind_since_us = oldest_us;
 	o->spilled = pending > 0;
 }
 
@@ -213,6 +214,15 @@ static int push(struct outlet *o, const struct store_delivery *found)
 	return 0;
 }
 
+/* It is in the store only. */
+static void stay_behind(struct outlet *o, int64_t created_us)
+{
+	if (o->behind == 0 || created_us < o->behind_since_us)
+		o->behind_since_us = created_us;
+	o->spilled = true;
+	o->behind++;
+}
+
 void window_take(struct outlet *o, struct event_record *event)
 {
 	const struct store_delivery new = {.event = event,
@@ -222,8 +232,7 @@ void window_take(struct outlet *o, struct event_record *event)
 	o->coming--;
 	if (!o->spilled && used(o) < o->owner->window && push(o, &new) == 0)
 		return;
-	o->spilled = true;
-	o->behind++;
+	stay_behind(o, event->time_us);
 	if (event->type != EVENT_JOB_PROGRESS)
 		return;
 	if (!o->reading)
@@ -238,8 +247,7 @@ void window_take_again(struct outlet *o, const struct store_delivery *delivery)
 
 	if (!ahead && !o->reading && used(o) < o->owner->window && push(o, delivery) == 0)
 		return;
-	o->spilled = true;
-	o->behind++;
+	stay_behind(o, delivery->created_us);
 	if (number <= o->last_number)
 		o->passed = o->passed ? MIN(o->passed, number) : number;
 }
@@ -331,8 +339,12 @@ static int take_in(struct outlet *o, const struct reading *rd)
 		if (o->behind > 0)
 			o->behind--;
 	}
-	if (rd->n == rd->max)
+	if (rd->n == rd->max) {
+		/* What is left is newer than the last of these, but for what was passed. */
+		if (rd->n > 0 && !o->passed)
+			o->behind_since_us = rd->found[rd->n - 1].created_us;
 		return 0;
+	}
 	if (o->passed) { /* what was passed is next */
 		o->last_number = o->passed - 1;
 		o->passed = 0;

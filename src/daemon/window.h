@@ -18,8 +18,8 @@
 void window_init(struct outlet *o);
 void window_done(struct outlet *o);
 
-/* The store has that many deliveries for it: at the start. */
-void window_restore(struct outlet *o, uint64_t pending);
+/* The store has that many deliveries for it, the oldest created then: at the start. */
+void window_restore(struct outlet *o, uint64_t pending, int64_t oldest_us);
 
 /* A delivery that was expected (outlet_expect) is durable. Cannot fail. */
 void window_take(struct outlet *o, struct event_record *event);

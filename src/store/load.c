@@ -129,7 +129,9 @@ static int load_baseline(struct reader *rd, void *user)
 
 static const char select_notifiers[] =
 	"SELECT name, since_us, removed_us, (SELECT count(*) FROM delivery INDEXED BY"
-	" delivery_waiting WHERE notifier = name AND state = 'pending') FROM notifier";
+	" delivery_waiting WHERE notifier = name AND state = 'pending'),"
+	" ifnull((SELECT created_us FROM delivery INDEXED BY delivery_waiting WHERE notifier = name"
+	" AND state = 'pending' ORDER BY event LIMIT 1), 0) FROM notifier";
 
 static int load_notifier(struct reader *rd, void *user)
 {
@@ -142,7 +144,8 @@ static int load_notifier(struct reader *rd, void *user)
 
 	if (rd->failed)
 		return -ENOMEM;
-	return l->loader->notifier(l->user, &notifier, (uint64_t)reader_number(rd, 3));
+	return l->loader->notifier(l->user, &notifier, (uint64_t)reader_number(rd, 3),
+				   reader_number(rd, 4));
 }
 
 static const char select_overrides[] = "SELECT endpoint, name, watched, notify FROM override";

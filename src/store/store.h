@@ -181,11 +181,13 @@ struct store_loader {
 	int (*baseline)(void *user, const char *endpoint, const char *account, const char *watch,
 			enum kind kind);
 	/*
-	 * Each notifier that is known or has deliveries, and how many of these are pending. One
+	 * Each notifier that is known or has deliveries, how many of these are pending, and when
+	 * the one with the oldest event was created (0: none is pending). One
 	 * that STORE_NOTIFIER never named is known since its first delivery, and since 0 where that
 	 * was in a version that knew no notifiers.
 	 */
-	int (*notifier)(void *user, const struct store_notifier *notifier, uint64_t pending);
+	int (*notifier)(void *user, const struct store_notifier *notifier, uint64_t pending,
+			int64_t oldest_us);
 	int (*override)(void *user, const char *endpoint, const char *name, bool watched,
 			const char *notify);
 	int (*submission)(void *user, const char *endpoint, const char *name, const char *body,

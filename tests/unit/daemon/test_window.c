@@ -108,6 +108,41 @@ Test(window, a_restart_goes_on_where_it_was)
 	cr_expect_str_eq(world_query(PENDING), "0");
 }
 
+/* Whatever the oldest one's place: at the head of a lane, in the store, or coming from there. */
+Test(window, knows_the_oldest)
+{
+	const int64_t from_us = clock_real_now_us() - 1000 * US_PER_S;
+
+	cr_expect_eq(outlet_oldest_us(world.outlet), 0);
+	for (unsigned i = 1; i <= 10; i++)
+		world_old_event((char)('a' + (char)i), 1, EVENT_JOB_STATUS, from_us + i);
+	world_settle();
+	cr_expect(world.outlet->spilled);
+	for (unsigned i = 1; i <= 10; i++) {
+		cr_expect_eq(outlet_oldest_us(world.outlet), from_us + i, "%u", i);
+		world_answer(VERDICT_DELIVERED);
+	}
+	cr_expect_eq(outlet_oldest_us(world.outlet), 0);
+}
+
+Test(window, knows_the_oldest_after_a_restart)
+{
+	const int64_t from_us = clock_real_now_us() - 1000 * US_PER_S;
+	struct outlet *unread;
+
+	world.max_parallel = 0;
+	for (unsigned i = 1; i <= 6; i++)
+		world_old_event('a', i, EVENT_JOB_STATUS, from_us + i);
+	world_settle();
+	world_restart();
+	cr_expect_eq(outlet_oldest_us(world.outlet), from_us + 1);
+	/* Before anything was read: what the store said at the start. */
+	cr_assert_eq(outlet_new(&world.owner, "other", &unread), 0);
+	window_restore(unread, 6, from_us + 1);
+	cr_expect_eq(outlet_oldest_us(unread), from_us + 1);
+	outlet_free(unread);
+}
+
 Test(window, reads_nothing_for_who_is_not_there)
 {
 	for (unsigned i = 1; i <= 6; i++)
@@ -278,6 +313,25 @@ static void again(const char *id)
 		     e.text);
 	window_take_again(world.outlet, &d);
 	store_deliveries_done(&d, 1);
+}
+
+/* An old one that is sent again without room for it stays the oldest until it is read. */
+Test(window, knows_the_oldest_that_is_sent_again)
+{
+	const int64_t from_us = clock_real_now_us() - 1000 * US_PER_S;
+
+	world_old_event('a', 1, EVENT_JOB_STATUS, from_us);
+	world_settle();
+	world_answer(VERDICT_DELIVERED);
+	for (unsigned i = 1; i <= 8; i++)
+		world_old_event('b', i, EVENT_JOB_STATUS, from_us + 10 + i);
+	world_settle();
+	again("evt_a1");
+	world_settle();
+	cr_expect_eq(outlet_oldest_us(world.outlet), from_us);
+	world_answer_all(VERDICT_DELIVERED);
+	cr_expect_eq(outlet_oldest_us(world.outlet), 0);
+	cr_expect_eq(world.outlet->delivered, 10U);
 }
 
 Test(window, what_is_sent_again_has_no_more_room_than_others)

@@ -132,10 +132,11 @@ static void on_model(void *user)
 	on_changed(user);
 }
 
-static int on_notifier(void *user, const struct store_notifier *notifier, uint64_t pending)
+static int on_notifier(void *user, const struct store_notifier *notifier, uint64_t pending,
+		       int64_t oldest_us)
 {
 	if (strcmp(notifier->name, NAME) == 0)
-		window_restore(world.outlet, pending);
+		window_restore(world.outlet, pending, oldest_us);
 	return 0;
 }
 

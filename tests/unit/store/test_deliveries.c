@@ -166,43 +166,6 @@ static void check_rows(const struct model *m, unsigned round)
 	cr_assert_str_eq(found, expected, "round %u:\n%snot\n%s", round, found, expected);
 }
 
-struct known {
-	struct store_notifier notifiers[NOTIFIERS];
-	uint64_t pending[NOTIFIERS];
-};
-
-static int see_notifier(void *user, const struct store_notifier *notifier, uint64_t pending)
-{
-	struct known *k = user;
-	size_t i = strcmp(notifier->name, notifiers[0]) == 0 ? 0 : 1;
-
-	cr_assert_str_eq(notifier->name, notifiers[i]);
-	k->notifiers[i] = *notifier;
-	k->notifiers[i].name = notifiers[i];
-	k->pending[i] = pending;
-	return 0;
-}
-
-static void check_notifiers(struct store *s, const struct model *m, unsigned round)
-{
-	const struct store_loader loader = {.notifier = see_notifier};
-	struct known k = {0};
-
-	cr_assert_eq(store_load(s, &loader, &k, NULL), 0);
-	for (size_t i = 0; i < NOTIFIERS; i++) {
-		uint64_t pending = 0;
-
-		for (size_t e = 0; e < EVENTS; e++)
-			pending += m->deliveries[e][i].there &&
-				   m->deliveries[e][i].state == DELIVERY_PENDING;
-		cr_assert_eq(k.notifiers[i].name, m->notifiers[i].name, "round %u", round);
-		cr_assert_eq(k.notifiers[i].since_us, m->notifiers[i].since_us, "round %u", round);
-		cr_assert_eq(k.notifiers[i].removed_us, m->notifiers[i].removed_us, "round %u",
-			     round);
-		cr_assert_eq(k.pending[i], pending, "round %u", round);
-	}
-}
-
 /* Numbers are places: who is later in the store has the higher one. */
 static bool is_next(const struct model *m, size_t notifier, uint64_t after, size_t *ret)
 {
@@ -216,6 +179,50 @@ static bool is_next(const struct model *m, size_t notifier, uint64_t after, size
 			*ret = e;
 		}
 	return best != UINT64_MAX;
+}
+
+struct known {
+	struct store_notifier notifiers[NOTIFIERS];
+	uint64_t pending[NOTIFIERS];
+	int64_t oldest_us[NOTIFIERS];
+};
+
+static int see_notifier(void *user, const struct store_notifier *notifier, uint64_t pending,
+			int64_t oldest_us)
+{
+	struct known *k = user;
+	size_t i = strcmp(notifier->name, notifiers[0]) == 0 ? 0 : 1;
+
+	cr_assert_str_eq(notifier->name, notifiers[i]);
+	k->notifiers[i] = *notifier;
+	k->notifiers[i].name = notifiers[i];
+	k->pending[i] = pending;
+	k->oldest_us[i] = oldest_us;
+	return 0;
+}
+
+static void check_notifiers(struct store *s, const struct model *m, unsigned round)
+{
+	const struct store_loader loader = {.notifier = see_notifier};
+	struct known k = {0};
+
+	cr_assert_eq(store_load(s, &loader, &k, NULL), 0);
+	for (size_t i = 0; i < NOTIFIERS; i++) {
+		uint64_t pending = 0;
+		size_t e;
+
+		for (e = 0; e < EVENTS; e++)
+			pending += m->deliveries[e][i].there &&
+				   m->deliveries[e][i].state == DELIVERY_PENDING;
+		cr_assert_eq(k.notifiers[i].name, m->notifiers[i].name, "round %u", round);
+		cr_assert_eq(k.notifiers[i].since_us, m->notifiers[i].since_us, "round %u", round);
+		cr_assert_eq(k.notifiers[i].removed_us, m->notifiers[i].removed_us, "round %u",
+			     round);
+		cr_assert_eq(k.pending[i], pending, "round %u", round);
+		cr_assert_eq(k.oldest_us[i],
+			     is_next(m, i, 0, &e) ? m->deliveries[e][i].created_us : 0, "round %u",
+			     round);
+	}
 }
 
 static void check_window(struct store *s, const struct model *m, struct rnd *rnd, unsigned round)

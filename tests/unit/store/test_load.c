@@ -36,14 +36,15 @@ struct seen {
 	unsigned n, stop_at;
 };
 
-static int see(void *user, const struct store_notifier *notifier, uint64_t pending)
+static int see(void *user, const struct store_notifier *notifier, uint64_t pending,
+	       int64_t oldest_us)
 {
 	struct seen *seen = user;
 	size_t len = strlen(seen->text);
 
 	snprintf(seen->text + len, sizeof(seen->text) - len,
-		 "%s %" PRId64 " %" PRId64 " %" PRIu64 "\n", notifier->name, notifier->since_us,
-		 notifier->removed_us, pending);
+		 "%s %" PRId64 " %" PRId64 " %" PRIu64 " %" PRId64 "\n", notifier->name,
+		 notifier->since_us, notifier->removed_us, pending, oldest_us);
 	return ++seen->n == seen->stop_at ? -ECANCELED : 0;
 }
 
@@ -54,10 +55,10 @@ Test(load, stops_when_told)
 	struct seen seen = {.stop_at = 1};
 
 	cr_expect_eq(store_load(s, &loader, &seen, NULL), -ECANCELED);
-	cr_expect_str_eq(seen.text, "a 7 8 0\n", "%s", seen.text);
+	cr_expect_str_eq(seen.text, "a 7 8 0 0\n", "%s", seen.text);
 	seen = (struct seen){0};
 	cr_expect_eq(store_load(s, &loader, &seen, NULL), 0, "it can be done again");
-	cr_expect_str_eq(seen.text, "a 7 8 0\nb 5 0 4\n", "%s", seen.text);
+	cr_expect_str_eq(seen.text, "a 7 8 0 0\nb 5 0 4 5\n", "%s", seen.text);
 	store_close(s);
 }
 
