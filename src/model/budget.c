@@ -100,6 +100,15 @@ bool budget_take(struct budget *b, uint64_t now_us)
 	return true;
 }
 
+uint64_t budget_tokens(const struct budget *b, uint64_t now_us, uint32_t *ret_rate)
+{
+	struct budget then = *b;
+
+	advance(&then, now_us);
+	*ret_rate = then.rate;
+	return then.level_ns / then.space_ns;
+}
+
 uint64_t budget_next_us(const struct budget *b, uint64_t now_us)
 {
 	struct budget then = *b;

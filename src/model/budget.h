@@ -49,5 +49,8 @@ void budget_slow(struct budget *b, uint64_t now_us);
 /* Takes a token when there is one. Grows the rate back. */
 bool budget_take(struct budget *b, uint64_t now_us);
 
+/* How many times budget_take() would succeed at once, and the rate in effect, as of now. */
+uint64_t budget_tokens(const struct budget *b, uint64_t now_us, uint32_t *ret_rate);
+
 /* The moment from which budget_take() succeeds. */
 uint64_t budget_next_us(const struct budget *b, uint64_t now_us);

@@ -294,6 +294,31 @@ Test(budget, slow_minutes_give_fewer_requests)
 	}
 }
 
+/* What is told of the bucket is what taking from it gives, and telling changes nothing. */
+Test(budget, tokens_are_what_can_be_taken)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rates); i++) {
+		const uint64_t start_us = 77;
+		struct budget b;
+
+		budget_init(&b, rates[i], start_us);
+		budget_slow(&b, start_us);
+		for (uint64_t s = 0; s < 700; s += 7) {
+			const uint64_t now_us = start_us + s * 1000000;
+			uint32_t rate;
+			uint64_t tokens = budget_tokens(&b, now_us, &rate), taken = 0;
+
+			cr_assert_eq(tokens, budget_tokens(&b, now_us, &rate));
+			if (s % 3)
+				continue; /* it grows by itself */
+			while (budget_take(&b, now_us))
+				taken++;
+			cr_assert_eq(tokens, taken, "rate %u, %u s", rates[i], (unsigned)s);
+			cr_assert_eq(rate, b.rate, "rate %u, %u s", rates[i], (unsigned)s);
+		}
+	}
+}
+
 /* The promise of the next request knows that the rate grows until then. */
 Test(budget, the_next_is_promised_with_growth)
 {
