@@ -117,6 +117,12 @@ struct ask {
 	char path[];
 };
 
+/* Requests that were sent since the start, by what came of them. */
+struct polls {
+	uint64_t of[TROUBLE_COUNT_]; /* answers; of [TROUBLE_NONE] those that were understood */
+	uint64_t dropped;            /* no answer was waited for any more */
+};
+
 /* How many jobs belong to a watch; and of those that have been seen, in which phase they are. */
 struct tally {
 	size_t watched;
@@ -163,9 +169,10 @@ struct account {
 	unsigned in_flight;
 	unsigned in_flight_max;    /* requests at a time: how many depends on the server's HTTP */
 	uint64_t requests, failed; /* since the start */
-	size_t dropped_jobs;       /* over JOB_MAX_PER_ACCOUNT */
-	uint64_t told_ms;          /* freshness that the log was told of; 0: none */
-	uint64_t undisturbed_ms;   /* since then its jobs can be looked at, CLOCK_BOOTTIME */
+	struct polls polls;
+	size_t dropped_jobs;     /* over JOB_MAX_PER_ACCOUNT */
+	uint64_t told_ms;        /* freshness that the log was told of; 0: none */
+	uint64_t undisturbed_ms; /* since then its jobs can be looked at, CLOCK_BOOTTIME */
 	/* Why jobs are paused: the account's suspendState, "" unless it is suspended, as of then. */
 	char suspend_state[JOB_JSON_SUSPEND_MAX];
 	uint64_t suspend_ms; /* CLOCK_BOOTTIME; 0: never asked */

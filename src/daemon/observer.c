@@ -24,6 +24,7 @@ struct observer {
 	struct feed *feed;
 	struct config *config; /* a reference */
 	struct map unknown;    /* states that were logged: strings */
+	uint64_t events[EVENT_COUNT_]; /* that became durable, by their type */
 };
 
 /* An event on its way to one outlet, and whether that takes it. */
@@ -97,6 +98,11 @@ static void sort_job(const struct route_table *table, struct job *job)
 						snapshot_text(job->snapshot, TEXT_DISPLAY_NAME)));
 	else
 		job_set_watches(job, override_watches(job->override, job->named));
+}
+
+uint64_t observer_events(const struct observer *o, enum event_type type)
+{
+	return o->events[type];
 }
 
 void observer_configure(struct observer *o, struct config *config)
@@ -190,8 +196,10 @@ static void on_durable(void *user, int r)
 {
 	struct observation *b = user;
 
-	for (size_t i = 0; r == 0 && i < b->n_events; i++)
+	for (size_t i = 0; r == 0 && i < b->n_events; i++) {
 		feed_publish(b->observer->feed, b->events[i]);
+		b->observer->events[b->events[i]->type]++;
+	}
 	for (size_t i = 0; r == 0 && i < b->n_routed; i++) {
 		const struct routed *routed = &b->routed[i];
 
@@ -201,8 +209,10 @@ static void on_durable(void *user, int r)
 			outlet_refuse(routed->outlet, routed->answer);
 		event_record_unref(routed->event);
 	}
-	if (r == 0)
+	if (r == 0) {
 		b->n_routed = 0;
+		count_events(b);
+	}
 	observation_free(b);
 }
 

@@ -25,6 +25,9 @@ int observer_new(struct accounts *accounts, struct committer *committer,
 struct observer *observer_free(struct observer *o); /* takes NULL, returns NULL */
 DEFINE_CLEANUP(struct observer *, observer_free);
 
+/* Events of a type that have become durable since the start. */
+uint64_t observer_events(const struct observer *o, enum event_type type);
+
 /* The accounts know their configuration already (poller_configure). Sorts all jobs to watches. */
 void observer_configure(struct observer *o, struct config *config);
 

@@ -101,18 +101,50 @@ static void read_key_again(struct account *account)
 	config_secret_done(&again);
 }
 
+/* What came between, where answers_take() does not say. There, too, "not found" is an answer. */
+static enum trouble trouble_of_answer(const struct http_result *res)
+{
+	if (res->r < 0)
+		return res->trouble;
+	return res->status == 404 ? TROUBLE_NONE : trouble_of_status(res->status);
+}
+
+/* Each request that was sent, once. */
+static void count_poll(struct polls *polls, const struct http_result *res, enum trouble trouble)
+{
+	if (res->r == -ECANCELED)
+		polls->dropped++;
+	else
+		polls->of[trouble]++;
+}
+
+/* The account whose key it was asked for goes on with what was counted before it was known. */
+static void move_polls(struct polls *from, struct polls *to)
+{
+	for (int t = 0; t < TROUBLE_COUNT_; t++)
+		to->of[t] += from->of[t];
+	to->dropped += from->dropped;
+	*from = (struct polls){0};
+}
+
 static void take_answer(struct poller *p, const struct question *q, const struct http_result *res)
 {
 	struct account *found;
+	enum trouble trouble;
 
 	if (res->r == -ECANCELED) {
+		count_poll(&q->account->polls, res, TROUBLE_NONE);
 		answers_dropped(&p->answers, q);
 		return;
 	}
-	if (answers_take(&p->answers, q, res, &found) == TROUBLE_UNAUTHORIZED)
+	trouble = answers_take(&p->answers, q, res, &found);
+	count_poll(&q->account->polls, res,
+		   q->type == QUESTION_ACCOUNT ? trouble_of_answer(res) : trouble);
+	if (trouble == TROUBLE_UNAUTHORIZED)
 		read_key_again(q->account);
 	if (!found)
 		return;
+	move_polls(&q->account->polls, &found->polls);
 	budget_init(&found->budget, found->config->requests_per_minute, clock_boot_now_us());
 	found->in_flight_max = POLLER_CONNECTIONS;
 	take_up(p, found);
@@ -164,11 +196,15 @@ static void on_answer(void *user, const struct http_result *res)
 		if (trouble_of_status(res->status) == TROUBLE_RATE_LIMITED)
 			budget_slow(&q->account->budget, clock_boot_now_us());
 	}
-	if (q->type == QUESTION_ASK)
+	if (q->type == QUESTION_ASK) {
+		count_poll(&q->account->polls, res, trouble_of_answer(res));
 		take_asked(p, q, res);
-	else if (!p->closing && q->account->config)
+	} else if (!p->closing && q->account->config) {
 		take_answer(p, q, res);
-	/* What comes for an account that a reload took away is not wanted any more. */
+	} else {
+		/* What comes for an account that a reload took away is not wanted any more. */
+		count_poll(&q->account->polls, res, trouble_of_answer(res));
+	}
 	request_free(req);
 	if (!p->closing)
 		pump(p);
