@@ -34,6 +34,7 @@ static const struct call {
 	{"POST", "/v1/deliveries/", api_retry_delivery},
 	{"POST", "/v1/reload", api_reload},
 	{"GET", "/healthz", api_get_health},
+	{"GET", "/metrics", api_get_metrics},
 };
 
 #define ALLOW_MAX 64

@@ -209,10 +209,8 @@ static void on_durable(void *user, int r)
 			outlet_refuse(routed->outlet, routed->answer);
 		event_record_unref(routed->event);
 	}
-	if (r == 0) {
+	if (r == 0)
 		b->n_routed = 0;
-		count_events(b);
-	}
 	observation_free(b);
 }
 
