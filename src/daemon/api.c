@@ -35,6 +35,7 @@ static const struct call {
 	{"POST", "/v1/reload", api_reload},
 	{"GET", "/healthz", api_get_health},
 	{"GET", "/metrics", api_get_metrics},
+	{"GET", "/v1/openapi.json", api_get_openapi},
 };
 
 #define ALLOW_MAX 64

@@ -54,6 +54,8 @@ int api_retry_delivery(struct api *api, const struct server_request *request, co
 		       struct server_response *response);
 int api_get_metrics(struct api *api, const struct server_request *request, const char *rest,
 		    struct server_response *response);
+int api_get_openapi(struct api *api, const struct server_request *request, const char *rest,
+		    struct server_response *response);
 int api_reload(struct api *api, const struct server_request *request, const char *rest,
 	       struct server_response *response);
 

@@ -6,6 +6,7 @@
 #include "codec/api_json.h"
 #include "codec/status_json.h"
 #include "daemon/api_private.h"
+#include "daemon/openapi.h"
 #include "daemon/view.h"
 
 #define REASON_MAX 400
@@ -64,6 +65,12 @@ int api_get_health(struct api *api, const struct server_request *request, const 
 		list[i] = reasons[i];
 	response->status = n ? 503 : 200;
 	return status_json_health(list, n, &response->body);
+}
+
+int api_get_openapi(struct api *api, const struct server_request *request, const char *rest,
+		    struct server_response *response)
+{
+	return buf_append(&response->body, openapi_json, openapi_json_len);
 }
 
 /* One fault after the other, as an array of texts. */
