@@ -28,6 +28,7 @@ static void account_done(struct config_account *a)
 	free(a->account_id);
 	free(a->api_url);
 	config_secret_done(&a->api_key);
+	free(a->wandb_key_file);
 	free(a->ca_file);
 	wipe_free(a->proxy); /* may hold a password */
 }

@@ -28,6 +28,7 @@ struct config_account {
 	char *account_id; /* "" when it is to be found with the key: a single account only */
 	char *api_url;    /* without a slash at the end */
 	struct config_secret api_key;
+	char *wandb_key_file;         /* NULL: jobs that log to W&B cannot be created */
 	uint32_t requests_per_minute; /* default 10 */
 	char *ca_file;                /* NULL: the system's */
 	char *proxy;                  /* NULL: the environment's, as libcurl reads it */
@@ -145,6 +146,13 @@ int config_load(const char *path, const struct config_env *env, config_fault_fn 
  */
 int config_read_key(const struct config_account *account, struct config_secret *ret,
 		    struct error *ret_e);
+
+/*
+ * Reads the key of the account's W&B user from its file, when a job needs it, so that a rotated one
+ * counts. The same; -ENOENT: the account has no such file.
+ */
+int config_read_wandb_key(const struct config_account *account, struct config_secret *ret,
+			  struct error *ret_e);
 void config_secret_done(struct config_secret *secret);
 
 struct config *config_ref(struct config *c);

@@ -231,7 +231,7 @@ int check_sections(struct load *l);
 
 /* ---- keys.c ---- */
 
-/* Finds an account's key. 0 with or, after a fault, without one; -ENOMEM. */
+/* Finds an account's key, and looks at that of its W&B user. 0 with or, after a fault, without one; -ENOMEM. */
 int keys_account(struct load *l, const struct raw_section *s, struct config_account *a);
 
 /* Finds a webhook's URL and signing secrets. 0 or -ENOMEM. */

@@ -95,6 +95,7 @@ static void dump_account(const struct config_account *a, FILE *out)
 	put_text("\t", "account-id", a->account_id, out);
 	put_text("\t", "api-url", a->api_url, out);
 	put_secret("api-key", "api-key-file", &a->api_key, out);
+	put_text("\t", "wandb-api-key-file", a->wandb_key_file, out);
 	fprintf(out, "\trequests-per-minute = %" PRIu32 "\n", a->requests_per_minute);
 	put_text("\t", "ca-file", a->ca_file, out);
 	if (a->proxy && strchr(a->proxy, '@'))

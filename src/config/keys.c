@@ -313,9 +313,32 @@ static const struct key_source {
 	{"api-key", key_inline},
 };
 
+/* Only the path is kept: the key is read when a job needs it. That it can be is checked now. */
+static int wandb_key_file(struct load *l, const struct raw_section *s, struct config_account *a)
+{
+	static const char option[] = "wandb-api-key-file";
+	char *key = NULL;
+	int r;
+
+	if (!raw_find(s, option))
+		return 0;
+	r = read_option_file(l, s, option, &a->wandb_key_file, &key);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	if (!key_valid(key))
+		fault_add(l, raw_place(s, option), "%s: " NOT_A_KEY, what_of(s, option).text,
+			  CONFIG_KEY_MAX);
+	wipe_free(key);
+	return 0;
+}
+
 int keys_account(struct load *l, const struct raw_section *s, struct config_account *a)
 {
 	const struct key_source *source = NULL;
+	int r = wandb_key_file(l, s, a);
+
+	if (r < 0)
+		return r;
 
 	for (size_t i = 0; i < ARRAY_LEN(key_sources); i++) {
 		const struct raw_option *o = raw_find(s, key_sources[i].option);
@@ -368,25 +391,20 @@ static const struct key_file *key_file_of(const char *source, const char **ret_p
 	return NULL;
 }
 
-int config_read_key(const struct config_account *account, struct config_secret *ret,
-		    struct error *ret_e)
+/* Reads the file; what it gives is a key. 0, -EINVAL with a sentence, -ENOMEM. */
+static int read_key_file(const char *path, int (*find)(char *text, char **ret_key), char **ret,
+			 struct error *ret_e)
 {
-	const char *path = NULL;
-	const struct key_file *file = key_file_of(account->api_key.source, &path);
-	struct config_secret secret = {0};
 	char *text = NULL, *key = NULL;
 	size_t len;
-	int r;
+	int r = secret_read(path, false, &text, ret_e);
 
-	if (!file)
-		return error_set(ret_e, -ENOENT, "the key is from no file that is read again");
-	r = secret_read(path, false, &text, ret_e);
 	if (r == -ENOENT)
 		return error_set(ret_e, -EINVAL, "there is no file %s", fault_quote(path).text);
 	if (r < 0)
 		return r;
 	len = strlen(text);
-	r = file->find(text, &key);
+	r = find(text, &key);
 	explicit_bzero(text, len); /* auth.ini's is cut into pieces */
 	free(text);
 	if (r < 0)
@@ -395,7 +413,43 @@ int config_read_key(const struct config_account *account, struct config_secret *
 		wipe_free(key);
 		return error_set(ret_e, -EINVAL, "%s: " NOT_A_KEY, path, CONFIG_KEY_MAX);
 	}
-	r = secret_set(&secret, key, file->from, path);
+	*ret = key;
+	return 0;
+}
+
+int config_read_key(const struct config_account *account, struct config_secret *ret,
+		    struct error *ret_e)
+{
+	const char *path = NULL;
+	const struct key_file *file = key_file_of(account->api_key.source, &path);
+	struct config_secret secret = {0};
+	char *key = NULL;
+	int r;
+
+	if (!file)
+		return error_set(ret_e, -ENOENT, "the key is from no file that is read again");
+	r = read_key_file(path, file->find, &key, ret_e);
+	if (r == 0)
+		r = secret_set(&secret, key, file->from, path);
+	if (r < 0)
+		return r;
+	*ret = secret;
+	return 0;
+}
+
+int config_read_wandb_key(const struct config_account *account, struct config_secret *ret,
+			  struct error *ret_e)
+{
+	struct config_secret secret = {0};
+	char *key = NULL;
+	int r;
+
+	if (!account->wandb_key_file)
+		return error_set(ret_e, -ENOENT, "account \"%s\" has no wandb-api-key-file",
+				 account->name);
+	r = read_key_file(account->wandb_key_file, whole_text, &key, ret_e);
+	if (r == 0)
+		r = secret_set(&secret, key, FROM_FILE, account->wandb_key_file);
 	if (r < 0)
 		return r;
 	*ret = secret;

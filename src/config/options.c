@@ -368,6 +368,7 @@ const struct option_spec option_specs[] = {
 	{.name = "api-key-file", ACCOUNT(api_key)},
 	{.name = "api-key-credential", ACCOUNT(api_key)},
 	{.name = "api-key", ACCOUNT(api_key)},
+	{.name = "wandb-api-key-file", ACCOUNT(wandb_key_file)},
 	{.name = "requests-per-minute",
 	 .apply = value_number,
 	 .min = 1,

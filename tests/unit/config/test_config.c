@@ -414,6 +414,7 @@ Test(config, installed_example)
 {
 	static const char *const stand_ins[][2] = {
 		{"/etc/tunewatch/acme.key", "@/key"},
+		{"/etc/tunewatch/wandb.key", "@/key"},
 		{"/etc/tunewatch/chat.url", "@/url"},
 		{"/usr/local/bin/deploy-model", "@/hook"},
 	};

@@ -39,7 +39,7 @@ Test(dump, round_trip)
 	static const char *const cases[] = {
 		"account a {}\n",
 		"account a { account-id = \"\" }\n",
-		"account a { api-key-file = \"@/key\" ca-file = \"@/ca.pem\" proxy = "
+		"account a { api-key-file = \"@/key\" wandb-api-key-file = \"@/key\" ca-file = \"@/ca.pem\" proxy = "
 		"\"socks5h://p:1\" requests-per-minute = 77 api-url = \"http://x\" allow-http = on "
 		"}\naccount b {}\n"
 		"watch w { account = b kinds = {rft, ft} display-name = \"a\\\"\\\\\\${HOME}*'#\\n\" "
@@ -80,7 +80,8 @@ Test(dump, shows_no_secret)
 	fixture_write(&f, "secret", "whsec_sesamess", 0600);
 	cr_assert(fixture_load(
 			  &f, "account a { api-key = sesame proxy = \"http://u:sesame\\x40p\" }\n"
-			      "account b { api-key-file = \"@/key\" }\n"
+			      "account b { api-key-file = \"@/key\" wandb-api-key-file = "
+			      "\"@/key\" }\n"
 			      "notifier x { type = webhook url = \"https://h.example/sesame\" "
 			      "headers = \"A: sesame\" }\n"
 			      "notifier y { type = webhook url-file = \"@/url\" secret-file = "
@@ -95,6 +96,7 @@ Test(dump, shows_no_secret)
 	cr_expect(strstr(text, "\t# url: from the configuration file\n\t# host: h.example\n"));
 	cr_expect(strstr(text, "\t# header A: from the configuration file\n"));
 	cr_expect(strstr(text, "\turl-file = \""));
+	cr_expect(strstr(text, "\twandb-api-key-file = \"/"));
 	cr_expect(strstr(text, "\t# host: ntfy.example.com\n\tformat = \"ntfy\"\n"));
 	free(text);
 }

@@ -459,3 +459,67 @@ Test(keys, not_read_again)
 	cr_expect_eq(config_read_key(&(struct config_account){0}, &(struct config_secret){0}, NULL),
 		     -ENOENT);
 }
+
+/* ---- the key of a W&B user ---- */
+
+#define WANDB     "account a { wandb-api-key-file = \"@/wandb\" }"
+#define IN_OPTION "main.conf:1: 'wandb-api-key-file' in account \"a\": "
+
+Test(keys, wandb_is_checked_at_the_start)
+{
+	static const struct {
+		const char *text; /* NULL: no file */
+		mode_t mode;
+		const char *fault;
+	} cases[] = {
+		{"wk_first\n", 0600, ""},
+		{NULL, 0, IN_OPTION "there is no file '@/wandb'\n"},
+		{"wk_one wk_two", 0600,
+		 IN_OPTION "not a key (1 to 512 ASCII characters without spaces)\n"},
+		{"", 0600, IN_OPTION "not a key (1 to 512 ASCII characters without spaces)\n"},
+		{"wk_open", 0640,
+		 IN_OPTION "@/wandb is readable by its group; run: chmod 600 @/wandb\n"},
+		{"wk_open", 0604,
+		 IN_OPTION "@/wandb is open to everybody; run: chmod 600 @/wandb\n"},
+	};
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/wandb", f.dir);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		(void)unlink(path);
+		if (cases[i].text)
+			fixture_write(&f, "wandb", cases[i].text, cases[i].mode);
+		/* root may be asked for a file that its own group reads */
+		if (cases[i].mode == 0640 && geteuid() == 0)
+			continue;
+		cr_expect_eq(fixture_load(&f, WANDB), cases[i].fault[0] ? -EINVAL : 0);
+		cr_expect_str_eq(fixture_faults(&f), cases[i].fault, "%zu: %s", i,
+				 fixture_faults(&f));
+	}
+	expect_fault("account a { wandb-api-key-file = \"wandb\" }",
+		     IN_OPTION "'wandb' is not an absolute path\n");
+}
+
+Test(keys, wandb_is_read_when_it_is_needed)
+{
+	struct config_secret secret = {0};
+	struct error e = ERROR_NONE;
+
+	cr_assert(fixture_load(&f, "account a {}") == 0);
+	cr_expect_eq(config_read_wandb_key(&f.config->accounts[0], &secret, &e), -ENOENT);
+	cr_expect_str_eq(e.text, "account \"a\" has no wandb-api-key-file");
+
+	fixture_write(&f, "wandb", "wk_first\n", 0600);
+	cr_assert(fixture_load(&f, WANDB) == 0, "%s", fixture_faults(&f));
+	cr_expect_str_eq(f.config->accounts[0].api_key.source, "$FIREWORKS_API_KEY", "as it was");
+	fixture_write(&f, "wandb", " wk_rotated\n", 0600);
+	cr_assert_eq(config_read_wandb_key(&f.config->accounts[0], &secret, &e), 0, "%s", e.text);
+	cr_expect_str_eq(secret.value, "wk_rotated");
+	cr_expect(strncmp(secret.source, "file /", 6) == 0);
+	config_secret_done(&secret);
+
+	fixture_write(&f, "wandb", "wk_open\n", 0644);
+	cr_expect_eq(config_read_wandb_key(&f.config->accounts[0], &secret, &e), -EINVAL);
+	cr_expect(strstr(e.text, "is open to everybody") && !strstr(e.text, "wk_"), "%s", e.text);
+	cr_expect_null(secret.value);
+}
