@@ -1,6 +1,7 @@
 /* Jobs that are to be created: what is refused, what is sent, which id, and what is the same. */
 #include "codec/sft_json.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -727,4 +728,66 @@ Test(sft_json, any_job)
 		json_object_put(tree);
 	}
 	json_tokener_free(tok);
+}
+
+/* The installed guide; `uncomment`: with the fields that are commented out in it. */
+static void read_guide(struct buf *b, bool uncomment)
+{
+	const char *top = getenv("top_srcdir");
+	char path[4096], line[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/conf/examples/sft.json", top ? top : "..");
+	f = fopen(path, "r");
+	cr_assert(f, "%s: run by `make check`, or with top_srcdir set", path);
+	while (fgets(line, sizeof(line), f)) {
+		const char *text = line + strspn(line, " ");
+
+		if (uncomment &&
+		    (strncmp(text, "// \"", 4) == 0 || strncmp(text, "//   \"", 6) == 0 ||
+		     strncmp(text, "// }", 4) == 0))
+			text += 3;
+		cr_assert_eq(buf_puts(b, uncomment ? text : line), 0);
+	}
+	fclose(f);
+}
+
+/* Not as a part of another name. */
+static bool has_word(const char *text, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *p = text; (p = strstr(p, word)); p++)
+		if (!isalnum((unsigned char)p[-1]) && !isalnum((unsigned char)p[len]))
+			return true;
+	return false;
+}
+
+static void expect_mentioned(const char *text, const struct sft_fields *fields)
+{
+	for (size_t i = 0; i < fields->n; i++) {
+		const struct sft_field *f = &fields->fields[i];
+		char quoted[64];
+
+		snprintf(quoted, sizeof(quoted), "\"%s\":", f->name);
+		cr_expect(f->role == SFT_INPUT ? !!strstr(text, quoted) : has_word(text, f->name),
+			  "%s", f->name);
+		if (f->members)
+			expect_mentioned(text, f->members);
+	}
+}
+
+Test(sft_json, the_guide)
+{
+	_cleanup_buf_ struct buf guide = BUF_INIT(TOLD_MAX), all = BUF_INIT(TOLD_MAX);
+
+	read_guide(&guide, false);
+	expect(buf_str(&guide), 0, "");
+	expect_mentioned(buf_str(&guide), &sft_fields);
+
+	/* All of it at once is as good, but for the second model. */
+	read_guide(&all, true);
+	cr_assert(strstr(buf_str(&all), "\n\"warmStartFrom\""));
+	memcpy(strstr(all.data, "\n\"warmStartFrom\"") + 1, "//", 2);
+	expect(buf_str(&all), 0, "");
 }
