@@ -14,12 +14,23 @@
 #define CLI_EXIT_NO_SUCH_JOB 1
 #define CLI_EXIT_REFUSED     1
 
+#define CLI_EXIT_FAILED        1 /* the job failed or expired */
+#define CLI_EXIT_CANCELLED     3
+#define CLI_EXIT_REMOVED       4
+#define CLI_EXIT_EARLY_STOPPED 5
+
+#define CLI_NOTIFY_MAX 64 /* of --notify */
+
 struct cli {
-	const char *socket; /* path of the control socket */
-	bool json;          /* documents instead of tables */
-	bool colour;        /* standard output is a terminal that wants it */
-	const char *state;  /* deliveries: NULL for what is pending or dead */
-	bool dead;          /* retry: all that are dead */
+	const char *socket;                 /* path of the control socket */
+	bool json;                          /* documents instead of tables */
+	bool colour;                        /* standard output is a terminal that wants it */
+	const char *state;                  /* deliveries: NULL for what is pending or dead */
+	bool dead;                          /* retry: all that are dead */
+	const char *account, *id, *timeout; /* submit: as given, or NULL */
+	bool wait;                          /* submit: until the job has ended */
+	const char *notify[CLI_NOTIFY_MAX]; /* submit */
+	size_t n_notify;
 };
 
 /* Runs with the arguments behind the command's name; returns the exit status. */
@@ -28,7 +39,14 @@ typedef int (*cli_command_fn)(const struct cli *cli, int argc, char *const argv[
 int command_deliveries(const struct cli *cli, int argc, char *const argv[]);
 int command_retry(const struct cli *cli, int argc, char *const argv[]);
 int command_status(const struct cli *cli, int argc, char *const argv[]);
+int command_submit(const struct cli *cli, int argc, char *const argv[]);
 int command_version(const struct cli *cli, int argc, char *const argv[]);
+
+/*
+ * Waits until a watched job has ended, also while the daemon is away; the exit status says how it did
+ * (product: 0 succeeded, 1 failed or expired, 3, 4, 5).
+ */
+int cli_wait_for(const struct cli *cli, const char *full_name);
 
 /* One sentence on standard error, control characters replaced; returns `exit_status`. */
 int cli_fail(int exit_status, const char *fmt, ...) _printf_(2, 3);

@@ -14,9 +14,12 @@
 /* The daemon answers from memory. */
 #define CONNECT_TIMEOUT_MS 5000L
 #define TIMEOUT_MS         60000L
+#define URL_MAX            8192
 
 DEFINE_CLEANUP(CURL *, curl_easy_cleanup);
 #define _cleanup_curl_ _cleanup_(curl_easy_cleanupp)
+DEFINE_CLEANUP(struct curl_slist *, curl_slist_free_all);
+#define _cleanup_slist_ _cleanup_(curl_slist_free_allp)
 
 static size_t take_body(char *data, size_t size, size_t n, void *user)
 {
@@ -87,12 +90,10 @@ int client_exit_status(int r)
 	return EX_UNAVAILABLE;
 }
 
-static int judge(CURL *curl, const struct buf *body, const char *socket, struct error *ret_e)
+static int judge(long status, const struct buf *body, const char *socket, struct error *ret_e)
 {
 	char message[ERROR_TEXT_MAX / 2];
-	long status = 0;
 
-	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
 	if (status == 200)
 		return 0;
 	status_json_parse_error(buf_str(body), body->len, message, sizeof(message));
@@ -102,7 +103,28 @@ static int judge(CURL *curl, const struct buf *body, const char *socket, struct 
 			 status, socket);
 }
 
-static CURLcode set_up(CURL *curl, const char *socket, const char *url, struct buf *body)
+/* The daemon was there, and went away before it had answered. */
+static bool is_lost(CURLcode code)
+{
+	static const CURLcode codes[] = {CURLE_GOT_NOTHING, CURLE_PARTIAL_FILE, CURLE_RECV_ERROR,
+					 CURLE_SEND_ERROR};
+
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
+		if (codes[i] == code)
+			return true;
+	return false;
+}
+
+/* One exchange. */
+struct exchange {
+	const char *path;
+	bool post;
+	const struct buf *send; /* JSON; NULL for nothing */
+	uint64_t timeout_ms;
+	struct buf *body; /* what comes back */
+};
+
+static CURLcode set_up(CURL *curl, const char *socket, const char *url, const struct exchange *x)
 {
 	const struct {
 		CURLoption option;
@@ -110,14 +132,14 @@ static CURLcode set_up(CURL *curl, const char *socket, const char *url, struct b
 	} texts[] = {
 		{CURLOPT_UNIX_SOCKET_PATH, socket}, {CURLOPT_URL, url},
 		{CURLOPT_PROTOCOLS_STR, "http"},    {CURLOPT_PROXY, ""},
-		{CURLOPT_WRITEDATA, body},
+		{CURLOPT_WRITEDATA, x->body},
 	};
 	const struct {
 		CURLoption option;
 		long value;
 	} numbers[] = {
 		{CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS},
-		{CURLOPT_TIMEOUT_MS, TIMEOUT_MS},
+		{CURLOPT_TIMEOUT_MS, (long)x->timeout_ms},
 		{CURLOPT_NOSIGNAL, 1},
 	};
 	CURLcode code = curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
@@ -129,11 +151,53 @@ static CURLcode set_up(CURL *curl, const char *socket, const char *url, struct b
 	return code;
 }
 
-static int perform(const char *socket, bool post, const char *path, struct buf *body,
+/* What is POSTed; the bytes and the headers stay the caller's until the end. */
+static CURLcode set_up_post(CURL *curl, const struct buf *send, struct curl_slist *headers)
+{
+	CURLcode code;
+
+	if (!send)
+		return curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, "");
+	code = curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)send->len);
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(curl, CURLOPT_POSTFIELDS, buf_str(send));
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	return code;
+}
+
+/* No waiting for a "100 Continue". */
+static struct curl_slist *make_headers(void)
+{
+	struct curl_slist *first = curl_slist_append(NULL, "Content-Type: application/json");
+	struct curl_slist *both = first ? curl_slist_append(first, "Expect:") : NULL;
+
+	if (!both)
+		curl_slist_free_all(first);
+	return both;
+}
+
+static CURLcode exchange(CURL *curl, const char *socket, const struct exchange *x)
+{
+	_cleanup_buf_ struct buf url = BUF_INIT(URL_MAX);
+	_cleanup_slist_ struct curl_slist *headers = NULL;
+	CURLcode code;
+
+	if (buf_printf(&url, "http://localhost%s", x->path) < 0)
+		return CURLE_OUT_OF_MEMORY;
+	code = set_up(curl, socket, buf_str(&url), x);
+	if (code == CURLE_OK && x->post) {
+		headers = make_headers();
+		code = headers ? set_up_post(curl, x->send, headers) : CURLE_OUT_OF_MEMORY;
+	}
+	return code == CURLE_OK ? curl_easy_perform(curl) : code;
+}
+
+/* 0 with the status of any answer; else `ret_lost` says whether there was a daemon before. */
+static int perform(const char *socket, const struct exchange *x, long *ret_status, bool *ret_lost,
 		   struct error *ret_e)
 {
 	_cleanup_curl_ CURL *curl = NULL;
-	char url[512];
 	CURLcode code;
 
 	if (strlen(socket) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
@@ -145,22 +209,53 @@ static int perform(const char *socket, bool post, const char *path, struct buf *
 	curl = curl_easy_init();
 	if (!curl)
 		return error_set(ret_e, -ENOMEM, "out of memory");
-	snprintf(url, sizeof(url), "http://localhost%s", path);
-	code = set_up(curl, socket, url, body);
-	if (code == CURLE_OK && post)
-		code = curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, "");
-	if (code == CURLE_OK)
-		code = curl_easy_perform(curl);
-	return code == CURLE_OK ? judge(curl, body, socket, ret_e)
-				: describe(curl, code, socket, ret_e);
+	code = exchange(curl, socket, x);
+	*ret_lost = is_lost(code);
+	if (code != CURLE_OK)
+		return describe(curl, code, socket, ret_e);
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, ret_status);
+	return 0;
+}
+
+static int call(const char *socket, const struct exchange *x, struct error *ret_e)
+{
+	bool lost = false;
+	long status = 0;
+	int r = perform(socket, x, &status, &lost, ret_e);
+
+	return r < 0 ? r : judge(status, x->body, socket, ret_e);
 }
 
 int client_get(const char *socket, const char *path, struct buf *body, struct error *ret_e)
 {
-	return perform(socket, false, path, body, ret_e);
+	return call(socket,
+		    &(struct exchange){.path = path, .timeout_ms = TIMEOUT_MS, .body = body},
+		    ret_e);
 }
 
 int client_post(const char *socket, const char *path, struct buf *body, struct error *ret_e)
 {
-	return perform(socket, true, path, body, ret_e);
+	return call(socket,
+		    &(struct exchange){
+			    .path = path, .post = true, .timeout_ms = TIMEOUT_MS, .body = body},
+		    ret_e);
+}
+
+int client_post_body(const char *socket, const char *path, const struct buf *send,
+		     uint64_t timeout_ms, struct buf *body, struct client_result *ret)
+{
+	const struct exchange x = {
+		.path = path, .post = true, .send = send, .timeout_ms = timeout_ms, .body = body};
+	bool lost = false;
+	int r;
+
+	*ret = (struct client_result){0};
+	r = perform(socket, &x, &ret->status, &lost, &ret->error);
+	if (lost)
+		return error_set(&ret->error, -ECONNRESET,
+				 "tunewatchd at %s went away before it had answered", socket);
+	if (r < 0 || ret->status / 100 == 2)
+		return r;
+	(void)judge(ret->status, body, socket, &ret->error);
+	return 0;
 }

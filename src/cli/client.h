@@ -1,6 +1,8 @@
 /* HTTP to the daemon over its control socket. */
 #pragma once
 
+#include <stdint.h>
+
 #include "base/buf.h"
 #include "base/error.h"
 
@@ -15,5 +17,17 @@ int client_get(const char *socket, const char *path, struct buf *body, struct er
 /* The same with POST, and nothing to send. */
 int client_post(const char *socket, const char *path, struct buf *body, struct error *ret_e);
 
-/* The exit status for a negative return of the two. */
+struct client_result {
+	long status;        /* of HTTP */
+	struct error error; /* of a status that is not 2xx: a sentence with the daemon's message */
+};
+
+/*
+ * POSTs JSON to a path of at most 8,000 bytes. 0 with an answer of any status; -ECONNRESET when the
+ * daemon went away before it had answered, else negative as above; then `ret` has the sentence.
+ */
+int client_post_body(const char *socket, const char *path, const struct buf *send,
+		     uint64_t timeout_ms, struct buf *body, struct client_result *ret);
+
+/* The exit status for a negative return of these. */
 int client_exit_status(int r);

@@ -23,6 +23,8 @@ static const struct {
 	 command_retry},
 	{"status", " [JOB...]", "show what is known of all watched jobs, or of these",
 	 command_status},
+	{"submit", " FILE", "create an SFT job from a JSON file (-: standard input), once",
+	 command_submit},
 	{"version", "", "print the version", command_version},
 };
 
@@ -32,6 +34,11 @@ enum option_id {
 	OPTION_NO_COLOR,
 	OPTION_STATE,
 	OPTION_DEAD,
+	OPTION_ACCOUNT,
+	OPTION_ID,
+	OPTION_NOTIFY,
+	OPTION_TIMEOUT,
+	OPTION_WAIT,
 	OPTION_VERSION,
 	OPTION_HELP,
 	OPTION_COUNT_,
@@ -47,6 +54,13 @@ static const struct {
 	[OPTION_STATE] = {"state", "S", "deliveries: pending, delivered, dead or skipped",
 			  "deliveries"},
 	[OPTION_DEAD] = {"dead", NULL, "retry: all that were given up", "retry"},
+	[OPTION_ACCOUNT] = {"account", "A", "submit: the account, where there are several",
+			    "submit"},
+	[OPTION_ID] = {"id", "ID", "submit: the job's id; default: from what the job is", "submit"},
+	[OPTION_NOTIFY] = {"notify", "NAME", "submit: tell this notifier; may be repeated",
+			   "submit"},
+	[OPTION_TIMEOUT] = {"timeout", "D", "submit: how long to try, 2min", "submit"},
+	[OPTION_WAIT] = {"wait", NULL, "submit: wait until the job has ended", "submit"},
 	[OPTION_VERSION] = {"version", NULL, "print the version and exit", NULL},
 	[OPTION_HELP] = {"help", NULL, "print this help and exit", NULL},
 };
@@ -162,6 +176,23 @@ int main(int argc, char *argv[])
 			continue;
 		case OPTION_DEAD:
 			cli.dead = true;
+			continue;
+		case OPTION_ACCOUNT:
+			cli.account = optarg;
+			continue;
+		case OPTION_ID:
+			cli.id = optarg;
+			continue;
+		case OPTION_NOTIFY:
+			if (cli.n_notify == CLI_NOTIFY_MAX)
+				return cli_fail(EX_USAGE, "--notify is given too often");
+			cli.notify[cli.n_notify++] = optarg;
+			continue;
+		case OPTION_TIMEOUT:
+			cli.timeout = optarg;
+			continue;
+		case OPTION_WAIT:
+			cli.wait = true;
 			continue;
 		case OPTION_SOCKET:
 			cli.socket = optarg;
