@@ -504,25 +504,43 @@ const struct json_node **json_doc_sorted(const struct json_node *object)
 	return ret;
 }
 
-int json_doc_quote(const char *text, struct buf *b)
+/* As it stands in a JSON string, in up to 6 bytes; returns how many. */
+static size_t escape(unsigned char c, char ret[6])
 {
 	static const char named[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
-	int r = buf_puts(b, "\"");
+	static const char digits[] = "0123456789abcdef";
+	const char *found;
 
-	while (r == 0 && *text) {
-		size_t plain = 0;
-
-		while ((unsigned char)text[plain] >= 0x20 && !strchr("\"\\", text[plain]))
-			plain++;
-		r = buf_append(b, text, plain);
-		text += plain;
-		if (r < 0 || !*text)
-			continue;
-		if (strchr(named, *text))
-			r = buf_printf(b, "\\%c", letters[strchr(named, *text) - named]);
-		else
-			r = buf_printf(b, "\\u%04x", (unsigned char)*text);
-		text++;
+	if (c >= 0x20 && c != '"' && c != '\\') {
+		ret[0] = (char)c;
+		return 1;
 	}
-	return r < 0 ? r : buf_puts(b, "\"");
+	ret[0] = '\\';
+	found = strchr(named, c);
+	if (found) {
+		ret[1] = letters[found - named];
+		return 2;
+	}
+	memcpy(ret + 1, "u00", 3);
+	ret[4] = digits[c >> 4];
+	ret[5] = digits[c & 15];
+	return 6;
+}
+
+int json_doc_quote(const char *text, struct buf *b)
+{
+	char chunk[512];
+	size_t n = 0;
+	int r = 0;
+
+	chunk[n++] = '"';
+	for (; *text && r == 0; text++) {
+		n += escape((unsigned char)*text, chunk + n);
+		if (n > sizeof(chunk) - 8) {
+			r = buf_append(b, chunk, n);
+			n = 0;
+		}
+	}
+	chunk[n++] = '"';
+	return r < 0 ? r : buf_append(b, chunk, n);
 }

@@ -15,8 +15,8 @@
 #include "base/macro.h"
 
 #define JSON_DOC_MAX_BYTES  (1UL << 20)
-#define JSON_DOC_MAX_VALUES 65536
-#define JSON_DOC_MAX_DEPTH  32 /* objects and arrays inside each other */
+#define JSON_DOC_MAX_VALUES 2048 /* looking for each name among all costs milliseconds */
+#define JSON_DOC_MAX_DEPTH  32   /* objects and arrays inside each other */
 
 enum json_doc_type {
 	JSON_DOC_NULL,

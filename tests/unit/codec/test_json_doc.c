@@ -198,6 +198,8 @@ Test(json_doc, bounds)
 	len = nest(text, JSON_DOC_MAX_DEPTH);
 	cr_assert_eq(json_doc_parse(text, len, false, &doc, &line, &why), 0);
 	json_doc_free(doc);
+	json_doc_free(parse("[[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],"
+			    "[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[]]"));
 	len = nest(text, JSON_DOC_MAX_DEPTH + 1);
 	check_refused(text, len, false, 1, "too many objects and arrays inside each other");
 
@@ -247,4 +249,22 @@ Test(json_doc, quote)
 	cr_assert_str_eq(buf_str(&b), "\"\"");
 	b.max = b.len + 2;
 	cr_assert_eq(json_doc_quote("abc", &b), -EMSGSIZE);
+}
+
+/* Whatever its length, also around that of what is appended at once. */
+Test(json_doc, quote_of_any_length)
+{
+	for (size_t len = 0; len < 1500; len++) {
+		_cleanup_buf_ struct buf b = BUF_INIT(10000);
+		char text[1501];
+		struct json_doc *doc;
+
+		for (size_t i = 0; i < len; i++)
+			text[i] = "a\n\x01"[i % 3];
+		text[len] = '\0';
+		cr_assert_eq(json_doc_quote(text, &b), 0);
+		doc = parse(buf_str(&b));
+		cr_assert_str_eq(json_doc_root(doc)->text, text);
+		json_doc_free(doc);
+	}
 }
