@@ -401,7 +401,7 @@ Test(sft_json, ids_of_the_same_content)
 		"\"baseModel\":\"m\",\"dataset\":\"d\" } //",
 		JOB("\"epochs\":3,\"learningRate\":0.00010000000001,\"zz\":{\"b\":2,\"a\":1.5},"
 		    "\"displayName\":\"\",\"loraRank\":0,\"isTurbo\":false,\"jinjaTemplate\":null,"
-		    "\"purpose\":\"PURPOSE_UNSPECIFIED\",\"wandbConfig\":{\"enabled\":false},"
+		    "\"purpose\":\"PURPOSE_UNSPECIFIED\",\"wandbConfig\":{\"enabled\":false,\"url\":\"u\"},"
 		    "\"name\":\"n\",\"new\":[],\"newer\":{\"x\":0.0}"),
 	};
 	static const char *const others[] = {
@@ -502,6 +502,8 @@ Test(sft_json, differences)
 	expect_differences(JOB("\"displayName\":\"n\",\"epochs\":3,\"earlyStop\":true"),
 			   THERE(",\"displayName\":[1],\"epochs\":\"x\",\"earlyStop\":{\"a\":1}"),
 			   "displayName: […] | n\nepochs: x | 3\nearlyStop: {…} | true\n");
+	expect_differences(JOB("\"isTurbo\":false"), THERE(",\"isTurbo\":\"yes\""),
+			   "isTurbo: yes | false\n");
 	expect_differences(JOB("\"purpose\":\"PURPOSE_PILOT\""),
 			   THERE(",\"purpose\":\"PURPOSE_UNSPECIFIED\""),
 			   "purpose: none | PURPOSE_PILOT\n");
@@ -557,6 +559,8 @@ Test(sft_json, floats_have_32_bits)
 		{"1e-4", "1.0001e-4", false},
 		{"1e-4", "0.00010000005", true},
 		{"1e-4", "0.0001000005", false},
+		{"1e-42", "1.0005271035279193e-42", true}, /* few bits are left */
+		{"1.0005271035279193e-42", "1e-42", true},
 		{"1e-4", "-1e-4", false},
 		{"1e-4", "0", false},
 		{"1e-4", "\"0.0001\"", true},
