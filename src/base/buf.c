@@ -16,15 +16,19 @@ void buf_done(struct buf *b)
 	b->len = b->cap = 0;
 }
 
-void buf_clear(struct buf *b)
+void buf_cut(struct buf *b, size_t len)
 {
-	b->len = 0;
+	b->len = len;
 	if (b->data)
-		b->data[0] = '\0';
+		b->data[len] = '\0';
 }
 
-/* Makes room for `more` bytes and the NUL. */
-static int buf_reserve(struct buf *b, size_t more)
+void buf_clear(struct buf *b)
+{
+	buf_cut(b, 0);
+}
+
+int buf_reserve(struct buf *b, size_t more)
 {
 	size_t need, cap;
 	char *p;

@@ -25,6 +25,15 @@ void buf_done(struct buf *b);
 /* Forgets the bytes, keeps the allocation. */
 void buf_clear(struct buf *b);
 
+/* Forgets all but the first `len` bytes, of which there are so many at least. */
+void buf_cut(struct buf *b, size_t len);
+
+/*
+ * Makes room for `more` bytes behind the last one, and for the NUL. 0, -EMSGSIZE, -ENOMEM. For
+ * whoever writes them in place: the bytes, the NUL and `len` are then the caller's to set.
+ */
+int buf_reserve(struct buf *b, size_t more);
+
 /* 0, -EMSGSIZE, -ENOMEM */
 int buf_append(struct buf *b, const void *data, size_t len);
 int buf_puts(struct buf *b, const char *s);

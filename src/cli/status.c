@@ -31,7 +31,7 @@ static int take_job(void *user, const struct job_view *v)
 	if (!job_filter_match(out->filter, v->name))
 		return 0;
 	if (!out->table)
-		return status_json_job(v, out->json);
+		return status_json_job(v, NULL, out->json);
 	job_row_format(v, out->now_us, out->utf8, &row);
 	for (int i = 0; i < JOB_CELL_COUNT_; i++)
 		cells[i] = row.cells[i];

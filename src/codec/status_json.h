@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "codec/job_member.h"
 #include "model/event.h"
 #include "model/name.h"
 #include "model/snapshot.h"
@@ -34,10 +35,12 @@ struct job_view {
 	uint64_t still_ms;                       /* since then, in watched time (model/stall.h) */
 	uint64_t stall_budget_ms; /* job.stalled comes then; UINT64_MAX: it does not */
 	bool stalled;
-	bool not_found;     /* the API has said twice that it does not know it; never seen */
-	bool added;         /* somebody asked for it */
-	const char *notify; /* names joined by commas, when its notifiers were chosen; or NULL */
 	const char *last_error; /* of the last poll, when it failed */
+	bool not_found;         /* never seen, and the API says that there is no such job */
+	bool added;             /* watched because somebody asked for it */
+	bool notify_chosen;     /* its notifiers were chosen: */
+	const char *const *notify;
+	size_t n_notify; /* at most ROUTE_MAX */
 };
 
 /* How one kind of an account is looked at. */
@@ -101,13 +104,12 @@ struct status_view {
 int status_json_format(const struct status_view *v, struct buf *b);
 
 /*
- * {"jobs":[ … ]}: begin, one job a call, end. Only one job is ever a tree of json-c; a call that fails
- * has appended nothing. In an empty buffer, and behind a comma, status_json_job() writes the document of that job alone.
+ * {"jobs":[ … ]}: begin, one job a call, end. A call that fails has appended nothing. In an empty
+ * buffer, and behind a comma, status_json_job() writes a document without one before it. Of the members, those in `mask`
+ * are written; NULL: all.
  */
-#define STATUS_JSON_JOBS_HEAD "{\"jobs\":["
-#define STATUS_JSON_JOBS_TAIL "]}"
 int status_json_jobs_begin(struct buf *b);
-int status_json_job(const struct job_view *v, struct buf *b);
+int status_json_job(const struct job_view *v, const struct job_mask *mask, struct buf *b);
 int status_json_jobs_end(struct buf *b);
 
 /* {"notifiers":[ … ]}: those of the status document, and which events they take. */

@@ -12,6 +12,9 @@
 #include "codec/json_util.h"
 #include "codec/text.h"
 
+#define JOBS_HEAD "{\"jobs\":["
+#define JOBS_TAIL "]}"
+
 static int read_progress(struct json_object *job, struct progress *ret)
 {
 	struct json_object *progress;
@@ -167,7 +170,7 @@ int status_json_parse_jobs(const char *body, size_t len, status_json_fn fn, void
 
 	if (!tok)
 		return -ENOMEM;
-	if (json_lint(body, len, &written, &why) < 0 || !skip(&p, end, STATUS_JSON_JOBS_HEAD))
+	if (json_lint(body, len, &written, &why) < 0 || !skip(&p, end, JOBS_HEAD))
 		return -EBADMSG;
 	/* The tokener gets one job after the other, so that never more than one is in memory. */
 	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8 |
@@ -178,7 +181,7 @@ int status_json_parse_jobs(const char *body, size_t len, status_json_fn fn, void
 			if (r < 0)
 				return r;
 		} while (skip(&p, end, ","));
-	return skip(&p, end, STATUS_JSON_JOBS_TAIL) && p == end && read == written ? 0 : -EBADMSG;
+	return skip(&p, end, JOBS_TAIL) && p == end && read == written ? 0 : -EBADMSG;
 }
 
 static int read_collection(struct json_object *collection, struct collection_view *v)

@@ -20,6 +20,7 @@
  */
 struct walk {
 	struct api *api;
+	struct job_mask mask; /* what of each job is asked for */
 	size_t n, at;
 	struct buf out; /* made, and sent up to `sent` */
 	size_t sent;
@@ -64,6 +65,18 @@ static struct walk *walk_new(struct api *api)
 	return w;
 }
 
+static int put_job(const struct api *api, const struct job *job, const struct job_mask *mask,
+		   struct buf *body)
+{
+	const struct view_moment now = view_now();
+	struct job_name name;
+	struct job_view v;
+
+	job_parse_name(job, &name);
+	v = view_job(*api->sources.config, job, &name, &now);
+	return status_json_job(&v, mask, body);
+}
+
 /* The next slice. What was watched when the call came, and is not any more, is left out. */
 static int walk_on(struct walk *w)
 {
@@ -79,7 +92,7 @@ static int walk_on(struct walk *w)
 		if (w->any && w->out.len == 0) /* after those of the last slice */
 			r = buf_puts(&w->out, ",");
 		if (r == 0)
-			r = api_job_document(w->api, w->jobs[w->at], &w->out);
+			r = put_job(w->api, w->jobs[w->at], &w->mask, &w->out);
 		w->any = true;
 	}
 	if (r == 0 && w->at == w->n) {
@@ -109,10 +122,17 @@ static ssize_t walk_fill(void *user, char *data, size_t max)
 int api_get_jobs(struct api *api, const struct server_request *request, const char *rest,
 		 struct server_response *response)
 {
-	struct walk *w = walk_new(api);
+	const char *paths = server_argument(request, "readMask");
+	struct job_mask mask = job_mask_all;
+	struct error e = ERROR_NONE;
+	struct walk *w;
 
+	if (paths && job_mask_parse(paths, &mask, &e) < 0)
+		return api_refuse(response, 400, "bad_request", "%s", e.text);
+	w = walk_new(api);
 	if (!w)
 		return -ENOMEM;
+	w->mask = mask;
 	response->fill = walk_fill;
 	response->done = walk_done;
 	response->user = w;
@@ -123,13 +143,7 @@ int api_get_jobs(struct api *api, const struct server_request *request, const ch
 
 int api_job_document(const struct api *api, const struct job *job, struct buf *body)
 {
-	const struct view_moment now = view_now();
-	struct job_name name;
-	struct job_view v;
-
-	job_parse_name(job, &name);
-	v = view_job(*api->sources.config, job, &name, &now);
-	return status_json_job(&v, body);
+	return put_job(api, job, NULL, body);
 }
 
 /* The job that a path like "acme/sft/abc" names, when it is watched. */

@@ -157,6 +157,21 @@ def the_client_says_what_cannot_be_seen(t):
 
 
 @tap.test()
+def a_part_of_each_job(t):
+    _, _, daemon = ready(t)
+    parts = daemon.get("/v1/jobs?readMask=name,progress.percent,stall.stalled,notify")["jobs"]
+    t.equal([list(job) for job in parts], [["name", "progress", "stall", "notify"]] * len(KNOWN))
+    t.equal({job["name"]: job["progress"] for job in parts}[name_of("sft", "abc")],
+            {"percent": 42})
+    t.equal(daemon.get("/v1/jobs?readMask=stall")["jobs"][0].keys(), {"stall"})
+    for mask, bad in (("", ""), ("name,", ""), ("nmae", "nmae"), ("name,eta.soon", "eta.soon"),
+                      ("%FF%0A", "")):
+        error = daemon.get(f"/v1/jobs?readMask={mask}", 400)["error"]
+        t.equal(error["code"], "bad_request")
+        t.check(f'"{bad}' in error["message"], error["message"])
+
+
+@tap.test()
 def a_single_job(t):
     _, _, daemon = ready(t)
     job = daemon.get("/v1/jobs/acme/sft/abc")

@@ -54,6 +54,23 @@ Test(buf, maximum_is_exact_and_a_failure_changes_nothing)
 	}
 }
 
+Test(buf, reserve_and_cut)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(1000);
+
+	buf_cut(&b, 0);
+	cr_assert_eq(buf_reserve(&b, 1001), -EMSGSIZE);
+	cr_assert_eq(buf_reserve(&b, 1000), 0);
+	cr_assert_eq(b.len, 0);
+	memset(b.data, 'x', 1000);
+	b.len = 1000;
+	cr_assert_eq(buf_append(&b, "", 0), 0); /* the NUL has its place, too */
+	cr_assert_eq(buf_reserve(&b, 1), -EMSGSIZE);
+	buf_cut(&b, 3);
+	cr_assert_str_eq(buf_str(&b), "xxx");
+	cr_assert_eq(b.len, 3);
+}
+
 Test(buf, clear_keeps_and_take_gives)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT(100);

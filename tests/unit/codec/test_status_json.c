@@ -12,6 +12,8 @@
 
 #define T0 1795156316123000LL /* 2026-11-20T06:31:56.123Z */
 
+static const char *const chosen[] = {"slack", "\""};
+
 static const struct job_view full_job = {
 	.name = "accounts/acme/supervisedFineTuningJobs/abc",
 	.account = "acme",
@@ -35,6 +37,10 @@ static const struct job_view full_job = {
 	.stall_budget_ms = 1800000,
 	.stalled = true,
 	.last_error = "HTTP 503",
+	.added = true,
+	.notify_chosen = true,
+	.notify = chosen,
+	.n_notify = ARRAY_LEN(chosen),
 };
 
 static const struct job_view new_job = {
@@ -46,6 +52,7 @@ static const struct job_view new_job = {
 	.phase = "",
 	.stall_budget_ms = UINT64_MAX,
 	.last_error = "",
+	.not_found = true,
 };
 
 /* Golden: scripts read these names. */
@@ -71,20 +78,22 @@ Test(status_json, jobs_document)
 		"\"stall\":{\"stillSeconds\":89,\"budgetSeconds\":1800,\"stalled\":true,"
 		"\"lastMovement\":\"2026-11-20T06:30:26.123Z\"},"
 		"\"lastPoll\":\"2026-11-20T06:31:56.124Z\","
-		"\"nextPoll\":\"2026-11-20T06:31:56.125Z\",\"lastError\":\"HTTP 503\"},"
+		"\"nextPoll\":\"2026-11-20T06:31:56.125Z\",\"lastError\":\"HTTP 503\","
+		"\"notFound\":false,\"added\":true,\"notify\":[\"slack\",\"\\\"\"]},"
 		"{\"name\":\"accounts/acme/dpoJobs/new\",\"account\":\"acme\",\"kind\":\"dpo\","
 		"\"id\":\"new\",\"displayName\":\"\",\"baseModel\":\"\",\"outputModel\":\"\","
 		"\"dataset\":\"\",\"createTime\":\"\",\"completedTime\":\"\",\"state\":\"\","
 		"\"phase\":null,\"status\":{\"code\":\"\",\"message\":\"\"},\"progress\":null,"
 		"\"epochs\":null,\"attempt\":0,\"sequence\":0,\"phaseSince\":null,"
 		"\"eta\":null,\"stall\":null,\"lastPoll\":null,"
-		"\"nextPoll\":null,\"lastError\":null}"
+		"\"nextPoll\":null,\"lastError\":null,\"notFound\":true,\"added\":false,"
+		"\"notify\":null}"
 		"]}";
 	_cleanup_buf_ struct buf b = BUF_INIT(STATUS_JSON_MAX);
 
 	cr_assert_eq(status_json_jobs_begin(&b), 0);
-	cr_assert_eq(status_json_job(&full_job, &b), 0);
-	cr_assert_eq(status_json_job(&new_job, &b), 0);
+	cr_assert_eq(status_json_job(&full_job, NULL, &b), 0);
+	cr_assert_eq(status_json_job(&new_job, NULL, &b), 0);
 	cr_assert_eq(status_json_jobs_end(&b), 0);
 	cr_assert_str_eq(buf_str(&b), want);
 }
@@ -184,7 +193,7 @@ Test(status_json, random_jobs_come_back)
 			jobs[i].next_poll_us = random_time(&r);
 			jobs[i].epochs = (uint16_t)rnd_next(&r);
 			random_estimates(&r, &jobs[i]);
-			cr_assert_eq(status_json_job(&jobs[i], &b), 0);
+			cr_assert_eq(status_json_job(&jobs[i], NULL, &b), 0);
 		}
 		cr_assert_eq(status_json_jobs_end(&b), 0);
 		cr_assert_eq(status_json_parse_jobs(b.data, b.len, expect_job, &e), 0, "%s",
@@ -203,7 +212,7 @@ Test(status_json, bad_utf8_is_cleaned)
 	job.last_error = "half a \xe2\x82";
 	want.last_error = "half a ??";
 	cr_assert_eq(status_json_jobs_begin(&b), 0);
-	cr_assert_eq(status_json_job(&job, &b), 0);
+	cr_assert_eq(status_json_job(&job, NULL, &b), 0);
 	cr_assert_eq(status_json_jobs_end(&b), 0);
 	cr_assert_eq(status_json_parse_jobs(b.data, b.len, expect_job, &e), 0);
 	cr_assert_eq(e.seen, 1);
@@ -219,7 +228,7 @@ Test(status_json, full_buffer_keeps_what_it_has)
 	do {
 		free(before);
 		before = strdup(buf_str(&b));
-		r = status_json_job(&full_job, &b);
+		r = status_json_job(&full_job, NULL, &b);
 	} while (r == 0);
 	cr_assert_eq(r, -EMSGSIZE);
 	cr_assert_str_eq(buf_str(&b), before);
@@ -232,8 +241,8 @@ Test(status_json, the_callback_can_stop)
 	struct expected e = {.jobs = jobs, .n = 2, .answer = -ECANCELED};
 
 	cr_assert_eq(status_json_jobs_begin(&b), 0);
-	cr_assert_eq(status_json_job(&jobs[0], &b), 0);
-	cr_assert_eq(status_json_job(&jobs[1], &b), 0);
+	cr_assert_eq(status_json_job(&jobs[0], NULL, &b), 0);
+	cr_assert_eq(status_json_job(&jobs[1], NULL, &b), 0);
 	cr_assert_eq(status_json_jobs_end(&b), 0);
 	cr_assert_eq(status_json_parse_jobs(b.data, b.len, expect_job, &e), -ECANCELED);
 	cr_assert_eq(e.seen, 1);
@@ -314,8 +323,8 @@ Test(status_json, truncated_documents)
 	_cleanup_buf_ struct buf b = BUF_INIT(STATUS_JSON_MAX);
 
 	cr_assert_eq(status_json_jobs_begin(&b), 0);
-	cr_assert_eq(status_json_job(&full_job, &b), 0);
-	cr_assert_eq(status_json_job(&new_job, &b), 0);
+	cr_assert_eq(status_json_job(&full_job, NULL, &b), 0);
+	cr_assert_eq(status_json_job(&new_job, NULL, &b), 0);
 	cr_assert_eq(status_json_jobs_end(&b), 0);
 	for (size_t len = 0; len < b.len; len++) {
 		_cleanup_free_ char *exact = malloc(len + 1); /* for the sanitizer: no NUL behind */
