@@ -104,18 +104,37 @@ static bool read_char(const char **s, const char *any_of)
 	return true;
 }
 
+static int days_of_month(int year, int month)
+{
+	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+	return days[month - 1] + (month == 2 && leap);
+}
+
+/*
+ * Days from 1970-01-01, of the years 0 to 9999. Not timegm(), which takes a lock and guesses: times are
+ * read by the thousand. Years are counted from March, so that the leap day ends them.
+ */
+static int64_t days_of(int year, int month, int day)
+{
+	int64_t y = year - (month <= 2) + 400, m = (month + 9) % 12;
+
+	return 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468 - 146097;
+}
+
 int clock_parse_rfc3339(const char *s, int64_t *ret_real_us)
 {
 	int year, month, day, hour, min, sec, off_h, off_m, sign = 0;
 	int64_t us = 0, scale = 100000, s_utc;
-	struct tm tm;
 
 	if (!read_digits(&s, 4, &year) || !read_char(&s, "-") || !read_digits(&s, 2, &month) ||
 	    !read_char(&s, "-") || !read_digits(&s, 2, &day) || !read_char(&s, "Tt ") ||
 	    !read_digits(&s, 2, &hour) || !read_char(&s, ":") || !read_digits(&s, 2, &min) ||
 	    !read_char(&s, ":") || !read_digits(&s, 2, &sec))
 		return -EINVAL;
-	if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || min > 59 || sec > 60)
+	if (month < 1 || month > 12 || day < 1 || day > days_of_month(year, month) || hour > 23 ||
+	    min > 59 || sec > 60)
 		return -EINVAL;
 	if (read_char(&s, ".")) {
 		if (!isdigit((unsigned char)*s))
@@ -133,15 +152,8 @@ int clock_parse_rfc3339(const char *s, int64_t *ret_real_us)
 	}
 	if (*s)
 		return -EINVAL;
-	tm = (struct tm){.tm_year = year - 1900,
-			 .tm_mon = month - 1,
-			 .tm_mday = day,
-			 .tm_hour = hour,
-			 .tm_min = min,
-			 .tm_sec = sec == 60 ? 59 : sec};
-	s_utc = (int64_t)timegm(&tm) - sign * (off_h * 3600 + off_m * 60);
-	if (tm.tm_mday != day) /* the 31st of a month that has none */
-		return -EINVAL;
+	s_utc = days_of(year, month, day) * 86400 + hour * 3600 + min * 60 + MIN(sec, 59) -
+		sign * (off_h * 3600 + off_m * 60);
 	*ret_real_us = s_utc * US_PER_S + us;
 	return 0;
 }

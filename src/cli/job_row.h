@@ -41,5 +41,10 @@ void job_row_age(int64_t then_us, int64_t now_us, char ret[CLOCK_SPAN_MAX]);
 #define JOB_ROW_ETA_MAX (4 * CLOCK_SPAN_MAX)
 void job_row_eta(const struct job_view *v, int64_t now_us, char ret[JOB_ROW_ETA_MAX]);
 
+/* What job_row_format() looks at, as a readMask. */
+#define JOB_ROW_MEMBERS                                                                            \
+	"name,kind,displayName,state,phase,progress.percent,progress.epoch,epochs,phaseSince,eta," \
+	"stall.stillSeconds,stall.stalled,lastPoll,lastError"
+
 /* `utf8`: the bar may use block characters. */
 void job_row_format(const struct job_view *v, int64_t now_us, bool utf8, struct job_row *ret);

@@ -148,6 +148,7 @@ int command_status(const struct cli *cli, int argc, char *const argv[])
 	_cleanup_job_filter_ struct job_filter *filter = NULL;
 	_cleanup_table_ struct table *table = NULL;
 	struct status_output out = {.json = &json};
+	struct job_mask mask = job_mask_all;
 	struct error e = ERROR_NONE;
 	const char *bad = NULL;
 	int r;
@@ -160,9 +161,12 @@ int command_status(const struct cli *cli, int argc, char *const argv[])
 				bad);
 	if (r == 0 && !cli->json)
 		r = table_new(job_columns, JOB_CELL_COUNT_, &table);
+	if (r == 0 && !cli->json)
+		r = job_mask_parse(JOB_ROW_MEMBERS, &mask, NULL);
 	if (r < 0)
 		return cli_fail(client_exit_status(r), "%s", strerror(-r));
-	r = client_get(cli->socket, "/v1/jobs", &body, &e);
+	r = client_get(cli->socket, cli->json ? "/v1/jobs" : "/v1/jobs?readMask=" JOB_ROW_MEMBERS,
+		       &body, &e);
 	if (r < 0)
 		return cli_fail(client_exit_status(r), "%s", error_text(&e, r));
 	out.filter = filter;
@@ -171,7 +175,7 @@ int command_status(const struct cli *cli, int argc, char *const argv[])
 	out.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 	r = status_json_jobs_begin(&json);
 	if (r == 0)
-		r = status_json_parse_jobs(buf_str(&body), body.len, take_job, &out);
+		r = status_json_parse_jobs(buf_str(&body), body.len, &mask, take_job, &out);
 	if (r == 0)
 		r = status_json_jobs_end(&json);
 	if (r == -EBADMSG)

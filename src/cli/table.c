@@ -9,15 +9,26 @@
 
 #define GAP 2 /* blanks between columns */
 
+#define TEXTS_MAX ((size_t)1 << 30)
+
 struct row {
 	enum table_colour colour;
-	char **cells;
+	size_t first; /* of its cells, in `cells` */
 };
 
 struct table {
 	const struct table_column *columns;
 	size_t n_columns, n_rows, cap;
 	struct row *rows;
+	/* All texts stand in one buffer, a NUL behind each: there may be 100,000 cells and more. */
+	struct buf texts;
+	size_t *cells; /* where each begins; a row's one after the other */
+};
+
+/* What a text takes on the terminal. */
+struct extent {
+	size_t width;
+	bool clean; /* every character is written as it is */
 };
 
 int table_new(const struct table_column *columns, size_t n_columns, struct table **ret)
@@ -28,26 +39,25 @@ int table_new(const struct table_column *columns, size_t n_columns, struct table
 		return -ENOMEM;
 	t->columns = columns;
 	t->n_columns = n_columns;
+	t->texts = BUF_INIT(TEXTS_MAX);
 	*ret = t;
 	return 0;
-}
-
-static void row_done(struct row *row, size_t n)
-{
-	for (size_t i = 0; row->cells && i < n; i++)
-		free(row->cells[i]);
-	free(row->cells);
 }
 
 struct table *table_free(struct table *t)
 {
 	if (!t)
 		return NULL;
-	for (size_t i = 0; i < t->n_rows; i++)
-		row_done(&t->rows[i], t->n_columns);
 	free(t->rows);
+	free(t->cells);
+	buf_done(&t->texts);
 	free(t);
 	return NULL;
+}
+
+static const char *cell_text(const struct table *t, const struct row *row, size_t column)
+{
+	return t->texts.data + t->cells[row->first + column];
 }
 
 /* Characters that turn or isolate the direction of what follows them (Unicode, UAX #9). */
@@ -55,6 +65,12 @@ static bool turns_direction(wchar_t c)
 {
 	return c == 0x61c || (c >= 0x200e && c <= 0x200f) || (c >= 0x202a && c <= 0x202e) ||
 	       (c >= 0x2066 && c <= 0x2069);
+}
+
+/* Printing ASCII, which is one column wide in every locale. */
+static bool is_plain(char c)
+{
+	return c >= ' ' && c <= '~';
 }
 
 /*
@@ -70,7 +86,12 @@ static size_t next_char(const char **s, const char **ret, size_t *ret_width)
 
 	if (!**s)
 		return 0;
-	len = mbrtowc(&c, *s, strlen(*s), &state);
+	if (is_plain(**s)) {
+		*ret = (*s)++;
+		*ret_width = 1;
+		return 1;
+	}
+	len = mbrtowc(&c, *s, strnlen(*s, MB_LEN_MAX), &state);
 	width = len > 0 && len <= MB_LEN_MAX && !turns_direction(c) ? wcwidth(c) : -1;
 	*ret = width < 0 ? "?" : *s;
 	*ret_width = width < 0 ? 1 : (size_t)width;
@@ -78,14 +99,22 @@ static size_t next_char(const char **s, const char **ret, size_t *ret_width)
 	return width < 0 ? 1 : len;
 }
 
-static size_t text_width(const char *s)
+static struct extent measure(const char *s)
 {
-	size_t sum = 0, width;
-	const char *as;
+	struct extent e = {.clean = true};
+	const char *as, *begin;
+	size_t width;
 
-	while (next_char(&s, &as, &width))
-		sum += width;
-	return sum;
+	for (;;) {
+		for (begin = s; is_plain(*s);)
+			s++;
+		e.width += (size_t)(s - begin);
+		begin = s;
+		if (!next_char(&s, &as, &width))
+			return e;
+		e.width += width;
+		e.clean &= as == begin;
+	}
 }
 
 /* Whether the locale can write an ellipsis. */
@@ -98,64 +127,107 @@ static const char *ellipsis(void)
 	return mbrtowc(&c, dots, strlen(dots), &state) == strlen(dots) ? dots : ".";
 }
 
-/* Writes a cell in exactly `width` columns; without blanks behind it where it is the last one. */
-static int put_cell(const char *s, size_t width, bool last, struct buf *b)
+static int put_blanks(size_t n, struct buf *b)
 {
-	size_t total = text_width(s), room = total > width ? width - 1 : width, used = 0, len, w;
+	static const char blanks[] = "                                ";
+	int r = 0;
+
+	for (size_t len; r == 0 && n > 0; n -= len) {
+		len = MIN(n, sizeof(blanks) - 1);
+		r = buf_append(b, blanks, len);
+	}
+	return r;
+}
+
+/* As many characters as fit; returns in `ret_used` how wide they are. */
+static int put_chars(const char *s, size_t room, size_t *ret_used, struct buf *b)
+{
+	size_t used = 0, len, width;
 	const char *as;
 	int r = 0;
 
+	while (r == 0 && (len = next_char(&s, &as, &width)) && used + width <= room) {
+		r = buf_append(b, as, len);
+		used += width;
+	}
+	*ret_used = used;
+	return r;
+}
+
+/* Writes a cell in exactly `width` columns; without blanks behind it where it is the last one. */
+static int put_cell(const char *s, struct extent extent, size_t width, bool last, struct buf *b)
+{
+	bool cut = extent.width > width;
+	size_t used = extent.width;
+	int r;
+
 	if (width == 0)
 		return 0;
-	while (r == 0 && (len = next_char(&s, &as, &w)) && used + w <= room) {
-		r = buf_append(b, as, len);
-		used += w;
-	}
-	if (r == 0 && total > width) {
+	if (extent.clean && !cut)
+		r = buf_puts(b, s);
+	else
+		r = put_chars(s, cut ? width - 1 : width, &used, b);
+	if (r == 0 && cut) {
 		r = buf_puts(b, ellipsis());
 		used++;
 	}
-	for (; r == 0 && !last && used < width; used++)
-		r = buf_puts(b, " ");
-	return r;
+	return r == 0 && !last && used < width ? put_blanks(width - used, b) : r;
+}
+
+/* Room for one more row. */
+static int reserve_row(struct table *t)
+{
+	size_t cap = t->cap ? 2 * t->cap : 16;
+	struct row *rows;
+	size_t *cells;
+
+	if (t->n_rows < t->cap)
+		return 0;
+	rows = reallocarray(t->rows, cap, sizeof(*rows));
+	if (!rows)
+		return -ENOMEM;
+	t->rows = rows;
+	cells = reallocarray(t->cells, cap, t->n_columns * sizeof(*cells));
+	if (!cells)
+		return -ENOMEM;
+	t->cells = cells;
+	t->cap = cap;
+	return 0;
 }
 
 int table_add(struct table *t, enum table_colour colour, const char *const cells[])
 {
-	struct row row = {.colour = colour, .cells = calloc(t->n_columns, sizeof(char *))};
-	bool ok = row.cells;
+	const struct row row = {colour, t->n_rows * t->n_columns};
+	int r = reserve_row(t);
 
-	for (size_t i = 0; ok && i < t->n_columns; i++) {
-		row.cells[i] = strdup(cells[i]);
-		ok = row.cells[i];
+	for (size_t i = 0; r == 0 && i < t->n_columns; i++) {
+		t->cells[row.first + i] = t->texts.len;
+		r = buf_append(&t->texts, cells[i], strlen(cells[i]) + 1);
 	}
-	if (ok && t->n_rows == t->cap) {
-		size_t cap = t->cap ? 2 * t->cap : 16;
-		struct row *rows = reallocarray(t->rows, cap, sizeof(*rows));
-
-		ok = rows;
-		if (rows) {
-			t->rows = rows;
-			t->cap = cap;
-		}
-	}
-	if (!ok) {
-		row_done(&row, t->n_columns);
+	if (r < 0)
 		return -ENOMEM;
-	}
 	t->rows[t->n_rows++] = row;
 	return 0;
 }
 
-static int by_first_cell(const void *a, const void *b)
+static int by_first_cell(const void *a, const void *b, void *table)
 {
-	return strcmp(((const struct row *)a)->cells[0], ((const struct row *)b)->cells[0]);
+	return strcmp(cell_text(table, a, 0), cell_text(table, b, 0));
+}
+
+/* The rows mostly come in order. */
+static bool is_sorted(struct table *t)
+{
+	for (size_t i = 1; i < t->n_rows; i++)
+		if (by_first_cell(&t->rows[i - 1], &t->rows[i], t) > 0)
+			return false;
+	return true;
 }
 
 void table_sort(struct table *t)
 {
-	if (t->n_rows > 1)
-		qsort(t->rows, t->n_rows, sizeof(*t->rows), by_first_cell);
+	if (!is_sorted(t))
+		qsort_r(t->rows, t->n_rows, sizeof(*t->rows), by_first_cell, t);
 }
 
 size_t table_rows(const struct table *t)
@@ -192,8 +264,9 @@ static void fit(const struct table *t, size_t width, size_t widths[])
 		}
 }
 
-static int put_line(const struct table *t, char *const *cells, const char *colour,
-		    const size_t widths[], struct buf *b)
+/* `row`: NULL for the titles. */
+static int put_line(const struct table *t, const struct row *row, const struct extent extents[],
+		    const char *colour, const size_t widths[], struct buf *b)
 {
 	size_t last = t->n_columns;
 	int r = 0;
@@ -204,16 +277,32 @@ static int put_line(const struct table *t, char *const *cells, const char *colou
 		bool coloured = colour && t->columns[i].coloured;
 
 		if (i > 0)
-			r = buf_puts(b, "  ");
+			r = put_blanks(GAP, b);
 		if (r == 0 && coloured)
 			r = buf_puts(b, colour);
 		if (r == 0)
-			r = put_cell(cells ? cells[i] : t->columns[i].title, widths[i],
-				     i + 1 == last, b);
+			r = put_cell(row ? cell_text(t, row, i) : t->columns[i].title, extents[i],
+				     widths[i], i + 1 == last, b);
 		if (r == 0 && coloured)
 			r = buf_puts(b, "\033[0m");
 	}
 	return r == 0 ? buf_puts(b, "\n") : r;
+}
+
+/* The extents of the titles, then of all rows; and the widest of each column. */
+static void measure_all(const struct table *t, struct extent extents[], size_t widths[])
+{
+	for (size_t i = 0; i < t->n_columns; i++) {
+		extents[i] = measure(t->columns[i].title);
+		widths[i] = extents[i].width;
+	}
+	for (size_t k = 0; k < t->n_rows; k++) {
+		extents += t->n_columns;
+		for (size_t i = 0; i < t->n_columns; i++) {
+			extents[i] = measure(cell_text(t, &t->rows[k], i));
+			widths[i] = MAX(widths[i], extents[i].width);
+		}
+	}
 }
 
 int table_format(const struct table *t, size_t width, bool colour, struct buf *b)
@@ -225,19 +314,20 @@ int table_format(const struct table *t, size_t width, bool colour, struct buf *b
 		[TABLE_CYAN] = "\033[36m",
 	};
 	_cleanup_free_ size_t *widths = calloc(t->n_columns + 1, sizeof(*widths));
+	_cleanup_free_ struct extent *extents =
+		calloc((t->n_rows + 1) * t->n_columns + 1, sizeof(*extents));
+	const struct extent *line = extents;
 	int r;
 
-	if (!widths)
+	if (!widths || !extents)
 		return -ENOMEM;
-	for (size_t i = 0; i < t->n_columns; i++) {
-		widths[i] = text_width(t->columns[i].title);
-		for (size_t k = 0; k < t->n_rows; k++)
-			widths[i] = MAX(widths[i], text_width(t->rows[k].cells[i]));
-	}
+	measure_all(t, extents, widths);
 	fit(t, width ? width : SIZE_MAX, widths);
-	r = put_line(t, NULL, NULL, widths, b);
-	for (size_t k = 0; r == 0 && k < t->n_rows; k++)
-		r = put_line(t, t->rows[k].cells, colour ? codes[t->rows[k].colour] : NULL, widths,
+	r = put_line(t, NULL, line, NULL, widths, b);
+	for (size_t k = 0; r == 0 && k < t->n_rows; k++) {
+		line += t->n_columns;
+		r = put_line(t, &t->rows[k], line, colour ? codes[t->rows[k].colour] : NULL, widths,
 			     b);
+	}
 	return r;
 }

@@ -71,7 +71,11 @@ void json_out_key(struct json_out *out, const char *key)
 /* Means itself in a text, and is ASCII. */
 static bool is_plain(char c)
 {
-	return (unsigned char)c >= ' ' && (unsigned char)c < 0x80 && c != '"' && c != '\\';
+	static const bool plain[256] = {[' ' ... '!'] = true,
+					['#' ... '['] = true,
+					[']' ... 0x7f] = true};
+
+	return plain[(unsigned char)c];
 }
 
 static void put_escaped(struct json_out *out, char c)

@@ -124,11 +124,13 @@ int status_json_health(const char *const *reasons, size_t n, struct buf *b);
 typedef int (*status_json_fn)(void *user, const struct job_view *v);
 
 /*
- * Reads what status_json_job() wrote; calls `fn` for each job, with views that live in the call.
- * Jobs before a malformed one have been called by then. 0, -EBADMSG, -ENOMEM, or fn's first
- * negative value.
+ * Reads what was written with `mask` (NULL: all); calls `fn` for each job, with views that live in the
+ * call. What the mask leaves out is "", 0, false and off, and so is what a daemon of before does not
+ * have; members of a later one are skipped. Jobs before a malformed one have been called by then. 0,
+ * -EBADMSG, -ENOMEM, or fn's first negative value.
  */
-int status_json_parse_jobs(const char *body, size_t len, status_json_fn fn, void *user);
+int status_json_parse_jobs(const char *body, size_t len, const struct job_mask *mask,
+			   status_json_fn fn, void *user);
 
 /* What is read of a status document; views live in the call. */
 struct status_reader {

@@ -196,7 +196,7 @@ Test(status_json, random_jobs_come_back)
 			cr_assert_eq(status_json_job(&jobs[i], NULL, &b), 0);
 		}
 		cr_assert_eq(status_json_jobs_end(&b), 0);
-		cr_assert_eq(status_json_parse_jobs(b.data, b.len, expect_job, &e), 0, "%s",
+		cr_assert_eq(status_json_parse_jobs(b.data, b.len, NULL, expect_job, &e), 0, "%s",
 			     buf_str(&b));
 		cr_assert_eq(e.seen, e.n);
 	}
@@ -214,7 +214,7 @@ Test(status_json, bad_utf8_is_cleaned)
 	cr_assert_eq(status_json_jobs_begin(&b), 0);
 	cr_assert_eq(status_json_job(&job, NULL, &b), 0);
 	cr_assert_eq(status_json_jobs_end(&b), 0);
-	cr_assert_eq(status_json_parse_jobs(b.data, b.len, expect_job, &e), 0);
+	cr_assert_eq(status_json_parse_jobs(b.data, b.len, NULL, expect_job, &e), 0);
 	cr_assert_eq(e.seen, 1);
 }
 
@@ -244,7 +244,7 @@ Test(status_json, the_callback_can_stop)
 	cr_assert_eq(status_json_job(&jobs[0], NULL, &b), 0);
 	cr_assert_eq(status_json_job(&jobs[1], NULL, &b), 0);
 	cr_assert_eq(status_json_jobs_end(&b), 0);
-	cr_assert_eq(status_json_parse_jobs(b.data, b.len, expect_job, &e), -ECANCELED);
+	cr_assert_eq(status_json_parse_jobs(b.data, b.len, NULL, expect_job, &e), -ECANCELED);
 	cr_assert_eq(e.seen, 1);
 }
 
@@ -311,7 +311,7 @@ Test(status_json, malformed_documents)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		int n = 0;
 
-		cr_assert_eq(status_json_parse_jobs(cases[i].body, strlen(cases[i].body), count_job,
+		cr_assert_eq(status_json_parse_jobs(cases[i].body, strlen(cases[i].body), NULL, count_job,
 						    &n),
 			     cases[i].r, "%s", cases[i].body);
 	}
@@ -332,7 +332,7 @@ Test(status_json, truncated_documents)
 
 		memcpy(exact, b.data, len);
 		exact = realloc(exact, len ? len : 1);
-		cr_assert_eq(status_json_parse_jobs(exact, len, count_job, &n), -EBADMSG,
+		cr_assert_eq(status_json_parse_jobs(exact, len, NULL, count_job, &n), -EBADMSG,
 			     "%zu bytes", len);
 	}
 }
