@@ -102,6 +102,9 @@ void name_format_full(const struct job_name *name, char ret[NAME_JOB_MAX])
 
 void name_format_short(const struct job_name *name, char ret[NAME_JOB_MAX])
 {
-	snprintf(ret, NAME_JOB_MAX, "%s/%s/%s", name->account, kind_info(name->kind)->name,
-		 name->id);
+	ret = stpcpy(ret, name->account);
+	*ret++ = '/';
+	ret = stpcpy(ret, kind_info(name->kind)->name);
+	*ret++ = '/';
+	stpcpy(ret, name->id);
 }

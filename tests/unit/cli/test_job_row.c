@@ -238,3 +238,63 @@ Test(job_row, times)
 	assert_cell(&plain, JOB_CELL_SINCE, "-");
 	assert_cell(&plain, JOB_CELL_LAST_POLL, "never");
 }
+
+static int keep_row(void *user, const struct job_view *v)
+{
+	job_row_format(v, NOW, true, user);
+	return 0;
+}
+
+/* The row of the job as it comes from the daemon with these members. */
+static void read_row(const struct job_view *v, const struct job_mask *mask, struct job_row *ret)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(STATUS_JSON_MAX);
+
+	cr_assert_eq(status_json_jobs_begin(&b), 0);
+	cr_assert_eq(status_json_job(v, mask, &b), 0);
+	cr_assert_eq(status_json_jobs_end(&b), 0);
+	cr_assert_eq(status_json_parse_jobs(b.data, b.len, mask, keep_row, ret), 0);
+}
+
+/* No more and no less is asked for than the row needs. */
+Test(job_row, members_that_are_asked_for)
+{
+	static const struct job_view full = {
+		.name = "accounts/acme/supervisedFineTuningJobs/abc",
+		.account = "acme",
+		.kind = "sft",
+		.id = "abc",
+		.text = {"JOB_STATE_ROLLOUT", "OK", "m", "prod", "b", "o", "d", "c", "c"},
+		.phase = "running",
+		.progress = {true, {42, 1, 3, 4, 5, 6, 7, 8, 9, 10}},
+		.epochs = 3,
+		.attempt = 1,
+		.phase_since_us = NOW - 60 * US_PER_S,
+		.last_poll_us = NOW - 5 * US_PER_S,
+		.next_poll_us = NOW + 5 * US_PER_S,
+		.eta_us = NOW + 3600 * US_PER_S,
+		.eta_low_us = NOW + 1800 * US_PER_S,
+		.eta_high_us = NOW + 7200 * US_PER_S,
+		.moved_us = NOW - 600 * US_PER_S,
+		.still_ms = 600 * MS_PER_S,
+		.stall_budget_ms = 300 * MS_PER_S,
+		.stalled = true,
+		.last_error = "HTTP 503",
+	};
+	struct job_row want, row;
+	struct job_mask mask;
+
+	cr_assert_eq(job_mask_parse(JOB_ROW_MEMBERS, &mask, NULL), 0);
+	job_row_format(&full, NOW, true, &want);
+	read_row(&full, &mask, &row);
+	cr_assert_arr_eq(&row, &want, sizeof(row));
+	for (size_t i = 0; i < JOB_MEMBERS; i++) {
+		struct job_mask less = {mask.bits & ~((uint64_t)1 << i)};
+
+		if (!job_mask_has(&mask, i) || job_members[i].n_members > 0)
+			continue;
+		read_row(&full, &less, &row);
+		cr_assert_neq(memcmp(&row, &want, sizeof(row)), 0, "%s is not needed",
+			      job_members[i].name);
+	}
+}

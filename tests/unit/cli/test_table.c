@@ -2,6 +2,8 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/table.h"
@@ -58,6 +60,32 @@ Test(table, sorts_by_the_first_cell)
 
 	table_sort(t);
 	assert_format(t, 0, false, "JOB  NAME  PHASE\na    3     x\nb    1     x\nc    2     x\n");
+}
+
+Test(table, many_rows)
+{
+	_cleanup_table_ struct table *t = table_of(0, NULL);
+	_cleanup_buf_ struct buf b = BUF_INIT(1UL << 20);
+	const char *line;
+
+	for (int i = 0; i < 1000; i++) {
+		char job[8];
+		const char *const cells[] = {job, i % 2 ? "█░ ü" : "", "x"};
+
+		snprintf(job, sizeof(job), "%03d", (i * 7 + 3) % 1000);
+		cr_assert_eq(table_add(t, TABLE_PLAIN, cells), 0);
+	}
+	cr_assert_eq(table_rows(t), 1000);
+	for (int round = 0; round < 2; round++) { /* in order already, the second time */
+		table_sort(t);
+		buf_clear(&b);
+		cr_assert_eq(table_format(t, 0, false, &b), 0);
+		line = buf_str(&b);
+		for (int i = 0; i < 1000; i++) {
+			line = strchr(line, '\n') + 1;
+			cr_assert_eq(atoi(line), i);
+		}
+	}
 }
 
 Test(table, wide_and_combining_characters)
