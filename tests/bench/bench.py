@@ -7,11 +7,12 @@ Serves jobs from a local nginx (one worker, TLS, HTTP/2) and measures, in turns 
 with medians in the end: the daemon, from the bytes to the compared snapshot; h2load, which asks for
 the same and looks at nothing; and a Python watcher on aiohttp that parses and compares. Then how soon
 and how fast a change gets out: see delivery.py. And how early the end of a job is seen on a small
-budget, in simulated time: see plan.py. And what a large account costs: see scale.py. Prints tables
-and keeps everything in BUILD-DIRECTORY/bench.json. BENCH_QUICK=1 takes some minutes instead of many
-and is good for a first look only. BENCH_WHOLE=1 measures against a server that refuses readMask, so
-that all ask for whole jobs. BENCH_ONLY=watching, delivery, plan or scale leaves the others out. The
-exit status says whether it could measure, not what.
+budget, in simulated time: see plan.py. And what a large account costs: see scale.py. And how soon the
+command line answers: see client.py. Prints tables and keeps everything in BUILD-DIRECTORY/bench.json.
+BENCH_QUICK=1 takes some minutes instead of many and is good for a first look only. BENCH_WHOLE=1
+measures against a server that refuses readMask, so that all ask for whole jobs. BENCH_ONLY=watching,
+delivery, plan, scale or client leaves the others out. The exit status says whether it could measure,
+not what.
 """
 
 import contextlib
@@ -23,6 +24,7 @@ import sys
 import tempfile
 from types import SimpleNamespace
 
+import client
 import corpus
 import delivery
 import plan
@@ -38,12 +40,12 @@ JOBS_PER_REQUEST = {"jobs": 1, "pages": corpus.PAGE_SIZE}
 FULL = SimpleNamespace(rounds=3, jobs=20000, listed=10000, window_s=4, settle_s=3,
                        h2load={"jobs": 150000, "pages": 1500},
                        seconds={1: 20, 100: 6, 1000: 6}, backlog=5000, days=7,
-                       archived=100000, cycles=4)
+                       archived=100000, cycles=4, shown=10000, runs=40)
 QUICK = SimpleNamespace(rounds=1, jobs=4000, listed=4000, window_s=2, settle_s=1,
                         h2load={"jobs": 50000, "pages": 500},
                         seconds={1: 5, 100: 3, 1000: 3}, backlog=2000, days=2,
-                        archived=20000, cycles=4)
-PARTS = ("watching", "delivery", "plan", "scale")
+                        archived=20000, cycles=4, shown=10000, runs=10)
+PARTS = ("watching", "delivery", "plan", "scale", "client")
 SKIP = 77
 
 
@@ -266,13 +268,27 @@ def run_scale(build, directory, size):
     return result
 
 
+def run_client(build, directory, size):
+    say(f"writing {size.shown} jobs")
+    measured = client.Client(build, directory, size)
+    with contextlib.ExitStack() as stack:
+        stack.callback(measured.server.stop)
+        for number in range(size.rounds):
+            say(f"the command line, round {number + 1} of {size.rounds}")
+            measured.round()
+    result = measured.result()
+    result["targets"] = judged(client.targets(result))
+    client.print_table(result)
+    return result
+
+
 def run(build, directory, wanted):
     size = QUICK if flag("BENCH_QUICK") else FULL
     result = {"quick": size is QUICK, "targets": []}
     if "watching" in wanted:
         result.update(run_watching(build, directory, size))
     for name, part in (("delivery", run_delivery), ("plan", run_plan),
-                       ("scale", run_scale)):
+                       ("scale", run_scale), ("client", run_client)):
         if name in wanted:
             result[name] = part(build, directory, size)
             result["targets"] += result[name].pop("targets")

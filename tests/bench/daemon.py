@@ -60,6 +60,7 @@ class Daemon:
         self._program = program
         self._directory = directory
         self._process = None
+        self.socket = os.path.join(directory, "control.sock")
         os.makedirs(directory)
         self._write("key", KEY + "\n")
         self._write("tunewatch.conf", CONFIG.format(
@@ -106,7 +107,7 @@ class Daemon:
         raise RuntimeError(f"the daemon does not get going, see {self._directory}/log")
 
     def status(self):
-        return _get(os.path.join(self._directory, "control.sock"), "/v1/status")
+        return _get(self.socket, "/v1/status")
 
     def wait_stored(self):
         """Until everything that it saw is on the disk."""
