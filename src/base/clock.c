@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -225,9 +224,21 @@ int clock_parse_span_ms(const char *s, uint64_t *ret_ms)
 	return 0;
 }
 
+/* Returns the place behind. */
+static char *write_number(char *p, uint64_t v)
+{
+	size_t n = 1;
+
+	for (uint64_t rest = v; rest >= 10; rest /= 10)
+		n++;
+	for (size_t i = n; i-- > 0; v /= 10)
+		p[i] = (char)('0' + v % 10);
+	return p + n;
+}
+
 void clock_format_span_ms(uint64_t ms, char ret[CLOCK_SPAN_MAX])
 {
-	int n = 0;
+	char *p = ret;
 
 	if (ms == UINT64_MAX) {
 		snprintf(ret, CLOCK_SPAN_MAX, "off");
@@ -237,14 +248,15 @@ void clock_format_span_ms(uint64_t ms, char ret[CLOCK_SPAN_MAX])
 		snprintf(ret, CLOCK_SPAN_MAX, "0");
 		return;
 	}
-	ret[0] = '\0';
-	for (size_t i = SPAN_UNIT_DAY; i < ARRAY_LEN(span_units) && n < CLOCK_SPAN_MAX; i++) {
+	/* Without printf, for the same reason as above; 2^64 ms take 34 bytes. */
+	for (size_t i = SPAN_UNIT_DAY; i < ARRAY_LEN(span_units); i++) {
 		uint64_t v = ms / span_units[i].ms;
 
 		if (!v)
 			continue;
 		ms -= v * span_units[i].ms;
-		n += snprintf(ret + n, CLOCK_SPAN_MAX - (size_t)n, "%s%" PRIu64 "%s", n ? " " : "",
-			      v, span_units[i].names[0]);
+		if (p > ret)
+			*p++ = ' ';
+		p = stpcpy(write_number(p, v), span_units[i].names[0]);
 	}
 }

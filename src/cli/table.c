@@ -103,17 +103,21 @@ static struct extent measure(const char *s)
 {
 	struct extent e = {.clean = true};
 	const char *as, *begin;
-	size_t width;
+	size_t width, len;
 
 	for (;;) {
 		for (begin = s; is_plain(*s);)
 			s++;
 		e.width += (size_t)(s - begin);
 		begin = s;
-		if (!next_char(&s, &as, &width))
+		len = next_char(&s, &as, &width);
+		if (len == 0)
 			return e;
 		e.width += width;
 		e.clean &= as == begin;
+		/* The same once more, as in a bar: asking the locale is what takes time here. */
+		for (; as == begin && strncmp(s, begin, len) == 0; s += len)
+			e.width += width;
 	}
 }
 
