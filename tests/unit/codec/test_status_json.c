@@ -124,6 +124,12 @@ static void assert_same(const struct job_view *a, const struct job_view *b)
 	cr_assert_eq(a->still_ms, b->still_ms);
 	cr_assert_eq(a->stall_budget_ms, b->stall_budget_ms);
 	cr_assert_eq(a->stalled, b->stalled);
+	cr_assert_eq(a->not_found, b->not_found);
+	cr_assert_eq(a->added, b->added);
+	cr_assert_eq(a->notify_chosen, b->notify_chosen);
+	cr_assert_eq(a->n_notify, b->n_notify);
+	for (size_t i = 0; i < a->n_notify; i++)
+		cr_assert_str_eq(a->notify[i], b->notify[i]);
 }
 
 struct expected {
@@ -192,6 +198,10 @@ Test(status_json, random_jobs_come_back)
 			jobs[i].last_poll_us = random_time(&r);
 			jobs[i].next_poll_us = random_time(&r);
 			jobs[i].epochs = (uint16_t)rnd_next(&r);
+			jobs[i].not_found = rnd_below(&r, 2);
+			jobs[i].added = rnd_below(&r, 2);
+			jobs[i].notify_chosen = rnd_below(&r, 2);
+			jobs[i].n_notify = jobs[i].notify_chosen ? rnd_below(&r, 3) : 0;
 			random_estimates(&r, &jobs[i]);
 			cr_assert_eq(status_json_job(&jobs[i], NULL, &b), 0);
 		}
@@ -306,15 +316,58 @@ Test(status_json, malformed_documents)
 		{JOB(NAMES STATUS NUMBERS ",\"state\":\"\\u0000\""), -EBADMSG},
 		{JOB(NAMES STATUS NUMBERS ",\"state\":\"\xff\""), -EBADMSG},
 		{JOB(NAMES STATUS NUMBERS ",\"state\":NaN"), -EBADMSG},
+		{JOB(NAMES STATUS NUMBERS ",\"notify\":[],\"added\":true"), 0},
+		{JOB(NAMES STATUS NUMBERS ",\"notify\":\"slack\""), -EBADMSG},
+		{JOB(NAMES STATUS NUMBERS ",\"notify\":[null]"), -EBADMSG},
+		{JOB(NAMES STATUS NUMBERS ",\"added\":1"), -EBADMSG},
+		{JOB(NAMES STATUS NUMBERS ",\"stall\":{\"stalled\":true,\"stalled\":true}"),
+		 -EBADMSG},
+		{JOB(NAMES "\"status\":null," NUMBERS), -EBADMSG},
+		{JOB("\"name\":\"\",\"account\":\"a\",\"kind\":\"k\",\"id\":\"i\"," STATUS NUMBERS),
+		 -EBADMSG},
+		{" { \"later\" : 1 , \"jobs\" : [ ] } ", 0},
+		{"{\"jobs\":[],\"jobs\":[]}", -EBADMSG},
+		{"{\"later\":[]}", -EBADMSG},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		int n = 0;
 
-		cr_assert_eq(status_json_parse_jobs(cases[i].body, strlen(cases[i].body), NULL, count_job,
-						    &n),
+		cr_assert_eq(status_json_parse_jobs(cases[i].body, strlen(cases[i].body), NULL,
+						    count_job, &n),
 			     cases[i].r, "%s", cases[i].body);
 	}
+}
+
+static int keep_job(void *user, const struct job_view *v)
+{
+	cr_assert_eq(v->text[TEXT_STATE][0], 'J');
+	cr_assert_str_eq(v->text[TEXT_DISPLAY_NAME], "");
+	cr_assert_str_eq(v->name, "");
+	cr_assert_eq(v->progress.values[PROGRESS_EPOCH], 1);
+	cr_assert_eq(v->progress.values[PROGRESS_PERCENT], 0);
+	cr_assert_eq(v->stall_budget_ms, UINT64_MAX);
+	(*(int *)user)++;
+	return 0;
+}
+
+/* A part is read where a part was asked for, and only there. */
+Test(status_json, a_part_is_read_back)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(10000);
+	struct job_mask mask, more;
+	int n = 0;
+
+	cr_assert_eq(job_mask_parse("state,progress.epoch", &mask, NULL), 0);
+	cr_assert_eq(job_mask_parse("state,attempt", &more, NULL), 0);
+	cr_assert_eq(status_json_jobs_begin(&b), 0);
+	cr_assert_eq(status_json_job(&full_job, &mask, &b), 0);
+	cr_assert_eq(status_json_jobs_end(&b), 0);
+	cr_assert_eq(status_json_parse_jobs(b.data, b.len, &mask, keep_job, &n), 0);
+	cr_assert_eq(n, 1);
+	cr_assert_eq(status_json_parse_jobs(b.data, b.len, &more, keep_job, &n), -EBADMSG);
+	cr_assert_eq(status_json_parse_jobs(b.data, b.len, NULL, keep_job, &n), -EBADMSG);
+	cr_assert_eq(n, 1);
 }
 
 /* Any prefix of a document is refused, without a read past its end. */
