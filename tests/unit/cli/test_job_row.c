@@ -256,6 +256,24 @@ static void read_row(const struct job_view *v, const struct job_mask *mask, stru
 	cr_assert_eq(status_json_parse_jobs(b.data, b.len, mask, keep_row, ret), 0);
 }
 
+static bool same_rows(const struct job_row *a, const struct job_row *b)
+{
+	for (int i = 0; i < JOB_CELL_COUNT_; i++)
+		if (strcmp(a->cells[i], b->cells[i]) != 0)
+			return false;
+	return a->colour == b->colour;
+}
+
+/* Whether the row is the same with these members only. */
+static bool suffices(const struct job_view *v, const struct job_mask *mask)
+{
+	struct job_row want, row;
+
+	job_row_format(v, NOW, true, &want);
+	read_row(v, mask, &row);
+	return same_rows(&row, &want);
+}
+
 /* No more and no less is asked for than the row needs. */
 Test(job_row, members_that_are_asked_for)
 {
@@ -281,20 +299,17 @@ Test(job_row, members_that_are_asked_for)
 		.stalled = true,
 		.last_error = "HTTP 503",
 	};
-	struct job_row want, row;
+	struct job_view no_epochs = full;
 	struct job_mask mask;
 
+	no_epochs.kind = "batch";
 	cr_assert_eq(job_mask_parse(JOB_ROW_MEMBERS, &mask, NULL), 0);
-	job_row_format(&full, NOW, true, &want);
-	read_row(&full, &mask, &row);
-	cr_assert_arr_eq(&row, &want, sizeof(row));
+	cr_assert(suffices(&full, &mask) && suffices(&no_epochs, &mask));
 	for (size_t i = 0; i < JOB_MEMBERS; i++) {
 		struct job_mask less = {mask.bits & ~((uint64_t)1 << i)};
 
-		if (!job_mask_has(&mask, i) || job_members[i].n_members > 0)
-			continue;
-		read_row(&full, &less, &row);
-		cr_assert_neq(memcmp(&row, &want, sizeof(row)), 0, "%s is not needed",
-			      job_members[i].name);
+		if (job_mask_has(&mask, i) && job_members[i].n_members == 0)
+			cr_assert(!suffices(&full, &less) || !suffices(&no_epochs, &less),
+				  "%s is not needed", job_members[i].name);
 	}
 }
