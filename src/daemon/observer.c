@@ -22,8 +22,8 @@ struct observer {
 	struct committer *committer;
 	struct dispatcher *dispatcher;
 	struct feed *feed;
-	struct config *config; /* a reference */
-	struct map unknown;    /* states that were logged: strings */
+	struct config *config;         /* a reference */
+	struct map unknown;            /* states that were logged: strings */
 	uint64_t events[EVENT_COUNT_]; /* that became durable, by their type */
 };
 

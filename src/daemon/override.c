@@ -6,16 +6,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+static size_t count_names(const char *notify)
+{
+	size_t n = 1;
+
+	for (; *notify; notify++)
+		n += *notify == ',';
+	return n;
+}
+
 int override_new(bool watched, const char *notify, struct override **ret)
 {
-	size_t size = notify ? strlen(notify) + 1 : 1;
-	struct override *o = calloc(1, sizeof(*o) + size);
+	size_t size = notify ? strlen(notify) + 1 : 1, n = notify ? count_names(notify) : 0;
+	struct override *o = calloc(1, sizeof(*o) + n * sizeof(o->names[0]) + 2 * size);
+	char *text, *rest;
 
 	if (!o)
 		return -ENOMEM;
 	o->watched = watched;
 	o->chosen = notify;
+	o->names = (const char **)(o + 1);
+	o->notify = (char *)(o->names + n);
 	memcpy(o->notify, notify ? notify : "", size);
+	text = memcpy(o->notify + size, o->notify, size);
+	while (o->n_names < n && (rest = strsep(&text, ",")))
+		o->names[o->n_names++] = rest;
 	*ret = o;
 	return 0;
 }

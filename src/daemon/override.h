@@ -14,7 +14,9 @@ struct override {
 	bool watched;        /* or not */
 	bool chosen;         /* the notifiers were: those, and no others, hear of the job */
 	route_set notifiers; /* of the chosen ones, those that are in the configuration */
-	char notify[];       /* the names of all that were chosen, joined by commas */
+	char *notify;        /* the names of all that were chosen, joined by commas … */
+	const char **names;  /* … and one by one; all of it is one allocation with this */
+	size_t n_names;
 };
 
 /* `notify` NULL: no notifier was chosen. 0 or -ENOMEM. */

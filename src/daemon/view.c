@@ -117,22 +117,24 @@ struct job_view view_job(const struct config *config, const struct job *job,
 	uint64_t next_ms = poller_next_ms(job);
 	/* Asked for by name, also in vain, or seen in a list. */
 	int64_t asked_us = job->asked_ms ? real_of_boot_us(now, job->asked_ms) : 0;
-	struct job_view v = {
-		.name = job->name,
-		.account = name->account,
-		.kind = kind_info(name->kind)->name,
-		.id = name->id,
-		.phase = "",
-		.attempt = job->attempt.number,
-		.sequence = job->sequence,
-		.phase_since_us = job->phase_since_us,
-		.last_poll_us = MAX(job->last_seen_us, asked_us),
-		.next_poll_us = next_ms == UINT64_MAX ? 0 : real_of_boot_us(now, next_ms),
-		.stall_budget_ms = UINT64_MAX,
-		.not_found = !job->snapshot && job->missing > 1,
-		.added = job->override && job->override->watched,
-		.notify = job->override && job->override->chosen ? job->override->notify : NULL,
-		.last_error = job->last_error ? job->last_error : ""};
+	struct job_view v = {.name = job->name,
+			     .account = name->account,
+			     .kind = kind_info(name->kind)->name,
+			     .id = name->id,
+			     .phase = "",
+			     .attempt = job->attempt.number,
+			     .sequence = job->sequence,
+			     .phase_since_us = job->phase_since_us,
+			     .last_poll_us = MAX(job->last_seen_us, asked_us),
+			     .next_poll_us =
+				     next_ms == UINT64_MAX ? 0 : real_of_boot_us(now, next_ms),
+			     .stall_budget_ms = UINT64_MAX,
+			     .not_found = !job->snapshot && job->missing > 1,
+			     .added = job->override && job->override->watched,
+			     .notify_chosen = override_chosen(job->override),
+			     .notify = job->override ? job->override->names : NULL,
+			     .n_notify = job->override ? job->override->n_names : 0,
+			     .last_error = job->last_error ? job->last_error : ""};
 
 	for (int i = 0; i < TEXT_COUNT_; i++)
 		v.text[i] = job->snapshot ? snapshot_text(job->snapshot, i) : "";

@@ -25,10 +25,12 @@ Test(override, chosen_notifiers)
 	static const struct {
 		const char *notify;
 		route_set want;
+		size_t n;
 		const char *unknown;
 	} rows[] = {
-		{"a", 0x1, NULL}, {"ab", 0x2, NULL}, {"c,a", 0x5, NULL},     {"a,x,c", 0x5, "x"},
-		{"", 0, ""},      {"a,", 0x1, ""},   {"abc,ab", 0x2, "abc"},
+		{"a", 0x1, 1, NULL},       {"ab", 0x2, 1, NULL}, {"c,a", 0x5, 2, NULL},
+		{"a,x,c", 0x5, 3, "x"},    {"", 0, 1, ""},       {"a,", 0x1, 2, ""},
+		{"abc,ab", 0x2, 2, "abc"},
 	};
 	char unknown[CONFIG_NAME_MAX + 1];
 
@@ -44,6 +46,8 @@ Test(override, chosen_notifiers)
 		cr_assert_eq(override_new(true, rows[i].notify, &o), 0);
 		override_resolve(o, &config);
 		cr_expect_eq(*override_chosen(o), rows[i].want);
+		cr_expect_str_eq(o->notify, rows[i].notify);
+		cr_expect_eq(o->n_names, rows[i].n, "%s", rows[i].notify);
 	}
 }
 
