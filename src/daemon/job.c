@@ -235,6 +235,16 @@ void job_set_override(struct job *job, struct override *override)
 	job->account->n_overrides += override != NULL;
 }
 
+struct ask *ask_free(struct ask *a)
+{
+	if (a && a->body)
+		explicit_bzero(a->body, a->body_len);
+	if (a)
+		free(a->body);
+	free(a);
+	return NULL;
+}
+
 void job_parse_name(const struct job *job, struct job_name *ret)
 {
 	/* The name was checked when the job was made. */

@@ -109,13 +109,17 @@ struct collection {
 	char *last_error;  /* of its lists, when alone; else NULL */
 };
 
-/* A GET for another part of the daemon (poller_ask). */
+/* A request for another part of the daemon (poller_ask, poller_post). */
 struct ask {
 	struct list list; /* in account->asks until it is sent */
 	http_fn fn;
 	void *user;
+	char *body; /* owned, may hold a secret; NULL: a GET */
+	size_t body_len;
 	char path[];
 };
+
+struct ask *ask_free(struct ask *a); /* takes NULL, returns NULL; wipes the body */
 
 /* Requests that were sent since the start, by what came of them. */
 struct polls {

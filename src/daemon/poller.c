@@ -246,6 +246,7 @@ static void mark_asked(const struct question *q, uint64_t now_ms)
 
 static int send_request(struct poller *p, const struct question *q, struct error *e)
 {
+	static const char *const json[] = {"Content-Type: application/json", NULL};
 	const struct config_account *config = q->account->config;
 	const char *key =
 		q->account->rotated.value ? q->account->rotated.value : config->api_key.value;
@@ -269,6 +270,9 @@ static int send_request(struct poller *p, const struct question *q, struct error
 	}
 	http = (struct http_request){.url = buf_str(&p->url),
 				     .bearer = key,
+				     .headers = q->ask && q->ask->body ? json : NULL,
+				     .body = q->ask ? q->ask->body : NULL,
+				     .body_len = q->ask ? q->ask->body_len : 0,
 				     .ca_file = config->ca_file,
 				     .timeout_ms =
 					     q->type == QUESTION_ACCOUNT ? QUESTION_ACCOUNT_MS : 0,
@@ -466,23 +470,60 @@ void poller_wake(struct poller *p)
 
 /* --- questions of others --- */
 
-int poller_ask(struct poller *p, struct account *account, const char *path, http_fn fn, void *user)
+static int add_ask(struct poller *p, struct account *account, const char *path, http_fn fn,
+		   void *user, struct ask **ret)
 {
 	size_t size = strlen(path) + 1;
 	struct ask *a;
 
 	if (!account->config)
 		return -ECANCELED;
-	a = malloc(sizeof(*a) + size);
+	a = calloc(1, sizeof(*a) + size);
 	if (!a)
 		return -ENOMEM;
-	list_init(&a->list);
 	a->fn = fn;
 	a->user = user;
 	memcpy(a->path, path, size);
 	list_append(&account->asks, &a->list);
 	poller_wake(p);
+	*ret = a;
 	return 0;
+}
+
+int poller_ask(struct poller *p, struct account *account, const char *path, http_fn fn, void *user)
+{
+	struct ask *a;
+
+	return add_ask(p, account, path, fn, user, &a);
+}
+
+int poller_post(struct poller *p, struct account *account, const char *path, const char *body,
+		size_t len, http_fn fn, void *user, struct ask **ret)
+{
+	char *copy = malloc(len + 1);
+	int r;
+
+	if (!copy)
+		return -ENOMEM;
+	r = add_ask(p, account, path, fn, user, ret);
+	if (r < 0) {
+		free(copy);
+		return r;
+	}
+	memcpy(copy, body, len);
+	copy[len] = '\0';
+	(*ret)->body = copy;
+	(*ret)->body_len = len;
+	return 0;
+}
+
+bool poller_withdraw(struct ask *a)
+{
+	if (list_empty(&a->list))
+		return false;
+	list_remove(&a->list);
+	ask_free(a);
+	return true;
 }
 
 static void cancel_asks(struct account *account)
@@ -494,7 +535,7 @@ static void cancel_asks(struct account *account)
 
 		list_remove(&a->list);
 		a->fn(a->user, &cancelled);
-		free(a);
+		ask_free(a);
 	}
 }
 

@@ -15,7 +15,7 @@ void question_done(struct question *q)
 	if (q->key)
 		explicit_bzero(q->key, strlen(q->key));
 	free(q->key);
-	free(q->ask);
+	ask_free(q->ask);
 	q->key = NULL;
 	q->ask = NULL;
 }
