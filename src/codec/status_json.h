@@ -104,9 +104,9 @@ struct status_view {
 int status_json_format(const struct status_view *v, struct buf *b);
 
 /*
- * {"jobs":[ … ]}: begin, one job a call, end. A call that fails has appended nothing. In an empty
- * buffer, and behind a comma, status_json_job() writes a document without one before it. Of the members, those in `mask`
- * are written; NULL: all.
+ * {"jobs":[ … ]}: begin, one job a call, end. A call that fails has appended nothing. Right behind
+ * another document, status_json_job() writes a comma first. Of the members, those in `mask` are
+ * written; NULL: all.
  */
 int status_json_jobs_begin(struct buf *b);
 int status_json_job(const struct job_view *v, const struct job_mask *mask, struct buf *b);

@@ -119,7 +119,7 @@ int status_json_jobs_begin(struct buf *b)
 
 int status_json_job(const struct job_view *v, const struct job_mask *mask, struct buf *b)
 {
-	bool first = b->len == 0 || b->data[b->len - 1] == '[' || b->data[b->len - 1] == ',';
+	bool first = b->len == 0 || b->data[b->len - 1] != '}';
 	struct json_out out = json_out_begin(b);
 
 	if (!mask)

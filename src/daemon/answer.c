@@ -11,48 +11,21 @@
 #include "codec/active_filter.h"
 #include "daemon/listing.h"
 #include "daemon/planning.h"
+#include "daemon/refusal.h"
 
-#define MESSAGE_MAX 160  /* bytes of the server's own words that are shown */
-#define KEY_MAX     8192 /* of a key, see config/keys.c */
+#define MESSAGE_MAX 160 /* bytes of the server's own words that are shown */
 /* Nothing can be kept now: the lists are not asked for so long, or one interval if shorter. */
 #define NOT_TAKEN_MS (30 * MS_PER_S)
 
 /* --- failures --- */
 
-/* Replaces every occurrence of the key, which a server may echo. */
-static void scrub(char *text, const char *key)
-{
-	size_t len = key ? strlen(key) : 0;
-
-	if (len == 0)
-		return;
-	for (char *at = text; (at = strstr(at, key));)
-		memset(at, '*', len);
-}
-
-/*
- * A failure in one sentence: "HTTP 503 from api.fireworks.ai: try later". What the server says is
- * scrubbed while there is more of it than will be shown: a key must not be cut before it is found.
- */
 static void failure_text(struct answers *a, const struct question *q, const struct http_result *res,
 			 const struct error *e, char *ret, size_t size)
 {
-	char host[256], message[MESSAGE_MAX + KEY_MAX] = "";
+	const char *const secrets[] = {q->key ? q->key : "", NULL};
 
-	if (res->r < 0) {
-		snprintf(ret, size, "%s", res->text);
-		return;
-	}
-	if (http_url_host(q->account->endpoint, host, sizeof(host)) < 0)
-		snprintf(host, sizeof(host), "the API");
-	if (res->status != 200)
-		job_json_error_message(a->parser, res->body, res->len, message, sizeof(message));
-	else
-		snprintf(message, sizeof(message), "%s", error_text(e, -EBADMSG));
-	scrub(message, q->key);
-	message[utf8_cut(message, MESSAGE_MAX)] = '\0';
-	utf8_snprintf(ret, size, "HTTP %ld from %s%s%s", res->status, host, message[0] ? ": " : "",
-		      message);
+	refusal_text(a->parser, q->account->endpoint, secrets, res, error_text(e, -EBADMSG),
+		     MESSAGE_MAX, ret, size);
 }
 
 /* What stands between an answer and its body. */

@@ -26,6 +26,7 @@ static const struct call {
 	{"GET", "/v1/jobs/", api_get_job},
 	{"PUT", "/v1/jobs/", api_put_job},
 	{"DELETE", "/v1/jobs/", api_delete_job},
+	{"POST", "/v1/accounts/", api_submit},
 	{"GET", "/v1/events", api_get_events},
 	{"GET", "/v1/events/stream", api_stream_events},
 	{"GET", "/v1/notifiers", api_get_notifiers},
@@ -220,6 +221,32 @@ int api_number(const struct server_request *request, struct server_response *res
 int api_job_name(const char *text, struct job_name *ret)
 {
 	return name_parse(text, NULL, ret);
+}
+
+bool api_is_store_failing(const struct api *api, struct server_response *response)
+{
+	if (!committer_failing(api->sources.committer))
+		return false;
+	api_refuse(response, 503, "store_failing", "nothing can be written down: %s",
+		   api->sources.store_error);
+	return true;
+}
+
+int api_no_account(struct server_response *response, const char *account)
+{
+	return api_refuse(response, 404, "not_found",
+			  "no account %s is in the configuration; GET /v1/status lists those that "
+			  "are",
+			  account);
+}
+
+int api_too_many(struct server_response *response, const char *account)
+{
+	return api_refuse(
+		response, 409, "conflict",
+		"%d jobs of account %s were asked for one by one, which is the most: stop "
+		"watching some, or write a watch for them",
+		JOB_OVERRIDES_MAX, account);
 }
 
 /* --- life --- */

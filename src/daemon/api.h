@@ -15,6 +15,7 @@
 #include "daemon/job.h"
 #include "daemon/observer.h"
 #include "daemon/poller.h"
+#include "daemon/submitter.h"
 #include "daemon/tester.h"
 #include "io/committer.h"
 #include "io/loop_watch.h"
@@ -31,6 +32,7 @@ struct api_sources {
 	struct poller *const *poller; /* NULL at the end */
 	struct feed *feed;
 	struct tester *tester;
+	struct submitter *submitter;
 	const struct loop_watch *loop_watch;
 	const char *store_error;         /* "" while the store works */
 	const char *configuration_error; /* "" when the last reload was taken */

@@ -254,16 +254,6 @@ static int begin_wish(struct api *api, struct server_response *response, struct 
 	return 0;
 }
 
-/* Nothing can be written down now: better to say so than to let somebody wait. */
-static bool is_store_failing(struct api *api, struct server_response *response)
-{
-	if (!committer_failing(api->sources.committer))
-		return false;
-	api_refuse(response, 503, "store_failing", "nothing can be written down: %s",
-		   api->sources.store_error);
-	return true;
-}
-
 /* The job that is to be watched, made where it is not known; NULL when the response says why not. */
 static int job_to_watch(struct api *api, struct server_response *response, const char *path,
 			struct job **ret)
@@ -280,16 +270,10 @@ static int job_to_watch(struct api *api, struct server_response *response, const
 				  "acme/sft/abc");
 	account = api_find_account(api, name.account);
 	if (!account)
-		return api_refuse(response, 404, "not_found",
-				  "no account %s is in the configuration; GET /v1/status lists "
-				  "those that are",
-				  name.account);
+		return api_no_account(response, name.account);
 	name_format_full(&name, full);
 	if (account->n_overrides >= JOB_OVERRIDES_MAX)
-		return api_refuse(response, 409, "conflict",
-				  "%d jobs of account %s were asked for one by one, which is the "
-				  "most: stop watching some, or write a watch for them",
-				  JOB_OVERRIDES_MAX, name.account);
+		return api_too_many(response, name.account);
 	r = account_job(account, full, name.kind, ret);
 	if (r == -ENOSPC)
 		return api_refuse(response, 409, "conflict", "account %s has too many jobs",
@@ -309,7 +293,7 @@ int api_put_job(struct api *api, const struct server_request *request, const cha
 		notify = NULL;
 	if (notify && !api_knows_notifiers(api, notify, response))
 		return 0;
-	if (is_store_failing(api, response))
+	if (api_is_store_failing(api, response))
 		return 0;
 	r = job_to_watch(api, response, rest, &job);
 	if (r < 0 || !job)
@@ -336,7 +320,7 @@ int api_delete_job(struct api *api, const struct server_request *request, const 
 
 	if (!job)
 		return not_watched(response);
-	if (is_store_failing(api, response))
+	if (api_is_store_failing(api, response))
 		return 0;
 	r = begin_wish(api, response, job, 200, &w);
 	/* Where no rule would have it watched, there is nothing to keep of it. */

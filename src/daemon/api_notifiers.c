@@ -105,9 +105,8 @@ static int start_test(struct api *api, const char *name, enum event_type type,
 	const struct account *account = some_account(api);
 	int r;
 
-	if (committer_failing(api->sources.committer))
-		return api_refuse(response, 503, "store_failing", "nothing can be written down: %s",
-				  api->sources.store_error);
+	if (api_is_store_failing(api, response))
+		return 0;
 	r = tester_start(api->sources.tester, account ? account : &example, name, type, on_tested,
 			 response);
 	return r < 0 ? r : SERVER_LATER;

@@ -59,6 +59,9 @@ int api_get_openapi(struct api *api, const struct server_request *request, const
 int api_reload(struct api *api, const struct server_request *request, const char *rest,
 	       struct server_response *response);
 
+int api_submit(struct api *api, const struct server_request *request, const char *rest,
+	       struct server_response *response);
+
 /* Makes the response an error: 0 or -ENOMEM. */
 int api_refuse(struct server_response *response, unsigned status, const char *code, const char *fmt,
 	       ...) _printf_(4, 5);
@@ -93,3 +96,10 @@ bool api_knows_notifiers(const struct api *api, const char *notify,
 
 /* Whether something can be sent to the notifier now: it is there and not off; else a 409. */
 bool api_is_open(const struct api *api, const char *notifier, struct server_response *response);
+
+/* Whether nothing can be written down now: better to say so than to let somebody wait. */
+bool api_is_store_failing(const struct api *api, struct server_response *response);
+
+/* Refusals that more than one call has. */
+int api_no_account(struct server_response *response, const char *account);
+int api_too_many(struct server_response *response, const char *account);

@@ -19,6 +19,7 @@
 #include "daemon/override.h"
 #include "daemon/poller.h"
 #include "daemon/pruner.h"
+#include "daemon/submitter.h"
 #include "daemon/summary.h"
 #include "daemon/tester.h"
 #include "io/committer.h"
@@ -47,6 +48,7 @@ struct engine {
 	struct poller *poller;
 	struct feed *feed;
 	struct tester *tester;
+	struct submitter *submitter;
 	struct pruner *pruner;
 	struct api *api;
 	uv_signal_t signals[3];
@@ -204,6 +206,22 @@ static int load_override(void *user, const char *endpoint, const char *name, boo
 	return r;
 }
 
+static int load_submission(void *user, const char *endpoint, const char *name, const char *body,
+			   const char *notify)
+{
+	struct engine *e = user;
+	struct account *account;
+	struct job_name parts;
+	int r = name_parse_full(name, &parts);
+
+	if (r < 0) {
+		log_warning("the store holds a job with a name that cannot be: %s", name);
+		return 0;
+	}
+	r = accounts_get(&e->accounts, endpoint, parts.account, &account);
+	return r < 0 ? r : submitter_restore(e->submitter, account, &parts, body, notify);
+}
+
 static int load_newest(void *user, uint64_t number)
 {
 	struct engine *e = user;
@@ -218,6 +236,7 @@ static const struct store_loader loader = {
 	.baseline = load_baseline,
 	.notifier = load_notifier,
 	.override = load_override,
+	.submission = load_submission,
 	.newest = load_newest,
 };
 
@@ -341,6 +360,7 @@ static void on_api_closed(void *user)
 
 	e->api = NULL;
 	tester_free(e->tester);
+	submitter_close(e->submitter);
 	feed_close(e->feed);
 	dispatcher_close(e->dispatcher, on_dispatcher_closed, e);
 }
@@ -385,6 +405,8 @@ static void stop(struct engine *e)
 		pruner_stop(e->pruner);
 	if (e->tester)
 		tester_stop(e->tester);
+	if (e->submitter)
+		submitter_stop(e->submitter);
 	if (e->poller) {
 		dispatcher_ask_with(e->dispatcher, NULL, NULL, NULL);
 		poller_close(e->poller, on_poller_closed, e);
@@ -440,6 +462,7 @@ static int start_api(struct engine *e, struct error *error)
 					    .poller = &e->poller,
 					    .feed = e->feed,
 					    .tester = e->tester,
+					    .submitter = e->submitter,
 					    .reload = reload,
 					    .reload_user = e,
 					    .loop_watch = &e->loop_watch,
@@ -466,6 +489,11 @@ static int start(struct engine *e, enum engine_exit *ret_exit, struct error *err
 	r = feed_new(&e->loop, e->committer, &e->feed, error);
 	if (r == 0)
 		r = tester_new(e->committer, e->dispatcher, e->feed, &e->tester);
+	if (r == 0)
+		r = observer_new(&e->accounts, e->committer, e->dispatcher, e->feed, &e->observer);
+	if (r == 0)
+		r = submitter_new(&e->loop, &e->config, e->committer, e->observer, &e->submitter,
+				  error);
 	if (r < 0)
 		return r;
 	*ret_exit = ENGINE_STORE;
@@ -477,9 +505,7 @@ static int start(struct engine *e, enum engine_exit *ret_exit, struct error *err
 	if (r < 0)
 		return r;
 	*ret_exit = ENGINE_FAILED;
-	r = observer_new(&e->accounts, e->committer, e->dispatcher, e->feed, &e->observer);
-	if (r == 0)
-		r = pruner_new(&e->loop, e->committer, &e->pruner);
+	r = pruner_new(&e->loop, e->committer, &e->pruner);
 	if (r == 0)
 		r = poller_new(&e->loop, &e->accounts, e->observer, on_changed, e, &e->poller,
 			       error);
@@ -546,6 +572,7 @@ enum engine_exit engine_run(const char *path, const struct config_env *env, stru
 		exit_code = ENGINE_OK;
 		dispatcher_start(e.dispatcher);
 		poller_start(e.poller);
+		submitter_start(e.submitter, e.poller);
 		pruner_start(e.pruner);
 		log_notice("tunewatchd " PACKAGE_VERSION " watches %zu account%s, state in %s",
 			   config->n_accounts, config->n_accounts == 1 ? "" : "s",

@@ -198,6 +198,8 @@ static void on_answer(void *user, const struct http_result *res)
 	}
 	if (q->type == QUESTION_ASK) {
 		count_poll(&q->account->polls, res, trouble_of_answer(res));
+		if (q->account->config && trouble_of_answer(res) == TROUBLE_UNAUTHORIZED)
+			read_key_again(q->account);
 		take_asked(p, q, res);
 	} else if (!p->closing && q->account->config) {
 		take_answer(p, q, res);

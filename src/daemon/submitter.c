@@ -1,0 +1,814 @@
+/* Creates jobs. */
+#include "daemon/submitter.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "codec/job_json.h"
+#include "daemon/override.h"
+#include "daemon/planning.h"
+#include "daemon/refusal.h"
+#include "io/alarm.h"
+#include "io/entropy.h"
+#include "model/submit.h"
+
+#define SUBMISSIONS_MAX 100        /* under way at a time */
+#define WAITERS_MAX     20         /* of one of them */
+#define ABSENT_MS       MS_PER_MIN /* until an account that has left is looked at again */
+#define TEXT_MAX        ERROR_TEXT_MAX
+#define WORDS_MAX       400 /* of the API's that are told */
+
+struct submitter {
+	struct config *const *config;
+	struct committer *committer;
+	struct observer *observer;
+	struct poller *poller; /* NULL before the start and after the stop */
+	struct alarm *alarm;
+	struct job_json *parser;
+	struct list submissions;
+	size_t n;
+	bool stopped;
+};
+
+/* Who waits for one. */
+struct waiter {
+	struct list link;
+	submit_fn fn;
+	void *user;
+	uint64_t deadline_ms; /* CLOCK_BOOTTIME */
+};
+
+struct submission {
+	struct list link;
+	struct submitter *submitter;
+	struct account *account;
+	struct job_name name;
+	char full[NAME_JOB_MAX];
+	char identity[NAME_ID_MAX + 1]; /* of what is to be created, whatever its id */
+	struct sft_job *job;
+	char *notify;
+	struct submit state;
+	struct list waiters;
+	struct ask *post;            /* while it is under way or waits to be sent */
+	struct config_secret secret; /* the W&B key that it was sent with */
+	bool durable;                /* the intent is written down */
+	unsigned busy;               /* callbacks that are to come */
+	bool over;                   /* it goes when these have come */
+	char text[TEXT_MAX];         /* of the last failure; of a refused POST */
+	struct snapshot *snapshot;   /* of the job that is there; to be taken in */
+	enum submit_outcome outcome; /* when it is over */
+};
+
+/* --- one of them --- */
+
+static void submission_free(struct submission *x)
+{
+	config_secret_done(&x->secret);
+	snapshot_unref(x->snapshot);
+	sft_job_free(x->job);
+	free(x->notify);
+	free(x);
+}
+
+static void submission_end(struct submission *x)
+{
+	if (!x->over) {
+		x->over = true;
+		list_remove(&x->link);
+		x->submitter->n--;
+	}
+	if (x->busy == 0)
+		submission_free(x);
+}
+
+/* A callback has come: it may have been the last that an ended one waited for. True: it is gone. */
+static bool is_gone(struct submission *x)
+{
+	x->busy--;
+	if (!x->over)
+		return false;
+	submission_end(x);
+	return true;
+}
+
+static void tell(struct submission *x, const struct submit_result *result)
+{
+	struct waiter *w;
+
+	while ((w = list_first(&x->waiters, struct waiter, link))) {
+		list_remove(&w->link);
+		w->fn(w->user, result);
+		free(w);
+	}
+}
+
+static void tell_text(struct submission *x, enum submit_outcome outcome)
+{
+	const struct submit_result result = {.outcome = outcome, .text = x->text};
+
+	tell(x, &result);
+}
+
+static void arm(struct submitter *s)
+{
+	uint64_t next_ms = UINT64_MAX;
+
+	list_for_each (it, &s->submissions) {
+		struct submission *x = container_of(it, struct submission, link);
+
+		if (x->durable && x->busy == 0)
+			next_ms = MIN(next_ms, x->state.at_ms);
+		list_for_each (w, &x->waiters)
+			next_ms = MIN(next_ms, container_of(w, struct waiter, link)->deadline_ms);
+	}
+	alarm_set(s->alarm, s->stopped ? UINT64_MAX : next_ms);
+}
+
+/* --- the end of one --- */
+
+static int add_drop(const struct submission *x, struct commit *commit)
+{
+	const struct store_op drop = {.type = STORE_SUBMISSION_DROP,
+				      .submission = {.endpoint = x->account->endpoint,
+						     .name = x->full}};
+
+	return commit_add(commit, &drop);
+}
+
+/* The intent is over without a job. Should it stay in the store, it is only looked for once more. */
+static void drop_intent(struct submission *x)
+{
+	struct commit *commit = NULL;
+
+	if (commit_new(x->submitter->committer, &commit) < 0)
+		return;
+	if (add_drop(x, commit) < 0)
+		commit_abandon(commit);
+	else
+		commit_submit(commit, NULL, NULL);
+}
+
+static void end_without(struct submission *x, enum submit_outcome outcome)
+{
+	tell_text(x, outcome);
+	drop_intent(x);
+	submission_end(x);
+}
+
+/* The job as the API shows it is known from now on, and what it says is an event like any other. */
+static void take_in(struct submission *x, struct job *job)
+{
+	struct submitter *s = x->submitter;
+	struct observation *b;
+
+	planning_take_job(*s->config, job, clock_boot_now_ms());
+	if (x->snapshot && x->account->config &&
+	    observation_begin(s->observer, x->account, &b) == 0) {
+		struct job *seen;
+
+		if (observation_job(b, ++x->account->look, &x->name, x->snapshot, &seen) == 0 &&
+		    seen)
+			planning_seen(*s->config, seen, true, 0, clock_boot_now_ms());
+		observation_end(b);
+	}
+	if (s->poller)
+		poller_wake(s->poller);
+}
+
+static int watch(struct submission *x, struct job **ret)
+{
+	struct override *override;
+	struct job *job;
+	int r = account_job(x->account, x->full, KIND_SFT, &job);
+
+	if (r < 0)
+		return r;
+	r = override_new(true, x->notify, &override);
+	if (r < 0)
+		return r;
+	job_set_override(job, override);
+	observer_sort(x->submitter->observer, job);
+	*ret = job;
+	return 0;
+}
+
+static void on_adopted(void *user, int r)
+{
+	struct submission *x = user;
+	struct submit_result result = {.outcome = x->outcome, .text = ""};
+
+	if (is_gone(x))
+		return;
+	if (r == 0)
+		r = watch(x, &result.job);
+	if (r < 0) { /* durable or not, the next start knows */
+		result.outcome = SUBMIT_OUTCOME_STOPPED;
+	} else {
+		log_notice("%s %s, and is watched", x->full,
+			   x->outcome == SUBMIT_OUTCOME_CREATED ? "was created"
+								: "is there, and the same job");
+		take_in(x, result.job);
+	}
+	tell(x, &result);
+	submission_end(x);
+}
+
+/* It is there, and ours: watched from now on, and the intent is over, in one transaction. */
+static void adopt(struct submission *x, enum submit_outcome outcome)
+{
+	const struct store_op override = {.type = STORE_OVERRIDE,
+					  .override = {.endpoint = x->account->endpoint,
+						       .name = x->full,
+						       .watched = true,
+						       .notify = x->notify}};
+	struct commit *commit = NULL;
+	int r = commit_new(x->submitter->committer, &commit);
+
+	x->outcome = outcome;
+	if (r == 0)
+		r = commit_add(commit, &override);
+	if (r == 0)
+		r = add_drop(x, commit);
+	if (r < 0) {
+		commit_abandon(commit);
+		submit_look(&x->state, clock_boot_now_ms() + MS_PER_S); /* once more, then */
+		return;
+	}
+	x->busy++;
+	commit_submit(commit, on_adopted, x);
+}
+
+/* --- another job under that id --- */
+
+struct differences {
+	struct submit_difference list[SUBMIT_DIFFERENCES_MAX];
+	size_t n;
+	bool failed;
+};
+
+static void add_difference(void *user, const char *field, const char *there, const char *here)
+{
+	struct differences *d = user;
+	struct submit_difference *to = &d->list[d->n];
+
+	if (d->n == SUBMIT_DIFFERENCES_MAX)
+		return;
+	*to = (struct submit_difference){strdup(field), strdup(there), strdup(here)};
+	d->failed |= !to->field || !to->there || !to->here;
+	d->n++;
+}
+
+static void differences_done(struct differences *d)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		free(d->list[i].field);
+		free(d->list[i].there);
+		free(d->list[i].here);
+	}
+}
+
+static void is_another(struct submission *x, const struct differences *d)
+{
+	const struct submit_result result = {.outcome = SUBMIT_OUTCOME_OTHER,
+					     .text = "",
+					     .differences = d->list,
+					     .n_differences = d->n};
+
+	tell(x, &result);
+	drop_intent(x);
+	submission_end(x);
+}
+
+static void compare(struct submission *x, const struct http_result *res)
+{
+	struct differences d = {.n = 0};
+	int r = sft_job_differences(x->job, res->body, res->len, add_difference, &d);
+
+	if (r < 0 || d.failed) {
+		submit_look(&x->state, clock_boot_now_ms() + MS_PER_S);
+	} else if (d.n > 0) {
+		is_another(x, &d);
+	} else {
+		adopt(x, SUBMIT_OUTCOME_FOUND);
+	}
+	differences_done(&d);
+}
+
+/* --- questions and answers --- */
+
+static void note_failure(struct submission *x, const struct http_result *res, const char *why)
+{
+	const char *key = x->account->rotated.value ? x->account->rotated.value
+			  : x->account->config      ? x->account->config->api_key.value
+						    : NULL;
+	const char *const secrets[] = {key ? key : "", x->secret.value ? x->secret.value : "",
+				       NULL};
+
+	refusal_text(x->submitter->parser, x->account->endpoint, secrets, res, why, WORDS_MAX,
+		     x->text, sizeof(x->text));
+}
+
+/* A 404 in the API's own words, and not in a proxy's. */
+static bool is_api(struct submission *x, const struct http_result *res)
+{
+	char message[8] = "";
+
+	if (res->r == 0 && res->status == 404)
+		job_json_error_message(x->submitter->parser, res->body, res->len, message,
+				       sizeof(message));
+	return message[0] != '\0';
+}
+
+/* What the answer says; a job that is not the one that was asked for says nothing. */
+static enum submit_reply read_reply(struct submission *x, const struct http_result *res)
+{
+	enum submit_reply reply =
+		submit_reply_of(res->r, res->trouble, res->status, is_api(x, res));
+	struct error e = ERROR_NONE;
+	int r = 0;
+
+	snapshot_unref(x->snapshot);
+	x->snapshot = NULL;
+	if (reply == SUBMIT_JOB) {
+		r = job_json_parse(x->submitter->parser, res->body, res->len, &x->name,
+				   &x->snapshot, &e);
+		if (r != 0)
+			reply = SUBMIT_LOST;
+	}
+	/* What a GET did not find is no news; why the POST was refused is what there is to tell. */
+	if (reply != SUBMIT_JOB && !(x->state.next == SUBMIT_GET && reply == SUBMIT_ABSENT))
+		note_failure(x, res, error_text(&e, r));
+	return reply;
+}
+
+static void judge(struct submission *x, const struct http_result *res)
+{
+	uint64_t now_ms = clock_boot_now_ms();
+
+	switch (submit_replied(&x->state, read_reply(x, res), res->retry_after_ms, now_ms,
+			       entropy_u32())) {
+	case SUBMIT_AGAIN:
+		break;
+	case SUBMIT_CREATED:
+		adopt(x, SUBMIT_OUTCOME_CREATED);
+		break;
+	case SUBMIT_FOUND:
+		compare(x, res);
+		break;
+	case SUBMIT_NOT_CREATED:
+		log_notice("%s was not created", x->full);
+		end_without(x, SUBMIT_OUTCOME_TOO_LATE);
+		break;
+	case SUBMIT_NOT_ALLOWED:
+		end_without(x, SUBMIT_OUTCOME_NOT_ALLOWED);
+		break;
+	case SUBMIT_NOT_TAKEN:
+		end_without(x, SUBMIT_OUTCOME_REFUSED);
+		break;
+	}
+}
+
+static void pump(struct submitter *s);
+
+static void on_answer(void *user, const struct http_result *res)
+{
+	struct submission *x = user;
+	struct submitter *s = x->submitter;
+
+	x->post = NULL;
+	if (is_gone(x))
+		return;
+	if (res->r == -ECANCELED && s->stopped)
+		return; /* the next start finds out */
+	if (res->r == -ECANCELED) {
+		snprintf(x->text, sizeof(x->text), "the account has left the configuration");
+		x->state.at_ms = clock_boot_now_ms() + ABSENT_MS;
+	} else {
+		judge(x, res);
+	}
+	config_secret_done(&x->secret);
+	pump(s);
+}
+
+static int ask_get(struct submission *x)
+{
+	char path[NAME_JOB_MAX + 8];
+
+	snprintf(path, sizeof(path), "v1/%s", x->full);
+	return poller_ask(x->submitter->poller, x->account, path, on_answer, x);
+}
+
+static int ask_post(struct submission *x)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT(SFT_BODY_MAX_BYTES);
+	char path[2 * NAME_JOB_MAX];
+	int r;
+
+	snprintf(path, sizeof(path), "v1/accounts/%s/%s?supervisedFineTuningJobId=%s",
+		 x->name.account, kind_info(KIND_SFT)->collection, x->name.id);
+	r = sft_job_body(x->job, x->secret.value, &body);
+	if (r == 0)
+		r = poller_post(x->submitter->poller, x->account, path, buf_str(&body), body.len,
+				on_answer, x, &x->post);
+	if (body.data)
+		explicit_bzero(body.data, body.len);
+	return r;
+}
+
+/* The W&B key is read when it is needed, so that one that was exchanged counts. */
+static int read_secret(struct submission *x)
+{
+	struct error e = ERROR_NONE;
+	int r;
+
+	if (x->state.next != SUBMIT_POST || !sft_job_wants_wandb(x->job) || !x->account->config)
+		return 0;
+	r = config_read_wandb_key(x->account->config, &x->secret, &e);
+	if (r == -ENOENT)
+		snprintf(x->text, sizeof(x->text),
+			 "wandbConfig is enabled: name a file with the W&B key in the account's "
+			 "option wandb-api-key-file");
+	else if (r < 0)
+		snprintf(x->text, sizeof(x->text), "%s", error_text(&e, r));
+	return r;
+}
+
+static void ask(struct submission *x)
+{
+	int r;
+
+	if (read_secret(x) < 0) {
+		end_without(x, SUBMIT_OUTCOME_BAD);
+		return;
+	}
+	x->busy++;
+	r = x->state.next == SUBMIT_POST ? ask_post(x) : ask_get(x);
+	if (r == 0)
+		return;
+	x->busy--;
+	config_secret_done(&x->secret);
+	snprintf(x->text, sizeof(x->text), "%s",
+		 r == -ECANCELED ? "the account is not in the configuration" : strerror(-r));
+	x->state.at_ms = clock_boot_now_ms() + ABSENT_MS;
+}
+
+/* --- time --- */
+
+/*
+ * Nobody waits any more. What was not sent is taken back; where nothing can have been made, that is the
+ * end, else what became of it is to be found out.
+ */
+static void give_up(struct submission *x, uint64_t now_ms)
+{
+	bool under_way = x->busy > 0;
+
+	if (x->post && poller_withdraw(x->post)) {
+		x->post = NULL;
+		x->busy--;
+		under_way = false;
+	}
+	if (!x->state.unsure && !under_way) {
+		drop_intent(x);
+		submission_end(x);
+		return;
+	}
+	submit_look(&x->state, now_ms);
+}
+
+static void note_lateness(struct submission *x)
+{
+	bool perhaps = x->state.unsure || (x->busy > 0 && x->state.next == SUBMIT_POST);
+	char last[TEXT_MAX];
+
+	memcpy(last, x->text, sizeof(last));
+	snprintf(x->text, sizeof(x->text), "%.380s%s", *last ? last : "the API was not asked yet",
+		 perhaps ? "; whether it was created is not known yet, and is found out" : "");
+}
+
+/* A wait that would end after the time is not waited for. */
+static bool is_late(const struct submission *x, const struct waiter *w, uint64_t now_ms)
+{
+	return w->deadline_ms <= now_ms ||
+	       (x->durable && x->busy == 0 && x->state.at_ms > w->deadline_ms);
+}
+
+static void look_at_deadlines(struct submission *x, uint64_t now_ms)
+{
+	const struct submit_result late = {.outcome = SUBMIT_OUTCOME_TOO_LATE, .text = x->text};
+	bool any = false;
+
+	list_for_each_safe (it, &x->waiters) {
+		struct waiter *w = container_of(it, struct waiter, link);
+
+		if (!is_late(x, w, now_ms))
+			continue;
+		if (!any)
+			note_lateness(x);
+		any = true;
+		list_remove(&w->link);
+		w->fn(w->user, &late);
+		free(w);
+	}
+	if (any && list_empty(&x->waiters))
+		give_up(x, now_ms);
+}
+
+static void pump(struct submitter *s)
+{
+	uint64_t now_ms = clock_boot_now_ms();
+
+	if (!s->poller)
+		return;
+	list_for_each_safe (it, &s->submissions)
+		look_at_deadlines(container_of(it, struct submission, link), now_ms);
+	list_for_each_safe (it, &s->submissions) {
+		struct submission *x = container_of(it, struct submission, link);
+
+		if (x->durable && x->busy == 0 && x->state.at_ms <= now_ms)
+			ask(x);
+	}
+	arm(s);
+}
+
+static void on_alarm(void *user)
+{
+	pump(user);
+}
+
+/* --- new ones --- */
+
+static struct submission *find(const struct submitter *s, const struct account *account,
+			       const char *full)
+{
+	list_for_each (it, &s->submissions) {
+		struct submission *x = container_of(it, struct submission, link);
+
+		if (x->account == account && strcmp(x->full, full) == 0)
+			return x;
+	}
+	return NULL;
+}
+
+static int add_waiter(struct submission *x, uint64_t timeout_ms, submit_fn fn, void *user)
+{
+	size_t n = 0;
+	struct waiter *w;
+
+	list_for_each (it, &x->waiters)
+		n++;
+	if (n >= WAITERS_MAX)
+		return -EUSERS;
+	w = malloc(sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	*w = (struct waiter){.fn = fn,
+			     .user = user,
+			     .deadline_ms = clock_boot_now_ms() + timeout_ms};
+	list_append(&x->waiters, &w->link);
+	x->state.lookup = false;
+	return 0;
+}
+
+static int submission_new(struct submitter *s, struct account *account, const struct job_name *name,
+			  struct sft_job *job, const char *notify, struct submission **ret)
+{
+	struct submission *x;
+	int r;
+
+	if (s->n >= SUBMISSIONS_MAX)
+		return -EUSERS;
+	x = calloc(1, sizeof(*x));
+	if (!x)
+		return -ENOMEM;
+	list_init(&x->waiters);
+	x->submitter = s;
+	x->account = account;
+	x->name = *name;
+	name_format_full(name, x->full);
+	r = sft_job_id(job, account->id, x->identity);
+	x->notify = notify ? strdup(notify) : NULL;
+	if (r == 0 && notify && !x->notify)
+		r = -ENOMEM;
+	if (r < 0) {
+		submission_free(x);
+		return r;
+	}
+	x->job = job;
+	list_append(&s->submissions, &x->link);
+	s->n++;
+	*ret = x;
+	return 0;
+}
+
+static void on_written(void *user, int r)
+{
+	struct submission *x = user;
+	struct submitter *s = x->submitter;
+
+	if (is_gone(x))
+		return;
+	if (r < 0) { /* closing */
+		tell_text(x, SUBMIT_OUTCOME_STOPPED);
+		submission_end(x);
+		return;
+	}
+	x->durable = true;
+	pump(s);
+}
+
+static int write_intent(struct submission *x)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT(SFT_BODY_MAX_BYTES);
+	struct store_op op = {.type = STORE_SUBMISSION,
+			      .submission = {.endpoint = x->account->endpoint,
+					     .name = x->full,
+					     .notify = x->notify}};
+	struct commit *commit = NULL;
+	int r = sft_job_body(x->job, NULL, &body);
+
+	op.submission.body = buf_str(&body);
+	if (r == 0)
+		r = commit_new(x->submitter->committer, &commit);
+	if (r == 0)
+		r = commit_add(commit, &op);
+	if (r < 0) {
+		commit_abandon(commit);
+		return r;
+	}
+	x->busy++;
+	commit_submit(commit, on_written, x);
+	return 0;
+}
+
+/* A job of that name has been seen, and is not gone. */
+static bool is_known(const struct account *account, const char *full)
+{
+	const struct job *job = map_get(&account->jobs, full);
+
+	return job && job->snapshot && snapshot_phase(job->snapshot) != PHASE_REMOVED;
+}
+
+/* Who does not say whom to tell leaves that as it is. */
+static const char *notify_of(const struct submit_order *order, const struct job_name *name)
+{
+	char full[NAME_JOB_MAX];
+	const struct job *job;
+
+	name_format_full(name, full);
+	job = map_get(&order->account->jobs, full);
+	if (!order->notify && job && job->override && job->override->chosen)
+		return job->override->notify;
+	return order->notify;
+}
+
+static int begin(struct submitter *s, const struct submit_order *order, struct sft_job *job,
+		 const struct job_name *name, submit_fn fn, void *user)
+{
+	struct submission *x;
+	int r = submission_new(s, order->account, name, job, notify_of(order, name), &x);
+
+	if (r < 0) {
+		sft_job_free(job);
+		return r;
+	}
+	submit_begin(&x->state, is_known(x->account, x->full), clock_boot_now_ms());
+	r = add_waiter(x, order->timeout_ms, fn, user);
+	if (r == 0)
+		r = write_intent(x);
+	if (r < 0) {
+		struct waiter *w = list_first(&x->waiters, struct waiter, link);
+
+		if (w)
+			list_remove(&w->link);
+		free(w);
+		submission_end(x);
+		return r;
+	}
+	arm(s);
+	return 0;
+}
+
+/* The same is being created already: one more waits for it. */
+static int join(struct submission *x, struct sft_job *job, const struct submit_order *order,
+		submit_fn fn, void *user)
+{
+	char identity[NAME_ID_MAX + 1];
+	int r = sft_job_id(job, order->account->id, identity);
+
+	sft_job_free(job);
+	if (r == 0 && strcmp(identity, x->identity) != 0)
+		r = -EEXIST;
+	if (r == 0)
+		r = add_waiter(x, order->timeout_ms, fn, user);
+	if (r == 0)
+		arm(x->submitter);
+	return r;
+}
+
+int submitter_submit(struct submitter *s, const struct submit_order *order, submit_fn fn,
+		     void *user)
+{
+	struct job_name name = {.kind = KIND_SFT};
+	char full[NAME_JOB_MAX];
+	struct submission *x;
+	int r = 0;
+
+	snprintf(name.account, sizeof(name.account), "%s", order->account->id);
+	if (order->id)
+		snprintf(name.id, sizeof(name.id), "%s", order->id);
+	else
+		r = sft_job_id(order->job, order->account->id, name.id);
+	if (r < 0) {
+		sft_job_free(order->job);
+		return r;
+	}
+	name_format_full(&name, full);
+	x = find(s, order->account, full);
+	return x ? join(x, order->job, order, fn, user)
+		 : begin(s, order, order->job, &name, fn, user);
+}
+
+static void ignore_fault(void *user, unsigned line, enum sft_severity severity, const char *text)
+{
+}
+
+int submitter_restore(struct submitter *s, struct account *account, const struct job_name *name,
+		      const char *body, const char *notify)
+{
+	struct submission *x;
+	struct sft_job *job;
+	int r = sft_json_check(body, strlen(body), ignore_fault, NULL, &job);
+
+	if (r == -EBADMSG) {
+		log_warning("what was to be created as %s cannot be read any more", name->id);
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	r = submission_new(s, account, name, job, notify, &x);
+	if (r < 0) {
+		sft_job_free(job);
+		return r == -EUSERS ? 0 : r; /* it stays in the store */
+	}
+	x->durable = x->state.unsure = true;
+	submit_look(&x->state, 0);
+	log_notice("whether %s was created is not known, and is found out", x->full);
+	return 0;
+}
+
+/* --- life --- */
+
+int submitter_new(uv_loop_t *loop, struct config *const *config, struct committer *committer,
+		  struct observer *observer, struct submitter **ret, struct error *ret_e)
+{
+	struct submitter *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	*s = (struct submitter){.config = config, .committer = committer, .observer = observer};
+	list_init(&s->submissions);
+	r = job_json_new(&s->parser);
+	if (r == 0)
+		r = alarm_new(loop, on_alarm, s, &s->alarm);
+	if (r < 0) {
+		job_json_free(s->parser);
+		free(s);
+		return error_set(ret_e, r, "no timer for submissions: %s", strerror(-r));
+	}
+	*ret = s;
+	return 0;
+}
+
+void submitter_start(struct submitter *s, struct poller *poller)
+{
+	s->poller = poller;
+	pump(s);
+}
+
+void submitter_stop(struct submitter *s)
+{
+	s->stopped = true;
+	s->poller = NULL;
+	alarm_set(s->alarm, UINT64_MAX);
+	list_for_each (it, &s->submissions)
+		tell_text(container_of(it, struct submission, link), SUBMIT_OUTCOME_STOPPED);
+}
+
+void submitter_close(struct submitter *s)
+{
+	struct submission *x;
+
+	if (!s)
+		return;
+	while ((x = list_first(&s->submissions, struct submission, link)))
+		submission_end(x);
+	alarm_close(s->alarm);
+	job_json_free(s->parser);
+	free(s);
+}
