@@ -39,8 +39,6 @@ static const struct call {
 	{"GET", "/v1/openapi.json", api_get_openapi},
 };
 
-#define ALLOW_MAX 64
-
 /* What follows the path of a call, or NULL when it is another. */
 static const char *match(const char *path, const char *call)
 {

@@ -69,7 +69,7 @@ const char *server_header(const struct server_request *request, const char *name
 int server_peer(const struct server_request *request, struct ucred *ret);
 
 struct server_options {
-	int fd;             /* a listening stream socket; taken over, also when server_new() fails */
+	int fd; /* a listening stream socket; taken over, also when server_new() fails */
 	size_t max_request; /* bytes of a request's body */
 	size_t max_body;    /* bytes of an answer's body, where it is made whole */
 	server_fn fn;

@@ -12,7 +12,8 @@
 enum submit_reply submit_reply_of(int r, enum trouble trouble, long status, bool is_api)
 {
 	if (r < 0)
-		return trouble == TROUBLE_DNS || trouble == TROUBLE_CONNECT || trouble == TROUBLE_TLS
+		return trouble == TROUBLE_DNS || trouble == TROUBLE_CONNECT ||
+				       trouble == TROUBLE_TLS
 			       ? SUBMIT_UNSENT
 			       : SUBMIT_LOST;
 	switch (status) {

@@ -17,7 +17,9 @@ static struct config_account config_account = {.requests_per_minute = 10};
 static struct config config = {.accounts = &config_account,
 			       .n_accounts = 1,
 			       .watches = watches,
-			       .n_watches = 2};
+			       .n_watches = 2,
+			       .poll_interval_ms = MS_PER_MIN,
+			       .stall_ms = {[PHASE_RUNNING] = 7 * MS_PER_MIN}};
 enum { FAST, SLOW };
 
 static void setup(void)
@@ -258,4 +260,25 @@ Test(planning, the_shortest_budget_for_standing_still_counts)
 	}
 	job_set_watches(job, 0);
 	cr_expect_eq(planning_stall_budget_ms(&config, job, PHASE_RUNNING), UINT64_MAX);
+}
+
+/* A job that is of no watch, because somebody asked for it, is looked at as the top of the file says. */
+Test(planning, a_job_that_was_added_has_the_defaults)
+{
+	struct job *job =
+		add("accounts/acme/supervisedFineTuningJobs/a", FAST, "JOB_STATE_RUNNING");
+
+	watches[FAST].stall_ms[PHASE_RUNNING] = MS_PER_H;
+	job_set_watches(job, ROUTE_ADDED);
+	planning_take_job(&config, job, T0);
+	cr_expect_eq(job->plan.due.due, T0, "it is due at once");
+	cr_expect_eq(planning_stall_budget_ms(&config, job, PHASE_RUNNING), 7 * MS_PER_MIN);
+	see(job, T0);
+	assert_freshness(T0 + 2 * MS_PER_MIN, MS_PER_MIN, 2 * MS_PER_MIN);
+	job_set_watches(job, ROUTE_ADDED | route_bit(FAST));
+	cr_expect_eq(planning_stall_budget_ms(&config, job, PHASE_RUNNING), MS_PER_H,
+		     "what a watch says of it counts");
+	job_set_watches(job, 0);
+	planning_take_job(&config, job, T0);
+	cr_expect(!heap_node_in(&job->plan.due), "nobody asks for it any more");
 }

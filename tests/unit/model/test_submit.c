@@ -87,14 +87,15 @@ Test(submit, what_is_asked_next)
 		bool known, lookup;
 	} rows[] = {
 		{"J", "PC", false, false},
-		{"EJ", "PGF", false, false},    /* it was there */
-		{"EA", "PGT", false, false},    /* the API contradicts itself: its words are told */
-		{"LJ", "PGF", false, false},    /* the answer was lost, the job was not */
-		{"LAJ", "PGPC", false, false},  /* both were */
+		{"EJ", "PGF", false, false},   /* it was there */
+		{"EA", "PGT", false, false},   /* the API contradicts itself: its words are told */
+		{"LJ", "PGF", false, false},   /* the answer was lost, the job was not */
+		{"LAJ", "PGPC", false, false}, /* both were */
 		{"LAEJ", "PGPGF", false, false}, /* it came late */
 		{"LLAJ", "PGGPC", false, false},
 		{"LUBAJ", "PGGGPC", false, false},
-		{"LFJ", "PGGF", false, false}, /* it may be there: it is asked for until that is known */
+		{"LFJ", "PGGF", false,
+		 false}, /* it may be there: it is asked for until that is known */
 		{"UUJ", "PPPC", false, false},
 		{"BBJ", "PPPC", false, false},
 		{"F", "PD", false, false},
