@@ -16,9 +16,9 @@
 #include "daemon/feed.h"
 #include "daemon/job.h"
 #include "daemon/observer.h"
-#include "daemon/override.h"
 #include "daemon/poller.h"
 #include "daemon/pruner.h"
+#include "daemon/recall.h"
 #include "daemon/submitter.h"
 #include "daemon/summary.h"
 #include "daemon/tester.h"
@@ -121,124 +121,6 @@ static void on_store_health(void *user, int r, const char *text)
 	}
 	tell_status(e);
 }
-
-/* --- what the store remembers --- */
-
-/* The job of a row; NULL with 0 for a row that says nothing. */
-static int job_of_row(struct engine *e, const char *endpoint, const char *name, struct job **ret)
-{
-	struct account *account;
-	struct job_name parts;
-	int r = name_parse_full(name, &parts);
-
-	*ret = NULL;
-	if (r < 0) {
-		log_warning("the store holds a job with a name that cannot be: %s", name);
-		return 0;
-	}
-	r = accounts_get(&e->accounts, endpoint, parts.account, &account);
-	return r < 0 ? r : account_job(account, name, parts.kind, ret);
-}
-
-static int load_job(void *user, const char *endpoint, const char *name, struct snapshot *snapshot,
-		    struct attempt attempt, uint64_t sequence, int64_t phase_since_us,
-		    const struct stillness *still)
-{
-	struct job *job;
-	int r = job_of_row(user, endpoint, name, &job);
-
-	if (r < 0 || !job)
-		return r;
-	job_set_snapshot(job, snapshot);
-	job->attempt = attempt;
-	job->sequence = (uint32_t)sequence;
-	job->phase_since_us = phase_since_us;
-	job->still = *still;
-	job->seen_watched_ms = job->account->watched.total_ms; /* accounts are loaded first */
-	return 0;
-}
-
-static int load_account(void *user, const char *endpoint, const char *id, uint64_t sequence,
-			const struct outage *outage, uint64_t watched_ms)
-{
-	struct engine *e = user;
-	struct account *account;
-	int r = accounts_get(&e->accounts, endpoint, id, &account);
-
-	if (r < 0)
-		return r;
-	account->sequence = sequence;
-	account->watched.total_ms = account->watched_kept_ms = watched_ms;
-	if (outage) /* told of before the restart; its end will be told, too */
-		account->sight = (struct sight){.out = true, .announced = true, .outage = *outage};
-	return 0;
-}
-
-static int load_baseline(void *user, const char *endpoint, const char *id, const char *watch,
-			 enum kind kind)
-{
-	struct engine *e = user;
-	struct account *account;
-	int r = accounts_get(&e->accounts, endpoint, id, &account);
-
-	return r < 0 ? r : accounts_add_baseline(&e->accounts, account, watch, kind);
-}
-
-static int load_notifier(void *user, const struct store_notifier *notifier, uint64_t pending,
-			 int64_t oldest_us)
-{
-	struct engine *e = user;
-
-	return dispatcher_restore(e->dispatcher, notifier, pending, oldest_us);
-}
-
-static int load_override(void *user, const char *endpoint, const char *name, bool watched,
-			 const char *notify)
-{
-	struct override *override;
-	struct job *job;
-	int r = job_of_row(user, endpoint, name, &job);
-
-	if (r == 0 && job)
-		r = override_new(watched, notify, &override);
-	if (r == 0 && job)
-		job_set_override(job, override);
-	return r;
-}
-
-static int load_submission(void *user, const char *endpoint, const char *name, const char *body,
-			   const char *notify)
-{
-	struct engine *e = user;
-	struct account *account;
-	struct job_name parts;
-	int r = name_parse_full(name, &parts);
-
-	if (r < 0) {
-		log_warning("the store holds a job with a name that cannot be: %s", name);
-		return 0;
-	}
-	r = accounts_get(&e->accounts, endpoint, parts.account, &account);
-	return r < 0 ? r : submitter_restore(e->submitter, account, &parts, body, notify);
-}
-
-static int load_newest(void *user, uint64_t number)
-{
-	struct engine *e = user;
-
-	feed_begin(e->feed, number);
-	return 0;
-}
-
-static const struct store_loader loader = {
-	.job = load_job,
-	.account = load_account,
-	.baseline = load_baseline,
-	.notifier = load_notifier,
-	.override = load_override,
-	.submission = load_submission,
-	.newest = load_newest,
-};
 
 /* --- reload --- */
 
@@ -477,6 +359,7 @@ static int start_api(struct engine *e, struct error *error)
 /* Brings the parts up, from the disk to the network. Says what the exit code is if that fails. */
 static int start(struct engine *e, enum engine_exit *ret_exit, struct error *error)
 {
+	struct recall into;
 	int r;
 
 	*ret_exit = ENGINE_FAILED;
@@ -496,8 +379,9 @@ static int start(struct engine *e, enum engine_exit *ret_exit, struct error *err
 				  error);
 	if (r < 0)
 		return r;
+	into = (struct recall){&e->accounts, e->dispatcher, e->feed, e->submitter};
 	*ret_exit = ENGINE_STORE;
-	r = store_load(e->store, &loader, e, error);
+	r = recall(e->store, &into, error);
 	if (r < 0)
 		return r;
 	*ret_exit = ENGINE_CONFIG;
