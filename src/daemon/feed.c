@@ -68,6 +68,12 @@ static void drop_first(struct feed *f)
 	event_record_unref(event);
 }
 
+static void forget(struct feed *f)
+{
+	while (f->n > 0)
+		drop_first(f);
+}
+
 /* The first event after that number: its place, or `n`. */
 static size_t place_after(const struct feed *f, uint64_t after)
 {
@@ -98,6 +104,10 @@ void feed_publish(struct feed *f, struct event_record *event)
 {
 	if (event->number <= f->newest)
 		return;
+	if (f->n_readers == 0) { /* whoever comes later reads it from the store */
+		feed_begin(f, event->number);
+		return;
+	}
 	if (f->n == FEED_EVENTS_MAX)
 		drop_first(f);
 	f->events[(f->first + f->n) % FEED_EVENTS_MAX] = event_record_ref(event);
@@ -304,8 +314,7 @@ void feed_close(struct feed *f)
 {
 	if (!f)
 		return;
-	while (f->n > 0)
-		drop_first(f);
+	forget(f);
 	alarm_close(f->alarm);
 	free(f);
 }
@@ -346,7 +355,8 @@ void feed_reader_free(struct feed_reader *r)
 		return;
 	if (!list_empty(&r->link)) {
 		list_remove(&r->link);
-		r->feed->n_readers--;
+		if (--r->feed->n_readers == 0)
+			forget(r->feed);
 	}
 	if (r->reading) {
 		r->gone = true; /* on_read() does it */
