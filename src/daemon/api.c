@@ -16,7 +16,7 @@
 
 #define API_REQUEST_MAX (1UL << 20) /* bytes of a request's body: a job to be created */
 
-/* A path that ends with a slash stands for all that begin with it. GET also answers HEAD. */
+/* A path that ends with a slash, but "/", stands for all that begin with it. GET also answers HEAD. */
 static const struct call {
 	const char *method, *path;
 	api_fn fn;
@@ -34,6 +34,7 @@ static const struct call {
 	{"GET", "/v1/deliveries", api_get_deliveries},
 	{"POST", "/v1/deliveries/", api_retry_delivery},
 	{"POST", "/v1/reload", api_reload},
+	{"GET", "/", api_get_page},
 	{"GET", "/healthz", api_get_health},
 	{"GET", "/metrics", api_get_metrics},
 	{"GET", "/v1/openapi.json", api_get_openapi},
@@ -44,7 +45,7 @@ static const char *match(const char *path, const char *call)
 {
 	size_t len = strlen(call);
 
-	if (strncmp(path, call, len) != 0 || (call[len - 1] != '/' && path[len]))
+	if (strncmp(path, call, len) != 0 || ((call[len - 1] != '/' || len == 1) && path[len]))
 		return NULL;
 	return path + len;
 }
@@ -193,6 +194,26 @@ struct account *api_find_account(const struct api *api, const char *id)
 bool api_is_watched(const struct job *job)
 {
 	return job->account->config && job->watches;
+}
+
+int api_watched_jobs(const struct api *api, const struct job ***ret, size_t *ret_n)
+{
+	struct account *accounts[ROUTE_MAX];
+	size_t n_accounts = api_accounts(api, accounts), max = 0, n = 0;
+	const struct job **jobs;
+
+	for (size_t i = 0; i < n_accounts; i++)
+		max += accounts[i]->tally.watched;
+	jobs = malloc((max + 1) * sizeof(*jobs));
+	if (!jobs)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_accounts; i++)
+		map_for_each (&accounts[i]->jobs, const struct job, job)
+			if (api_is_watched(job) && n < max)
+				jobs[n++] = job;
+	*ret = jobs;
+	*ret_n = n;
+	return 0;
 }
 
 int api_number(const struct server_request *request, struct server_response *response,

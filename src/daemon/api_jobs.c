@@ -26,7 +26,7 @@ struct walk {
 	size_t sent;
 	bool any; /* job was made */
 	bool ended;
-	const struct job *jobs[];
+	const struct job **jobs;
 };
 
 static void walk_done(void *user)
@@ -34,34 +34,32 @@ static void walk_done(void *user)
 	struct walk *w = user;
 
 	buf_done(&w->out);
+	free(w->jobs);
 	free(w);
 }
 
+/* In the order of the accounts in the configuration. */
 static int by_name(const void *a, const void *b)
 {
-	return strcmp((*(const struct job *const *)a)->name, (*(const struct job *const *)b)->name);
+	const struct job *x = *(const struct job *const *)a, *y = *(const struct job *const *)b;
+
+	if (x->account != y->account)
+		return x->account->index < y->account->index ? -1 : 1;
+	return strcmp(x->name, y->name);
 }
 
-static struct walk *walk_new(struct api *api)
+static struct walk *walk_new(struct api *api, const struct job_mask *mask)
 {
-	struct account *accounts[ROUTE_MAX];
-	size_t n_accounts = api_accounts(api, accounts), n = 0;
-	struct walk *w;
+	struct walk *w = malloc(sizeof(*w));
 
-	for (size_t i = 0; i < n_accounts; i++)
-		n += accounts[i]->tally.watched;
-	w = malloc(sizeof(*w) + n * sizeof(w->jobs[0]));
 	if (!w)
 		return NULL;
-	*w = (struct walk){.api = api, .out = BUF_INIT(STATUS_JSON_MAX)};
-	for (size_t i = 0; i < n_accounts; i++) {
-		size_t first = w->n;
-
-		map_for_each (&accounts[i]->jobs, const struct job, job)
-			if (api_is_watched(job) && w->n < n)
-				w->jobs[w->n++] = job;
-		qsort(w->jobs + first, w->n - first, sizeof(w->jobs[0]), by_name);
+	*w = (struct walk){.api = api, .mask = *mask, .out = BUF_INIT(STATUS_JSON_MAX)};
+	if (api_watched_jobs(api, &w->jobs, &w->n) < 0) {
+		free(w);
+		return NULL;
 	}
+	qsort(w->jobs, w->n, sizeof(w->jobs[0]), by_name);
 	return w;
 }
 
@@ -129,10 +127,9 @@ int api_get_jobs(struct api *api, const struct server_request *request, const ch
 
 	if (paths && job_mask_parse(paths, &mask, &e) < 0)
 		return api_refuse(response, 400, "bad_request", "%s", e.text);
-	w = walk_new(api);
+	w = walk_new(api, &mask);
 	if (!w)
 		return -ENOMEM;
-	w->mask = mask;
 	response->fill = walk_fill;
 	response->done = walk_done;
 	response->user = w;

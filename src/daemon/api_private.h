@@ -4,7 +4,9 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "codec/status_json.h"
 #include "daemon/api.h"
+#include "daemon/view.h"
 #include "io/server.h"
 
 struct api {
@@ -62,6 +64,18 @@ int api_reload(struct api *api, const struct server_request *request, const char
 int api_submit(struct api *api, const struct server_request *request, const char *rest,
 	       struct server_response *response);
 
+int api_get_page(struct api *api, const struct server_request *request, const char *rest,
+		 struct server_response *response);
+
+/* How the daemon is; `view` points to what stands beside it. */
+struct api_status {
+	struct status_view view;
+	struct account_view accounts[ROUTE_MAX];
+	struct view_account of_accounts[ROUTE_MAX];
+	struct notifier_view notifiers[ROUTE_MAX];
+};
+void api_view_status(struct api *api, struct api_status *ret);
+
 /* Makes the response an error: 0 or -ENOMEM. */
 int api_refuse(struct server_response *response, unsigned status, const char *code, const char *fmt,
 	       ...) _printf_(4, 5);
@@ -76,6 +90,9 @@ size_t api_accounts(const struct api *api, struct account *ret[ROUTE_MAX]);
 struct account *api_find_account(const struct api *api, const char *id);
 
 bool api_is_watched(const struct job *job);
+
+/* All that are, in no order; free() the array, the jobs live as long as the daemon. 0 or -ENOMEM. */
+int api_watched_jobs(const struct api *api, const struct job ***ret, size_t *ret_n);
 
 /* A job's document, as of now. */
 int api_job_document(const struct api *api, const struct job *job, struct buf *body);

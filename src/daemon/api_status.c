@@ -7,44 +7,49 @@
 #include "codec/status_json.h"
 #include "daemon/api_private.h"
 #include "daemon/openapi.h"
-#include "daemon/view.h"
 
 #define REASON_MAX 400
 #define FAULTS_MAX 50 /* of a configuration that are told */
 
+void api_view_status(struct api *api, struct api_status *ret)
+{
+	struct account *accounts[ROUTE_MAX];
+	size_t n_accounts = api_accounts(api, accounts);
+	size_t n_notifiers = dispatcher_views(api->sources.dispatcher, ret->notifiers, ROUTE_MAX);
+	const struct view_moment now = view_now();
+	struct status_view *v = &ret->view;
+
+	*v = (struct status_view){.version = PACKAGE_VERSION,
+				  .started_us = api->started_us,
+				  .now_us = now.real_us,
+				  .pid = (long)getpid(),
+				  .accounts = ret->accounts,
+				  .n_accounts = n_accounts,
+				  .notifiers = ret->notifiers,
+				  .n_notifiers = MIN(n_notifiers, (size_t)ROUTE_MAX),
+				  .store_failing = api->sources.store_error[0] != '\0',
+				  .store_error = api->sources.store_error,
+				  .store_waiting = committer_waiting(api->sources.committer),
+				  .longest_stall_ms =
+					  loop_watch_longest_ms(api->sources.loop_watch),
+				  .longest_stall_cpu_ms =
+					  loop_watch_longest_cpu_ms(api->sources.loop_watch),
+				  .configuration_error = api->sources.configuration_error};
+	for (size_t i = 0; i < n_accounts; i++) {
+		view_account(*api->sources.config, accounts[i], &now, &ret->of_accounts[i]);
+		ret->accounts[i] = ret->of_accounts[i].view;
+		for (int p = 0; p < PHASE_COUNT_; p++)
+			v->jobs_by_phase[p] += accounts[i]->tally.by_phase[p];
+	}
+}
+
 int api_get_status(struct api *api, const struct server_request *request, const char *rest,
 		   struct server_response *response)
 {
-	struct account *accounts[ROUTE_MAX];
-	struct view_account of_accounts[ROUTE_MAX];
-	struct account_view account_views[ROUTE_MAX];
-	struct notifier_view notifier_views[ROUTE_MAX];
-	size_t n_accounts = api_accounts(api, accounts);
-	size_t n_notifiers = dispatcher_views(api->sources.dispatcher, notifier_views, ROUTE_MAX);
-	const struct view_moment now = view_now();
-	struct status_view v = {.version = PACKAGE_VERSION,
-				.started_us = api->started_us,
-				.now_us = now.real_us,
-				.pid = (long)getpid(),
-				.accounts = account_views,
-				.n_accounts = n_accounts,
-				.notifiers = notifier_views,
-				.n_notifiers = MIN(n_notifiers, (size_t)ROUTE_MAX),
-				.store_failing = api->sources.store_error[0] != '\0',
-				.store_error = api->sources.store_error,
-				.store_waiting = committer_waiting(api->sources.committer),
-				.longest_stall_ms = loop_watch_longest_ms(api->sources.loop_watch),
-				.longest_stall_cpu_ms =
-					loop_watch_longest_cpu_ms(api->sources.loop_watch),
-				.configuration_error = api->sources.configuration_error};
+	struct api_status status;
 
-	for (size_t i = 0; i < n_accounts; i++) {
-		view_account(*api->sources.config, accounts[i], &now, &of_accounts[i]);
-		account_views[i] = of_accounts[i].view;
-		for (int p = 0; p < PHASE_COUNT_; p++)
-			v.jobs_by_phase[p] += accounts[i]->tally.by_phase[p];
-	}
-	return status_json_format(&v, &response->body);
+	api_view_status(api, &status);
+	return status_json_format(&status.view, &response->body);
 }
 
 int api_get_health(struct api *api, const struct server_request *request, const char *rest,

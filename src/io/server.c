@@ -208,6 +208,9 @@ static enum MHD_Result queue_response(struct call *call)
 	MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, response->content_type);
 	MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
 	MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+	MHD_add_response_header(r, "Content-Security-Policy",
+				"default-src 'none'; style-src 'unsafe-inline'; "
+				"frame-ancestors 'none'");
 	if (response->allow)
 		MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, response->allow);
 	result = MHD_queue_response(call->connection, response->status, r);

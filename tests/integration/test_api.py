@@ -373,7 +373,7 @@ def reload_says_what_is_wrong(t):
 def methods(t):
     _, _, daemon, _ = begin(t)
     for path, method, allow in (
-            ("/v1/status", "POST", "GET, HEAD"), ("/v1/jobs", "DELETE", "GET, HEAD"),
+            ("/", "POST", "GET, HEAD"), ("/v1/status", "POST", "GET, HEAD"), ("/v1/jobs", "DELETE", "GET, HEAD"),
             ("/v1/jobs/acme/sft/x", "POST", "GET, HEAD, PUT, DELETE"),
             ("/v1/reload", "GET", "POST"), ("/v1/notifiers/web/test", "GET", "POST"),
             ("/v1/deliveries/x/retry", "PUT", "POST"), ("/v1/events/stream", "PATCH", "GET, HEAD")):
@@ -383,6 +383,14 @@ def methods(t):
     t.equal((status, body), (200, b""))
     status, _, body = daemon.request("/v1/events/stream", "HEAD")
     t.equal((status, body), (200, b""))
+
+
+@tap.test()
+def calls_that_there_are_not(t):
+    _, _, daemon, _ = begin(t, notifiers=False)
+    for path in ("/x", "//", "/v1", "/v1/", "/v1/statusx", "/v1/status/", "/v2/status", "/metrics/x",
+                 "/v1/events/", "/v1/events/x", "/healthz/"):
+        fails(t, daemon, path, 404, "not_found", "openapi.json")
 
 
 @tap.test()
@@ -408,7 +416,9 @@ def web(port, path="/v1/status", method="GET", headers=None):
 @tap.test()
 def the_loopback_address_is_for_reading(t):
     port, other = free_port(), free_port()
-    _, config, daemon, _ = begin(t, http_listen=f"127.0.0.1:{port}")
+    _, config, daemon, _ = begin(t, [job("sft", "abc", displayName="<b> &")],
+                                 http_listen=f"127.0.0.1:{port}")
+    daemon.wait_known(name_of("sft", "abc"))
     for path in ("/v1/status", "/v1/jobs", "/v1/events", "/v1/notifiers", "/healthz"):
         t.equal(web(port, path)[0], 200, path)
     for method, path in (("POST", "/v1/reload"), ("PUT", "/v1/jobs/acme/sft/x"),
@@ -421,6 +431,13 @@ def the_loopback_address_is_for_reading(t):
         status, document = web(port, headers=headers)
         t.equal((status, document["error"]["code"]), (403, "forbidden"), str(headers))
     t.equal(web(port, headers={"Origin": f"http://127.0.0.1:{port}"})[0], 200)
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as c:
+        c.request("GET", "/")
+        page = c.getresponse()
+        text = page.read().decode()
+    t.equal((page.status, page.headers["Content-Type"]), (200, "text/html; charset=utf-8"))
+    t.check("default-src 'none'" in page.headers["Content-Security-Policy"], "no script runs")
+    t.check("acme/sft/abc" in text and "&lt;b&gt; &amp;" in text and "<b>" not in text, text)
     # A reload moves it, and turns it off; what is taken stays as it is, and the old one with it.
     config.options["http_listen"] = f"127.0.0.1:{other}"
     config.write()

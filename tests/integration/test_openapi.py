@@ -300,6 +300,7 @@ GETS = {
         ("/v1/deliveries", 200), ("/v1/deliveries?state=delivered&limit=1", 200),
         ("/v1/deliveries?state=dead", 200), ("/v1/deliveries?state=lost", 400)],
     "/metrics": [("/metrics", 200)],
+    "/": [("/", 200)],
     "/healthz": [("/healthz", 503)],
     "/v1/openapi.json": [("/v1/openapi.json", 200)],
 }
@@ -426,7 +427,7 @@ def a_created_job_answers_as_described(t):
 def errors_are_as_described(t):
     _, _, daemon = setup(t, {"jobs": []})
     checker = Checker(t, daemon)
-    for method, path in (("GET", "/"), ("GET", "/v2"), ("PATCH", "/v1/status"), ("POST", "/metrics")):
+    for method, path in (("GET", "/x"), ("GET", "/v2"), ("PATCH", "/v1/status"), ("POST", "/metrics")):
         status, _, body = daemon.request(path, method)
         t.check(status in (404, 405), f"{method} {path}: {status}")
         checker.valid(f"{method} {path}", {"$ref": "#/components/schemas/Error"}, json.loads(body))
