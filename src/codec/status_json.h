@@ -40,7 +40,9 @@ struct job_view {
 	bool added;             /* watched because somebody asked for it */
 	bool notify_chosen;     /* its notifiers were chosen: */
 	const char *const *notify;
-	size_t n_notify; /* at most ROUTE_MAX */
+	size_t n_notify;      /* at most ROUTE_MAX */
+	const char *document; /* when read: the bytes, `document_len` of them; not written */
+	size_t document_len;
 };
 
 /* How one kind of an account is looked at. */
@@ -132,12 +134,13 @@ typedef int (*status_json_fn)(void *user, const struct job_view *v);
 int status_json_parse_jobs(const char *body, size_t len, const struct job_mask *mask,
 			   status_json_fn fn, void *user);
 
-/* What is read of a status document; views live in the call. */
+/* What is read of a status document, or of one with its notifiers alone; views live in the call. NULL
+   for what is not wanted. */
 struct status_reader {
 	/* name, account, in_sight, degraded, last_error, out_since_us, rate, wanted_ms,
 	   freshness_ms; of its collections kind, unseen and last_error */
 	int (*account)(void *user, const struct account_view *v);
-	/* name, off, removed, pending, retried, dead, last_error */
+	/* name, type, off, removed, pending, running, delivered, retried, dead, last_error */
 	int (*notifier)(void *user, const struct notifier_view *v);
 	/* "" where all is well */
 	int (*errors)(void *user, const char *store, const char *configuration);

@@ -193,8 +193,10 @@ static int read_jobs(struct reader *r, status_json_fn fn, void *user)
 	while ((more = json_in_more(&r->in, ']')) > 0) {
 		json_in_forget(&r->in);
 		r->view = nothing;
+		r->view.document = r->in.p;
 		r->seen.bits = 0;
 		e = read_members(r, 0, JOB_MEMBERS);
+		r->view.document_len = (size_t)(r->in.p - r->view.document);
 		if (e == 0 && !is_whole(r))
 			e = -EBADMSG;
 		if (e == 0)

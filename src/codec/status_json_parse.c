@@ -86,7 +86,7 @@ static int read_account(struct json_object *account, struct account_view *v)
 
 static int read_notifier(struct json_object *notifier, struct notifier_view *v)
 {
-	uint64_t pending = 0;
+	uint64_t pending = 0, running = 0;
 	int r;
 
 	*v = (struct notifier_view){0};
@@ -103,7 +103,14 @@ static int read_notifier(struct json_object *notifier, struct notifier_view *v)
 		r = json_util_uint(json_util_member(notifier, "retried"), UINT64_MAX, &v->retried);
 	if (r == 0)
 		r = json_util_uint(json_util_member(notifier, "dead"), UINT64_MAX, &v->dead);
+	if (r == 0)
+		r = json_util_text(json_util_member(notifier, "type"), &v->type);
+	if (r == 0)
+		r = read_uint(json_util_member(notifier, "running"), SIZE_MAX, &running);
+	if (r == 0)
+		r = read_uint(json_util_member(notifier, "delivered"), UINT64_MAX, &v->delivered);
 	v->pending = (size_t)pending;
+	v->running = (size_t)running;
 	return r;
 }
 
@@ -163,11 +170,11 @@ int status_json_parse_status(const char *body, size_t len, const struct status_r
 		r = json_util_text(json_util_member(store, "error"), &store_error);
 	if (r == 0)
 		r = json_util_text(json_util_member(doc, "configurationError"), &configuration);
-	if (r == 0)
+	if (r == 0 && reader->errors)
 		r = reader->errors(user, store_error, configuration);
-	if (r == 0)
+	if (r == 0 && reader->account)
 		r = each_account(accounts, reader, user);
-	return r < 0 ? r : each_notifier(notifiers, reader, user);
+	return r < 0 || !reader->notifier ? r : each_notifier(notifiers, reader, user);
 }
 
 void status_json_parse_error(const char *body, size_t len, char *ret, size_t size)
