@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <langinfo.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,11 +31,54 @@ int cli_fail(int exit_status, const char *fmt, ...)
 	return exit_status;
 }
 
+int cli_fail_errno(int r)
+{
+	return cli_fail(client_exit_status(r), "%s", strerror(-r));
+}
+
+int cli_fail_call(const struct client_result *result, int r)
+{
+	if (!result->error.text[0])
+		return cli_fail_errno(r);
+	return cli_fail(result->exit_status, "%s", result->error.text);
+}
+
 int cli_finish_output(void)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return 0;
 	return cli_fail(EX_IOERR, "cannot write to standard output: %s", strerror(errno));
+}
+
+int cli_print_document(const struct buf *b)
+{
+	puts(buf_str(b));
+	return cli_finish_output();
+}
+
+bool cli_is_utf8(void)
+{
+	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+int cli_parse_jobs(const struct buf *body, const char *members, status_json_fn fn, void *user)
+{
+	struct job_mask mask;
+	int r = job_mask_parse(members, &mask, NULL);
+
+	return r < 0 ? r : status_json_parse_jobs(buf_str(body), body->len, &mask, fn, user);
+}
+
+int cli_put_escaped(struct buf *b, const char *s)
+{
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+	int r = 0;
+
+	for (; *s && r == 0; s++)
+		r = strchr(plain, *s) ? buf_append(b, s, 1)
+				      : buf_printf(b, "%%%02X", (unsigned char)*s);
+	return r;
 }
 
 size_t cli_width(void)

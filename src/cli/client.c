@@ -2,32 +2,97 @@
 #include "cli/client.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
-
-#include <curl/curl.h>
+#include <sysexits.h>
 
 #include "cli/cli.h"
+#include "cli/client_private.h"
+#include "codec/control_json.h"
 #include "codec/status_json.h"
 
 /* The daemon answers from memory. */
 #define CONNECT_TIMEOUT_MS 5000L
 #define TIMEOUT_MS         60000L
-#define URL_MAX            8192
+#define TURN_MS            1000
 
-DEFINE_CLEANUP(CURL *, curl_easy_cleanup);
-#define _cleanup_curl_ _cleanup_(curl_easy_cleanupp)
-DEFINE_CLEANUP(struct curl_slist *, curl_slist_free_all);
-#define _cleanup_slist_ _cleanup_(curl_slist_free_allp)
+/* What a call can come to: by HTTP status and code, or, without a status, by the errno. */
+static const struct outcome {
+	long status;
+	const char *code; /* NULL: any */
+	int r, exit_status;
+} outcomes[] = {
+	{400, NULL, -EINVAL, EX_USAGE},
+	{403, NULL, -EPERM, EX_NOPERM},
+	{404, NULL, -ENOENT, CLI_EXIT_REFUSED},
+	{409, NULL, -EALREADY, CLI_EXIT_REFUSED},
+	{413, NULL, -E2BIG, EX_DATAERR},
+	{422, "bad_configuration", -EBADMSG, EX_CONFIG},
+	{422, NULL, -EBADMSG, EX_DATAERR},
+	{503, NULL, -EAGAIN, EX_TEMPFAIL},
+	{0, NULL, -ECONNREFUSED, EX_UNAVAILABLE},
+	{0, NULL, -EACCES, EX_NOPERM},
+	{0, NULL, -ETIMEDOUT, EX_UNAVAILABLE},
+	{0, NULL, -EMSGSIZE, EX_UNAVAILABLE},
+	{0, NULL, -ENOMEM, EX_OSERR},
+	{0, NULL, -EPROTO, EX_UNAVAILABLE},
+};
 
-static size_t take_body(char *data, size_t size, size_t n, void *user)
+static const struct outcome *outcome_of(long status, const char *code)
 {
-	/* Anything short of `n` makes libcurl stop with CURLE_WRITE_ERROR. */
-	return buf_append(user, data, size * n) == 0 ? size * n : 0;
+	for (size_t i = 0; i < ARRAY_LEN(outcomes); i++)
+		if (outcomes[i].status == status &&
+		    (!outcomes[i].code || strcmp(outcomes[i].code, code) == 0))
+			return &outcomes[i];
+	return NULL;
 }
 
-static int describe(CURL *curl, CURLcode code, const char *socket, struct error *ret_e)
+int client_exit_status(int r)
+{
+	for (size_t i = 0; i < ARRAY_LEN(outcomes); i++)
+		if (outcomes[i].r == r)
+			return outcomes[i].exit_status;
+	return EX_UNAVAILABLE;
+}
+
+bool client_is_outage(int r)
+{
+	return r == -ECONNREFUSED || r == -ECONNRESET || r == -ETIMEDOUT || r == -EAGAIN ||
+	       r == -EPROTO;
+}
+
+int client_new(const char *socket, struct client **ret)
+{
+	struct client *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return -ENOMEM;
+	c->socket = socket;
+	c->wake_fd = -1;
+	*ret = c;
+	return 0;
+}
+
+struct client *client_free(struct client *c)
+{
+	if (!c)
+		return NULL;
+	curl_easy_cleanup(c->call);
+	if (c->multi)
+		curl_multi_cleanup(c->multi);
+	free(c);
+	return NULL;
+}
+
+void client_wake_on(struct client *c, int fd)
+{
+	c->wake_fd = fd;
+}
+
+static int describe(const struct client *c, CURL *curl, CURLcode code, struct error *ret_e)
 {
 	long os_errno = 0;
 
@@ -38,111 +103,90 @@ static int describe(CURL *curl, CURLcode code, const char *socket, struct error 
 			return error_set(ret_e, -EACCES,
 					 "you may not use the socket %s; ask as root, or as a "
 					 "member of its group",
-					 socket);
+					 c->socket);
 		return error_set(ret_e, -ECONNREFUSED,
 				 "tunewatchd does not answer at %s: is it running? "
 				 "Try: systemctl status tunewatchd",
-				 socket);
+				 c->socket);
 	case CURLE_OPERATION_TIMEDOUT:
 		return error_set(ret_e, -ETIMEDOUT,
 				 "tunewatchd at %s did not answer in time; its journal may say "
 				 "why. Try: journalctl -u tunewatchd",
-				 socket);
+				 c->socket);
 	case CURLE_WRITE_ERROR:
 		return error_set(ret_e, -EMSGSIZE, "the answer of tunewatchd at %s is too large",
-				 socket);
+				 c->socket);
 	case CURLE_OUT_OF_MEMORY:
 		return error_set(ret_e, -ENOMEM, "out of memory");
 	}
 	return error_set(ret_e, -EPROTO, "no HTTP answer at %s (%s): is it tunewatchd's socket?",
-			 socket, curl_easy_strerror(code));
+			 c->socket, curl_easy_strerror(code));
 }
 
-/* What the daemon says no to; 503 from a call that looks into the store is a matter of time. */
-static const struct {
-	long status;
-	int r;
-} refusals[] = {{400, -EINVAL}, {404, -ENOENT}, {409, -EALREADY}, {503, -EAGAIN}};
-
-static int errno_of(long status)
-{
-	for (size_t i = 0; i < ARRAY_LEN(refusals); i++)
-		if (refusals[i].status == status)
-			return refusals[i].r;
-	return -EPROTO;
-}
-
-int client_exit_status(int r)
-{
-	switch (r) {
-	case -EINVAL:
-		return EX_USAGE;
-	case -EACCES:
-		return EX_NOPERM;
-	case -ENOMEM:
-		return EX_OSERR;
-	case -EAGAIN:
-		return EX_TEMPFAIL;
-	case -ENOENT:
-	case -EALREADY:
-		return CLI_EXIT_REFUSED;
-	}
-	return EX_UNAVAILABLE;
-}
-
-static int judge(long status, const struct buf *body, const char *socket, struct error *ret_e)
+int client_judge(const struct client *c, CURL *curl, CURLcode code, const struct buf *body,
+		 struct client_result *ret)
 {
 	char message[ERROR_TEXT_MAX / 2];
+	const struct outcome *outcome;
+	int r;
 
-	if (status == 200)
+	*ret = (struct client_result){0};
+	if (code != CURLE_OK) {
+		r = describe(c, curl, code, &ret->error);
+		ret->exit_status = client_exit_status(r);
+		return r;
+	}
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &ret->status);
+	if (ret->status >= 200 && ret->status < 300)
 		return 0;
+	control_json_parse_code(buf_str(body), body->len, ret->code, sizeof(ret->code));
 	status_json_parse_error(buf_str(body), body->len, message, sizeof(message));
+	outcome = outcome_of(ret->status, ret->code);
+	ret->exit_status = message[0] && outcome ? outcome->exit_status : EX_UNAVAILABLE;
+	r = message[0] && outcome ? outcome->r : -EPROTO;
 	if (message[0])
-		return error_set(ret_e, errno_of(status), "tunewatchd says: %s", message);
-	return error_set(ret_e, -EPROTO, "HTTP status %ld from %s: is it tunewatchd's socket?",
-			 status, socket);
+		return error_set(&ret->error, r, "tunewatchd says: %s", message);
+	return error_set(&ret->error, r, "HTTP status %ld from %s: is it tunewatchd's socket?",
+			 ret->status, c->socket);
 }
 
-/* The daemon was there, and went away before it had answered. */
-static bool is_lost(CURLcode code)
+static int fail(struct client_result *ret, int r, const char *words, const char *what)
 {
-	static const CURLcode codes[] = {CURLE_GOT_NOTHING, CURLE_PARTIAL_FILE, CURLE_RECV_ERROR,
-					 CURLE_SEND_ERROR};
-
-	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
-		if (codes[i] == code)
-			return true;
-	return false;
+	*ret = (struct client_result){.exit_status = client_exit_status(r)};
+	return error_set(&ret->error, r, "%s%.60s", words, what);
 }
 
-/* One exchange. */
-struct exchange {
-	const char *path;
-	bool post;
-	const struct buf *send; /* JSON; NULL for nothing */
-	uint64_t timeout_ms;
-	struct buf *body; /* what comes back */
-};
+int client_begin(struct client *c, struct client_result *ret)
+{
+	if (strlen(c->socket) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+		return fail(ret, -ECONNREFUSED, "the path of the socket is too long: ", c->socket);
+	/* There is no TLS on this socket to set up. */
+	if (!c->multi && curl_global_init(CURL_GLOBAL_NOTHING) == CURLE_OK)
+		c->multi = curl_multi_init();
+	if (!c->call && c->multi)
+		c->call = curl_easy_init();
+	if (c->call)
+		return 0;
+	return fail(ret, -ENOMEM, "cannot set up libcurl: out of memory", "");
+}
 
-static CURLcode set_up(CURL *curl, const char *socket, const char *url, const struct exchange *x)
+CURLcode client_set_up(const struct client *c, CURL *curl, const char *url, struct transfer *t)
 {
 	const struct {
 		CURLoption option;
 		const void *value;
 	} texts[] = {
-		{CURLOPT_UNIX_SOCKET_PATH, socket}, {CURLOPT_URL, url},
-		{CURLOPT_PROTOCOLS_STR, "http"},    {CURLOPT_PROXY, ""},
-		{CURLOPT_WRITEDATA, x->body},
+		{CURLOPT_UNIX_SOCKET_PATH, c->socket}, {CURLOPT_URL, url},  {CURLOPT_PRIVATE, t},
+		{CURLOPT_PROTOCOLS_STR, "http"},       {CURLOPT_PROXY, ""},
 	};
 	const struct {
 		CURLoption option;
 		long value;
 	} numbers[] = {
 		{CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS},
-		{CURLOPT_TIMEOUT_MS, (long)x->timeout_ms},
 		{CURLOPT_NOSIGNAL, 1},
 	};
-	CURLcode code = curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
+	CURLcode code = CURLE_OK;
 
 	for (size_t i = 0; code == CURLE_OK && i < ARRAY_LEN(texts); i++)
 		code = curl_easy_setopt(curl, texts[i].option, texts[i].value);
@@ -151,111 +195,124 @@ static CURLcode set_up(CURL *curl, const char *socket, const char *url, const st
 	return code;
 }
 
-/* What is POSTed; the bytes and the headers stay the caller's until the end. */
-static CURLcode set_up_post(CURL *curl, const struct buf *send, struct curl_slist *headers)
+static void drain(struct client *c)
 {
-	CURLcode code;
+	const CURLMsg *m;
+	int left;
 
-	if (!send)
-		return curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, "");
-	code = curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)send->len);
+	while ((m = curl_multi_info_read(c->multi, &left)))
+		if (m->msg == CURLMSG_DONE) {
+			char *private = NULL;
+
+			curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &private);
+			((struct transfer *)(void *)private)->code = m->data.result;
+			((struct transfer *)(void *)private)->done = true;
+		}
+}
+
+int client_turn(struct client *c, int timeout_ms)
+{
+	struct curl_waitfd wake = {.fd = c->wake_fd, .events = CURL_WAIT_POLLIN};
+	int running = 0, seen = 0;
+
+	curl_multi_poll(c->multi, &wake, c->wake_fd >= 0, timeout_ms, &seen);
+	if (wake.revents)
+		return -EINTR;
+	curl_multi_perform(c->multi, &running);
+	drain(c);
+	return 0;
+}
+
+static size_t take_body(char *data, size_t size, size_t n, void *user)
+{
+	/* Anything short of `n` makes libcurl stop with CURLE_WRITE_ERROR. */
+	return buf_append(user, data, size * n) == 0 ? size * n : 0;
+}
+
+static CURLcode set_request(CURL *curl, const struct client_request *q, struct buf *body,
+			    struct curl_slist *headers)
+{
+	long timeout_ms = q->timeout_ms ? (long)MIN(q->timeout_ms, (uint64_t)LONG_MAX) : TIMEOUT_MS;
+	bool get = strcmp(q->method, "GET") == 0;
+	CURLcode code = curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
+
 	if (code == CURLE_OK)
-		code = curl_easy_setopt(curl, CURLOPT_POSTFIELDS, buf_str(send));
+		code = curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, timeout_ms);
 	if (code == CURLE_OK)
 		code = curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-	return code;
+	if (code != CURLE_OK || get)
+		return code;
+	code = curl_easy_setopt(curl, CURLOPT_POSTFIELDS, q->body ? q->body : "");
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->len);
+	return code == CURLE_OK ? curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, q->method) : code;
 }
 
-/* No waiting for a "100 Continue". */
-static struct curl_slist *make_headers(void)
+static int perform(struct client *c, struct transfer *t)
 {
-	struct curl_slist *first = curl_slist_append(NULL, "Content-Type: application/json");
-	struct curl_slist *both = first ? curl_slist_append(first, "Expect:") : NULL;
+	int r = 0, running;
 
-	if (!both)
-		curl_slist_free_all(first);
-	return both;
+	if (curl_multi_add_handle(c->multi, c->call) != CURLM_OK)
+		return -ENOMEM;
+	curl_multi_perform(c->multi, &running);
+	drain(c);
+	while (r == 0 && !t->done)
+		r = client_turn(c, TURN_MS);
+	curl_multi_remove_handle(c->multi, c->call);
+	return r;
 }
 
-static CURLcode exchange(CURL *curl, const char *socket, const struct exchange *x)
+int client_call(struct client *c, const struct client_request *q, struct buf *body,
+		struct client_result *ret)
 {
-	_cleanup_buf_ struct buf url = BUF_INIT(URL_MAX);
-	_cleanup_slist_ struct curl_slist *headers = NULL;
+	struct curl_slist *headers = NULL, *more;
+	struct transfer t = {0};
+	char url[1024];
 	CURLcode code;
+	int r = client_begin(c, ret);
 
-	if (buf_printf(&url, "http://localhost%s", x->path) < 0)
-		return CURLE_OUT_OF_MEMORY;
-	code = set_up(curl, socket, buf_str(&url), x);
-	if (code == CURLE_OK && x->post) {
-		headers = make_headers();
-		code = headers ? set_up_post(curl, x->send, headers) : CURLE_OUT_OF_MEMORY;
-	}
-	return code == CURLE_OK ? curl_easy_perform(curl) : code;
-}
-
-/* 0 with the status of any answer; else `ret_lost` says whether there was a daemon before. */
-static int perform(const char *socket, const struct exchange *x, long *ret_status, bool *ret_lost,
-		   struct error *ret_e)
-{
-	_cleanup_curl_ CURL *curl = NULL;
-	CURLcode code;
-
-	if (strlen(socket) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
-		return error_set(ret_e, -ECONNREFUSED, "the path of the socket is too long: %s",
-				 socket);
-	/* There is no TLS on this socket to set up. */
-	if (curl_global_init(CURL_GLOBAL_NOTHING) != CURLE_OK)
-		return error_set(ret_e, -ENOMEM, "cannot set up libcurl");
-	curl = curl_easy_init();
-	if (!curl)
-		return error_set(ret_e, -ENOMEM, "out of memory");
-	code = exchange(curl, socket, x);
-	*ret_lost = is_lost(code);
-	if (code != CURLE_OK)
-		return describe(curl, code, socket, ret_e);
-	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, ret_status);
-	return 0;
-}
-
-static int call(const char *socket, const struct exchange *x, struct error *ret_e)
-{
-	bool lost = false;
-	long status = 0;
-	int r = perform(socket, x, &status, &lost, ret_e);
-
-	return r < 0 ? r : judge(status, x->body, socket, ret_e);
-}
-
-int client_get(const char *socket, const char *path, struct buf *body, struct error *ret_e)
-{
-	return call(socket,
-		    &(struct exchange){.path = path, .timeout_ms = TIMEOUT_MS, .body = body},
-		    ret_e);
-}
-
-int client_post(const char *socket, const char *path, struct buf *body, struct error *ret_e)
-{
-	return call(socket,
-		    &(struct exchange){
-			    .path = path, .post = true, .timeout_ms = TIMEOUT_MS, .body = body},
-		    ret_e);
-}
-
-int client_post_body(const char *socket, const char *path, const struct buf *send,
-		     uint64_t timeout_ms, struct buf *body, struct client_result *ret)
-{
-	const struct exchange x = {
-		.path = path, .post = true, .send = send, .timeout_ms = timeout_ms, .body = body};
-	bool lost = false;
-	int r;
-
-	*ret = (struct client_result){0};
-	r = perform(socket, &x, &ret->status, &lost, &ret->error);
-	if (lost)
-		return error_set(&ret->error, -ECONNRESET,
-				 "tunewatchd at %s went away before it had answered", socket);
-	if (r < 0 || ret->status / 100 == 2)
+	if (r < 0)
 		return r;
-	(void)judge(ret->status, body, socket, &ret->error);
-	return 0;
+	buf_clear(body);
+	if (snprintf(url, sizeof(url), "http://localhost%s", q->path) >= (int)sizeof(url))
+		return fail(ret, -EINVAL, "too long for a request: ", q->path);
+	if (q->body) {
+		headers = curl_slist_append(NULL, "Content-Type: application/json");
+		more = headers ? curl_slist_append(headers, "Expect:") : NULL;
+		if (!more) {
+			curl_slist_free_all(headers);
+			return fail(ret, -ENOMEM, "out of memory", "");
+		}
+	}
+	curl_easy_reset(c->call);
+	code = client_set_up(c, c->call, url, &t);
+	if (code == CURLE_OK)
+		code = set_request(c->call, q, body, headers);
+	if (code == CURLE_OK) {
+		r = perform(c, &t);
+		code = t.code;
+	}
+	curl_slist_free_all(headers);
+	if (r < 0)
+		return fail(ret, r, r == -EINTR ? "interrupted" : "out of memory", "");
+	return client_judge(c, c->call, code, body, ret);
+}
+
+int client_get(struct client *c, const char *path, struct buf *body, struct client_result *ret)
+{
+	return client_call(c, &(struct client_request){.method = "GET", .path = path}, body, ret);
+}
+
+int client_post(struct client *c, const char *path, struct buf *body, struct client_result *ret)
+{
+	return client_call(c, &(struct client_request){.method = "POST", .path = path}, body, ret);
+}
+
+int client_sleep(struct client *c, uint64_t ms)
+{
+	struct pollfd wake = {.fd = c->wake_fd, .events = POLLIN};
+
+	return poll(&wake, 1, (int)MIN(ms, (uint64_t)INT_MAX)) > 0 ? -EINTR : 0;
 }

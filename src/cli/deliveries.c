@@ -97,26 +97,25 @@ int command_deliveries(const struct cli *cli, int argc, char *const argv[])
 	_cleanup_buf_ struct buf body = BUF_INIT(CLI_ANSWER_MAX);
 	_cleanup_table_ struct table *table = NULL;
 	struct output out = {.now_us = clock_real_now_us()};
-	struct error e = ERROR_NONE;
+	const char *state = cli->values[OPTION_STATE];
+	struct client_result result;
 	bool more = false;
 	char path[128];
 	int r;
 
 	if (argc > 0)
 		return cli_fail(EX_USAGE, "deliveries takes no argument: %s", argv[0]);
-	if (cli->state && strspn(cli->state, "abcdefghijklmnopqrstuvwxyz") != strlen(cli->state))
+	if (state && strspn(state, "abcdefghijklmnopqrstuvwxyz") != strlen(state))
 		return cli_fail(EX_USAGE,
 				"no such state: %s; say pending, delivered, dead or skipped",
-				cli->state);
-	snprintf(path, sizeof(path), "/v1/deliveries?limit=1000%s%.32s",
-		 cli->state ? "&state=" : "", cli->state ? cli->state : "");
-	r = client_get(cli->socket, path, &body, &e);
+				state);
+	snprintf(path, sizeof(path), "/v1/deliveries?limit=1000%s%.32s", state ? "&state=" : "",
+		 state ? state : "");
+	r = client_get(cli->client, path, &body, &result);
 	if (r < 0)
-		return cli_fail(client_exit_status(r), "%s", error_text(&e, r));
-	if (cli->json) {
-		puts(buf_str(&body));
-		return cli_finish_output();
-	}
+		return cli_fail_call(&result, r);
+	if (cli->json)
+		return cli_print_document(&body);
 	r = table_new(columns, CELL_COUNT_, &table);
 	out.table = table;
 	if (r == 0)
@@ -124,12 +123,11 @@ int command_deliveries(const struct cli *cli, int argc, char *const argv[])
 	if (r == -EBADMSG)
 		return cli_fail_unreadable(cli);
 	if (r < 0)
-		return cli_fail(client_exit_status(r), "%s", strerror(-r));
+		return cli_fail_errno(r);
 	if (table_rows(table) > 0)
 		r = cli_print_table(cli, table);
 	else
-		fprintf(stderr, "tunewatch: nothing is %s\n",
-			cli->state ? cli->state : "waiting or dead");
+		fprintf(stderr, "tunewatch: nothing is %s\n", state ? state : "waiting or dead");
 	if (more)
 		fputs("tunewatch: there are more than these\n", stderr);
 	return r ? r : cli_finish_output();

@@ -65,6 +65,12 @@ bool job_filter_match(struct job_filter *f, const char *full_name)
 	return any;
 }
 
+void job_filter_forget(struct job_filter *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		f->wanted[i].matched = false;
+}
+
 const char *job_filter_unmatched(const struct job_filter *f, size_t *i)
 {
 	for (; *i < f->n; ++*i)

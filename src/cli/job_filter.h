@@ -18,5 +18,8 @@ DEFINE_CLEANUP(struct job_filter *, job_filter_free);
 /* Whether the job is one of them; all are when no argument was given. Notes which ones it met. */
 bool job_filter_match(struct job_filter *f, const char *full_name);
 
+/* Forgets which ones it met. */
+void job_filter_forget(struct job_filter *f);
+
 /* The next argument that no job matched, from `*i` on; NULL when there is none left. */
 const char *job_filter_unmatched(const struct job_filter *f, size_t *i);

@@ -10,17 +10,6 @@
 
 #define BAR_CELLS 10
 
-const struct table_column job_columns[JOB_CELL_COUNT_] = {
-	/* 80 columns hold the least of all; 60 what there is to know of now and of the end. */
-	[JOB_CELL_JOB] = {"JOB", 15, false},
-	[JOB_CELL_NAME] = {"NAME", 4, false},
-	[JOB_CELL_PHASE] = {"PHASE", 9, true},
-	[JOB_CELL_PROGRESS] = {"PROGRESS", 16, false},
-	[JOB_CELL_ETA] = {"ETA", 8, false},
-	[JOB_CELL_SINCE] = {"SINCE", 0, false},
-	[JOB_CELL_LAST_POLL] = {"LAST POLL", 0, false},
-};
-
 static const struct {
 	const char *plain; /* the state that says no more than the phase's name */
 	enum table_colour colour;
@@ -90,7 +79,7 @@ static void format_phase(const struct job_view *v, struct job_row *ret)
 	enum phase phase = PHASE_UNKNOWN;
 
 	if (!*v->phase) {
-		utf8_snprintf(cell, JOB_CELL_MAX, "not seen yet");
+		strcpy(cell, "not seen yet");
 		return;
 	}
 	/* A phase of a newer daemon is shown as it is. */
@@ -103,30 +92,33 @@ static void format_phase(const struct job_view *v, struct job_row *ret)
 	format_stall(v, ret);
 }
 
-static void format_progress(const struct job_view *v, bool utf8, char cell[JOB_CELL_MAX])
+static void format_progress(const struct job_view *v, const char *kind, bool utf8,
+			    struct job_row *ret)
 {
+	char *cell = ret->cells[JOB_CELL_PROGRESS], *plain = ret->cells[JOB_CELL_PERCENT];
 	const struct progress *p = &v->progress;
 	int32_t epoch = p->values[PROGRESS_EPOCH];
 	int percent = MAX(MIN(p->values[PROGRESS_PERCENT], 100), 0);
-	char bar[BAR_CELLS * sizeof("█")] = "";
+	char bar[BAR_CELLS * sizeof("█") + 1] = "", *end = bar;
 
 	if (!p->given) {
-		utf8_snprintf(cell, JOB_CELL_MAX, "-");
+		strcpy(cell, "-");
+		strcpy(plain, "-");
 		return;
 	}
 	for (int i = 0; i < BAR_CELLS; i++)
-		strcat(bar,
-		       i * 100 < percent * BAR_CELLS ? (utf8 ? "█" : "#") : (utf8 ? "░" : "."));
+		end = stpcpy(end, i * 100 < percent * BAR_CELLS ? (utf8 ? "█" : "#")
+								: (utf8 ? "░" : "."));
 	/* Of a known number, people count from 1; else it is the API's number, which begins with 0. */
-	if (!kind_has_epochs(v->kind))
-		utf8_snprintf(cell, JOB_CELL_MAX, "%s %3d%%", bar, p->values[PROGRESS_PERCENT]);
+	if (!kind_has_epochs(kind))
+		snprintf(plain, JOB_CELL_MAX, "%3d%%", p->values[PROGRESS_PERCENT]);
 	else if (v->epochs && epoch >= 0)
-		utf8_snprintf(cell, JOB_CELL_MAX, "%s %3d%% epoch %d/%u", bar,
-			      p->values[PROGRESS_PERCENT], MIN(epoch, v->epochs - 1) + 1,
-			      v->epochs);
+		snprintf(plain, JOB_CELL_MAX, "%3d%% epoch %d/%u", p->values[PROGRESS_PERCENT],
+			 MIN(epoch, v->epochs - 1) + 1, v->epochs);
 	else
-		utf8_snprintf(cell, JOB_CELL_MAX, "%s %3d%% epoch %d", bar,
-			      p->values[PROGRESS_PERCENT], epoch);
+		snprintf(plain, JOB_CELL_MAX, "%3d%% epoch %d", p->values[PROGRESS_PERCENT], epoch);
+	*end++ = ' ';
+	stpcpy(stpcpy(cell, bar), plain);
 }
 
 void job_row_age(int64_t since_us, int64_t now_us, char ret[CLOCK_SPAN_MAX])
@@ -158,7 +150,7 @@ void job_row_eta(const struct job_view *v, int64_t now_us, char ret[JOB_ROW_ETA_
 	char likely[CLOCK_SPAN_MAX], low[CLOCK_SPAN_MAX], high[CLOCK_SPAN_MAX];
 
 	if (!v->eta_us) {
-		snprintf(ret, JOB_ROW_ETA_MAX, "-");
+		strcpy(ret, "-");
 		return;
 	}
 	format_until(v->eta_us, now_us, likely);
@@ -172,37 +164,62 @@ void job_row_eta(const struct job_view *v, int64_t now_us, char ret[JOB_ROW_ETA_
 	snprintf(ret, JOB_ROW_ETA_MAX, "in %s (%s-%s)", likely, low, high);
 }
 
+static void format_eta(const struct job_view *v, int64_t now_us, struct job_row *ret)
+{
+	char *cell = ret->cells[JOB_CELL_ETA], *likely = ret->cells[JOB_CELL_LIKELY];
+
+	job_row_eta(v, now_us, cell);
+	strcpy(likely, cell);
+	likely[strcspn(likely, "(")] = '\0';
+	for (size_t len = strlen(likely); len > 0 && likely[len - 1] == ' ';)
+		likely[--len] = '\0';
+}
+
 static void format_times(const struct job_view *v, int64_t now_us, struct job_row *ret)
 {
 	char age[CLOCK_SPAN_MAX];
 
-	utf8_snprintf(ret->cells[JOB_CELL_SINCE], JOB_CELL_MAX, "-");
+	strcpy(ret->cells[JOB_CELL_SINCE], "-");
 	if (v->phase_since_us) {
 		job_row_age(v->phase_since_us, now_us, age);
-		utf8_snprintf(ret->cells[JOB_CELL_SINCE], JOB_CELL_MAX, "%s", age);
+		strcpy(ret->cells[JOB_CELL_SINCE], age);
 	}
-	utf8_snprintf(ret->cells[JOB_CELL_LAST_POLL], JOB_CELL_MAX, "never");
+	strcpy(ret->cells[JOB_CELL_LAST_POLL], "never");
 	if (v->last_poll_us) {
 		job_row_age(v->last_poll_us, now_us, age);
-		utf8_snprintf(ret->cells[JOB_CELL_LAST_POLL], JOB_CELL_MAX, "%s ago%s", age,
-			      *v->last_error ? ", failed" : "");
+		stpcpy(stpcpy(stpcpy(ret->cells[JOB_CELL_LAST_POLL], age), " ago"),
+		       *v->last_error ? ", failed" : "");
 	}
+}
+
+enum table_colour job_row_phase_colour(const char *phase)
+{
+	enum phase p;
+
+	return phase_from_name(phase, &p) == 0 ? phases[p].colour : TABLE_PLAIN;
 }
 
 void job_row_format(const struct job_view *v, int64_t now_us, bool utf8, struct job_row *ret)
 {
+	char *job = ret->cells[JOB_CELL_JOB], *id = ret->cells[JOB_CELL_ID];
+	const char *kind = v->kind;
 	struct job_name name;
 
-	*ret = (struct job_row){.colour = TABLE_PLAIN};
+	ret->colour = TABLE_PLAIN;
 	/* A kind of a newer daemon has no short form here. */
-	if (name_parse_full(v->name, &name) == 0)
-		name_format_short(&name, ret->cells[JOB_CELL_JOB]);
-	else
-		utf8_snprintf(ret->cells[JOB_CELL_JOB], JOB_CELL_MAX, "%s", v->name);
+	if (name_parse_full(v->name, &name) == 0) {
+		name_format_short(&name, job);
+		strcpy(id, strchr(job, '/') + 1);
+		if (!*kind)
+			kind = kind_info(name.kind)->name;
+	} else {
+		utf8_snprintf(job, JOB_CELL_MAX, "%s", v->name);
+		strcpy(id, job);
+	}
 	utf8_snprintf(ret->cells[JOB_CELL_NAME], JOB_CELL_MAX, "%s",
 		      *v->text[TEXT_DISPLAY_NAME] ? v->text[TEXT_DISPLAY_NAME] : "-");
 	format_phase(v, ret);
-	format_progress(v, utf8, ret->cells[JOB_CELL_PROGRESS]);
-	job_row_eta(v, now_us, ret->cells[JOB_CELL_ETA]);
+	format_progress(v, kind, utf8, ret);
+	format_eta(v, now_us, ret);
 	format_times(v, now_us, ret);
 }

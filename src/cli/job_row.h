@@ -10,16 +10,17 @@
 
 enum job_cell {
 	JOB_CELL_JOB,
+	JOB_CELL_ID, /* the same without the account */
 	JOB_CELL_NAME,
 	JOB_CELL_PHASE,
 	JOB_CELL_PROGRESS,
+	JOB_CELL_PERCENT, /* the same without the bar */
 	JOB_CELL_ETA,
+	JOB_CELL_LIKELY, /* the same without the range */
 	JOB_CELL_SINCE,
 	JOB_CELL_LAST_POLL,
 	JOB_CELL_COUNT_,
 };
-
-extern const struct table_column job_columns[JOB_CELL_COUNT_];
 
 #define JOB_CELL_MAX 512 /* bytes, with the NUL */
 
@@ -45,6 +46,8 @@ void job_row_eta(const struct job_view *v, int64_t now_us, char ret[JOB_ROW_ETA_
 #define JOB_ROW_MEMBERS                                                                            \
 	"name,kind,displayName,state,phase,progress.percent,progress.epoch,epochs,phaseSince,eta," \
 	"stall.stillSeconds,stall.stalled,lastPoll,lastError"
+/* The colour of a phase by its name; plain for one of a newer daemon. */
+enum table_colour job_row_phase_colour(const char *phase);
 
 /* `utf8`: the bar may use block characters. */
 void job_row_format(const struct job_view *v, int64_t now_us, bool utf8, struct job_row *ret);

@@ -1,126 +1,18 @@
-/* tunewatch: the command line. Options, and the table of commands. */
+/* tunewatch: the command line. Reads the options and hands over to a command. */
 #include <errno.h>
 #include <getopt.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/macro.h"
-#include "base/nearest.h"
-#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/complete.h"
+#include "cli/help.h"
 
 #define SOCKET_DEFAULT "/run/tunewatch/control.sock"
-
-static const struct {
-	const char *name, *arguments, *summary;
-	cli_command_fn run;
-} commands[] = {
-	{"deliveries", " [--state S]", "show what waits for notifiers, and what was given up",
-	 command_deliveries},
-	{"retry", " ID... | --dead", "send deliveries now, once more or without waiting",
-	 command_retry},
-	{"status", " [JOB...]", "show what is known of all watched jobs, or of these",
-	 command_status},
-	{"submit", " FILE", "create an SFT job from a JSON file (-: standard input), once",
-	 command_submit},
-	{"version", "", "print the version", command_version},
-};
-
-enum option_id {
-	OPTION_SOCKET,
-	OPTION_JSON,
-	OPTION_NO_COLOR,
-	OPTION_STATE,
-	OPTION_DEAD,
-	OPTION_ACCOUNT,
-	OPTION_ID,
-	OPTION_NOTIFY,
-	OPTION_TIMEOUT,
-	OPTION_WAIT,
-	OPTION_VERSION,
-	OPTION_HELP,
-	OPTION_COUNT_,
-};
-
-static const struct {
-	const char *name, *argument, *summary;
-	const char *command; /* that alone takes it; NULL: all do */
-} options[OPTION_COUNT_] = {
-	[OPTION_SOCKET] = {"socket", "PATH", "the daemon's control socket", NULL},
-	[OPTION_JSON] = {"json", NULL, "print a JSON document instead of a table", NULL},
-	[OPTION_NO_COLOR] = {"no-color", NULL, "no colour, also on a terminal", NULL},
-	[OPTION_STATE] = {"state", "S", "deliveries: pending, delivered, dead or skipped",
-			  "deliveries"},
-	[OPTION_DEAD] = {"dead", NULL, "retry: all that were given up", "retry"},
-	[OPTION_ACCOUNT] = {"account", "A", "submit: the account, where there are several",
-			    "submit"},
-	[OPTION_ID] = {"id", "ID", "submit: the job's id; default: from what the job is", "submit"},
-	[OPTION_NOTIFY] = {"notify", "NAME", "submit: tell this notifier; may be repeated",
-			   "submit"},
-	[OPTION_TIMEOUT] = {"timeout", "D", "submit: how long to try, 2min", "submit"},
-	[OPTION_WAIT] = {"wait", NULL, "submit: wait until the job has ended", "submit"},
-	[OPTION_VERSION] = {"version", NULL, "print the version and exit", NULL},
-	[OPTION_HELP] = {"help", NULL, "print this help and exit", NULL},
-};
-
-static void print_help(FILE *out)
-{
-	fputs("Usage: tunewatch [OPTION...] COMMAND\n\nCommands:\n", out);
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-		int n = fprintf(out, "  %s%s", commands[i].name, commands[i].arguments);
-
-		fprintf(out, "%*s%s\n", MAX(28 - n, 2), "", commands[i].summary);
-	}
-	fputs("\nOptions:\n", out);
-	for (size_t i = 0; i < OPTION_COUNT_; i++) {
-		int n = fprintf(out, "  --%s%s%s", options[i].name, options[i].argument ? " " : "",
-				options[i].argument ? options[i].argument : "");
-
-		fprintf(out, "%*s%s\n", MAX(28 - n, 2), "", options[i].summary);
-	}
-	fputs("\nA JOB is sft/abc, acme/sft/abc or accounts/acme/supervisedFineTuningJobs/abc.\n"
-	      "The manual is tunewatch(1).\n",
-	      out);
-}
-
-int command_version(const struct cli *cli, int argc, char *const argv[])
-{
-	if (argc > 0)
-		return cli_fail(EX_USAGE, "version takes no argument: %s", argv[0]);
-	puts(cli->json ? "{\"version\":\"" PACKAGE_VERSION "\"}" : PACKAGE_STRING);
-	return cli_finish_output();
-}
-
-/* The first of the given options (bit per option_id) that the command does not take, or -1. */
-static int misplaced(unsigned given, const char *command)
-{
-	for (int i = 0; i < OPTION_COUNT_; i++)
-		if (given & 1U << i && options[i].command &&
-		    strcmp(options[i].command, command) != 0)
-			return i;
-	return -1;
-}
-
-static int run_command(const struct cli *cli, unsigned given, int argc, char *const argv[])
-{
-	const char *names[ARRAY_LEN(commands)], *near;
-	int wrong = misplaced(given, argv[0]);
-
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-		if (strcmp(commands[i].name, argv[0]) == 0)
-			return wrong < 0 ? commands[i].run(cli, argc - 1, argv + 1)
-					 : cli_fail(EX_USAGE,
-						    "%s takes no --%s. Try: tunewatch --help",
-						    argv[0], options[wrong].name);
-		names[i] = commands[i].name;
-	}
-	near = nearest_name(argv[0], names, ARRAY_LEN(names));
-	if (near)
-		return cli_fail(EX_USAGE, "no such command: %s; did you mean %s?", argv[0], near);
-	return cli_fail(EX_USAGE, "no such command: %s. Try: tunewatch --help", argv[0]);
-}
 
 /* The user's own daemon where there is one, else the machine's. */
 static const char *default_socket(char *ret, size_t size)
@@ -146,80 +38,150 @@ static bool wants_colour(void)
 	       !(term && strcmp(term, "dumb") == 0);
 }
 
-/* getopt's table from ours; `val` is the option's index. */
-static void getopt_table(struct option ret[OPTION_COUNT_ + 1])
+/* getopt's tables from ours; `val` is the option's index. */
+static void getopt_tables(struct option ret[OPTION_COUNT_ + 1], char letters[2 * OPTION_COUNT_ + 2])
 {
+	*letters++ = ':';
 	memset(ret, 0, (OPTION_COUNT_ + 1) * sizeof(*ret));
-	for (int i = 0; i < OPTION_COUNT_; i++)
-		ret[i] = (struct option){options[i].name,
-					 options[i].argument ? required_argument : no_argument,
+	for (int i = 0; i < OPTION_COUNT_; i++) {
+		const struct option_info *o = &option_infos[i];
+
+		ret[i] = (struct option){o->name, o->argument ? required_argument : no_argument,
 					 NULL, i};
+		if (o->letter)
+			*letters++ = o->letter;
+		if (o->letter && o->argument)
+			*letters++ = ':';
+	}
+	*letters = '\0';
+}
+
+static int find_letter(int c)
+{
+	for (int i = 0; i < OPTION_COUNT_; i++)
+		if (option_infos[i].letter && option_infos[i].letter == c)
+			return i;
+	return c;
+}
+
+/* The command among the arguments, also where an option before it is wrong; NULL: none is known. */
+static const struct command_info *command_among(int argc, char *const argv[])
+{
+	const struct command_info *c = NULL;
+
+	for (int i = 1; !c && i < argc; i++)
+		c = command_find(argv[i]);
+	return c;
+}
+
+static int fail_option(int argc, char *const argv[], const char *argument)
+{
+	const struct command_info *c = command_among(argc, argv);
+	size_t dashes = strspn(argument, "-");
+	char name[64];
+	const char *near;
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(argument + dashes, "="),
+		 argument + dashes);
+	near = dashes > 1 ? option_nearest(name, c) : NULL;
+	if (near)
+		return cli_fail(EX_USAGE, "no such option: %s; did you mean --%s?", argument, near);
+	return cli_fail(EX_USAGE, "no such option: %s. Try: tunewatch %s%s--help", argument,
+			c ? c->name : "", c ? " " : "");
+}
+
+static int take_option(struct cli *cli, int id)
+{
+	cli->given |= 1U << id;
+	cli->values[id] = optarg;
+	if (id == OPTION_NOTIFY) {
+		if (cli->n_notify == CLI_NOTIFY_MAX)
+			return cli_fail(EX_USAGE, "--notify is given more than %d times",
+					CLI_NOTIFY_MAX);
+		cli->notify[cli->n_notify++] = optarg;
+	}
+	return 0;
+}
+
+/* 0, or an exit status after a sentence. */
+static int parse_options(struct cli *cli, int argc, char *argv[])
+{
+	struct option table[OPTION_COUNT_ + 1];
+	char letters[2 * OPTION_COUNT_ + 2];
+	int id, r = 0;
+
+	getopt_tables(table, letters);
+	opterr = 0; /* one sentence, in our own words */
+	while (r == 0 && (id = getopt_long(argc, argv, letters, table, NULL)) != -1) {
+		if (id == '?')
+			return fail_option(argc, argv, argv[optind - 1]);
+		if (id == ':')
+			return cli_fail(EX_USAGE, "%s needs an argument. Try: tunewatch --help",
+					argv[optind - 1]);
+		r = take_option(cli, id < OPTION_COUNT_ ? id : find_letter(id));
+	}
+	return r;
+}
+
+/* Options only where they belong. */
+static int check_options(const struct cli *cli, const struct command_info *c)
+{
+	for (int i = 0; i < OPTION_COUNT_; i++)
+		if (cli_given(cli, (enum option_id)i) && !command_takes(c, (enum option_id)i))
+			return cli_fail(EX_USAGE, "%s takes no --%s. Try: tunewatch %s --help",
+					c->name, option_infos[i].name, c->name);
+	return 0;
+}
+
+static int run_command(struct cli *cli, const struct command_info *c, int argc, char *const argv[])
+{
+	char path[4096];
+	int r;
+
+	cli->socket = cli_given(cli, OPTION_SOCKET) ? cli->values[OPTION_SOCKET]
+						    : default_socket(path, sizeof(path));
+	cli->json = cli_given(cli, OPTION_JSON);
+	cli->colour = wants_colour() && !cli_given(cli, OPTION_NO_COLOR);
+	r = client_new(cli->socket, &cli->client);
+	if (r < 0)
+		return cli_fail_errno(r);
+	r = c->run(cli, argc, argv);
+	cli->client = client_free(cli->client);
+	return r;
+}
+
+static int complete(int argc, char *const argv[])
+{
+	char path[4096];
+
+	return complete_words(default_socket(path, sizeof(path)), argc, argv);
 }
 
 int main(int argc, char *argv[])
 {
-	struct cli cli = {.socket = NULL, .colour = wants_colour()};
-	struct option table[OPTION_COUNT_ + 1];
-	unsigned given = 0; /* bit per option_id */
-	char path[4096];
-	int id;
+	const struct command_info *c;
+	struct cli cli = {0};
+	int r;
 
 	setlocale(LC_CTYPE, "");
-	getopt_table(table);
-	opterr = 0; /* one sentence, in our own words */
-	while ((id = getopt_long(argc, argv, ":", table, NULL)) != -1) {
-		if (id < OPTION_COUNT_)
-			given |= 1U << id;
-		switch (id) {
-		case OPTION_STATE:
-			cli.state = optarg;
-			continue;
-		case OPTION_DEAD:
-			cli.dead = true;
-			continue;
-		case OPTION_ACCOUNT:
-			cli.account = optarg;
-			continue;
-		case OPTION_ID:
-			cli.id = optarg;
-			continue;
-		case OPTION_NOTIFY:
-			if (cli.n_notify == CLI_NOTIFY_MAX)
-				return cli_fail(EX_USAGE, "--notify is given too often");
-			cli.notify[cli.n_notify++] = optarg;
-			continue;
-		case OPTION_TIMEOUT:
-			cli.timeout = optarg;
-			continue;
-		case OPTION_WAIT:
-			cli.wait = true;
-			continue;
-		case OPTION_SOCKET:
-			cli.socket = optarg;
-			continue;
-		case OPTION_JSON:
-			cli.json = true;
-			continue;
-		case OPTION_NO_COLOR:
-			cli.colour = false;
-			continue;
-		case OPTION_VERSION:
-			return command_version(&cli, 0, NULL);
-		case OPTION_HELP:
-			print_help(stdout);
-			return cli_finish_output();
-		case ':':
-			return cli_fail(EX_USAGE, "%s needs an argument. Try: tunewatch --help",
-					argv[optind - 1]);
-		}
-		return cli_fail(EX_USAGE, "no such option: %s. Try: tunewatch --help",
-				argv[optind - 1]);
-	}
+	/* Who reads no more wants no more, also where a parent ignores that. */
+	signal(SIGPIPE, SIG_DFL);
+	if (argc > 1 && strcmp(argv[1], "__complete") == 0)
+		return complete(argc - 2, argv + 2);
+	r = parse_options(&cli, argc, argv);
+	if (r != 0)
+		return r;
+	if (cli_given(&cli, OPTION_VERSION))
+		return command_version(&cli, 0, NULL);
 	if (optind == argc) {
-		print_help(stderr);
-		return EX_USAGE;
+		bool help = cli_given(&cli, OPTION_HELP);
+
+		help_print(help ? stdout : stderr);
+		return help ? cli_finish_output() : EX_USAGE;
 	}
-	if (!cli.socket)
-		cli.socket = default_socket(path, sizeof(path));
-	return run_command(&cli, given, argc - optind, argv + optind);
+	c = command_find(argv[optind]);
+	if (!c || cli_given(&cli, OPTION_HELP))
+		return command_help(&cli, 1, argv + optind);
+	r = check_options(&cli, c);
+	return r ? r : run_command(&cli, c, argc - optind - 1, argv + optind + 1);
 }

@@ -7,39 +7,28 @@
 #include "cli/client.h"
 #include "codec/delivery_json.h"
 
-/* An id is what somebody typed: what a path may not hold as it is goes as %XX. */
-static int put_escaped(struct buf *b, const char *s)
-{
-	int r = 0;
-
-	for (; *s && r == 0; s++)
-		r = strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~", *s)
-			    ? buf_append(b, s, 1)
-			    : buf_printf(b, "%%%02X", (unsigned char)*s);
-	return r;
-}
-
 /* 0, or an exit status after a sentence. */
 static int retry(const struct cli *cli, const char *id)
 {
 	_cleanup_buf_ struct buf path = BUF_INIT(500), body = BUF_INIT(CLI_ANSWER_MAX);
-	struct error e = ERROR_NONE;
+	struct client_result result;
 	int r = buf_puts(&path, "/v1/deliveries/");
 
 	if (r == 0)
-		r = put_escaped(&path, id);
+		r = cli_put_escaped(&path, id);
 	if (r == 0)
 		r = buf_puts(&path, "/retry");
 	if (r == -EMSGSIZE)
 		return cli_fail(EX_USAGE, "too long for the id of a delivery: %.40s...", id);
-	if (r == 0)
-		r = client_post(cli->socket, buf_str(&path), &body, &e);
-	return r < 0 ? cli_fail(client_exit_status(r), "%s: %s", id, error_text(&e, r)) : 0;
+	if (r < 0)
+		return cli_fail_errno(r);
+	r = client_post(cli->client, buf_str(&path), &body, &result);
+	return r < 0 ? cli_fail(result.exit_status, "%s: %s", id, error_text(&result.error, r)) : 0;
 }
 
 struct dead {
 	const struct cli *cli;
-	size_t n;
+	size_t n, failed;
 	int exit_status;
 };
 
@@ -53,50 +42,64 @@ static int retry_dead(void *user, const struct delivery_view *v)
 	r = retry(dead->cli, id);
 	if (r == 0)
 		dead->n++;
-	else if (dead->exit_status == 0)
+	else
+		dead->failed++;
+	if (!dead->exit_status)
 		dead->exit_status = r;
 	/* The daemon went away: the others would say the same. */
 	return r == EX_UNAVAILABLE || r == EX_NOPERM ? -ECANCELED : 0;
+}
+
+/* {"retried":2,"failed":0,"more":false}, or a sentence where there was no list of what to send. */
+static int report(const struct cli *cli, size_t retried, size_t failed, bool more)
+{
+	if (cli->json)
+		printf("{\"retried\":%zu,\"failed\":%zu,\"more\":%s}\n", retried, failed,
+		       more ? "true" : "false");
+	else if (cli_given(cli, OPTION_DEAD))
+		printf("%zu sent again%s\n", retried,
+		       more ? "; there are more, say it once more" : "");
+	return cli_finish_output();
 }
 
 static int retry_all_dead(const struct cli *cli)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT(CLI_ANSWER_MAX);
 	struct dead dead = {.cli = cli};
-	struct error e = ERROR_NONE;
+	struct client_result result;
 	bool more = false;
-	int r = client_get(cli->socket, "/v1/deliveries?state=dead&limit=1000", &body, &e);
+	int r = client_get(cli->client, "/v1/deliveries?state=dead&limit=1000", &body, &result);
 
 	if (r < 0)
-		return cli_fail(client_exit_status(r), "%s", error_text(&e, r));
+		return cli_fail_call(&result, r);
 	r = delivery_json_parse(buf_str(&body), body.len, retry_dead, &dead, &more);
 	if (r == -EBADMSG)
 		return cli_fail_unreadable(cli);
 	if (r < 0 && r != -ECANCELED)
-		return cli_fail(client_exit_status(r), "%s", strerror(-r));
-	printf("%zu sent again%s\n", dead.n, more ? "; there are more, say it once more" : "");
-	r = cli_finish_output();
+		return cli_fail_errno(r);
+	r = report(cli, dead.n, dead.failed, more);
 	return dead.exit_status ? dead.exit_status : r;
 }
 
 int command_retry(const struct cli *cli, int argc, char *const argv[])
 {
-	int exit_status = 0;
+	bool all = cli_given(cli, OPTION_DEAD);
+	size_t failed = 0;
+	int exit_status = 0, r;
 
-	if (cli->json)
-		return cli_fail(EX_USAGE, "retry has no JSON to print: say it without --json");
-	if (cli->dead && argc > 0)
+	if (all && argc > 0)
 		return cli_fail(EX_USAGE, "retry takes ids or --dead, not both");
-	if (cli->dead)
+	if (all)
 		return retry_all_dead(cli);
 	if (argc == 0)
 		return cli_fail(EX_USAGE,
 				"retry takes ids as tunewatch deliveries shows them, or --dead");
 	for (int i = 0; i < argc; i++) {
-		int r = retry(cli, argv[i]);
-
+		r = retry(cli, argv[i]);
+		failed += r != 0;
 		if (r && !exit_status)
 			exit_status = r;
 	}
-	return exit_status;
+	r = report(cli, (size_t)argc - failed, failed, false);
+	return exit_status ? exit_status : r;
 }

@@ -9,6 +9,7 @@
 #include "cli/client.h"
 #include "cli/submit_answer.h"
 #include "cli/submit_file.h"
+#include "cli/wait.h"
 #include "codec/sft_json.h"
 #include "codec/status_json.h"
 
@@ -47,27 +48,15 @@ static int take_account(void *user, const struct account_view *v)
 	return 0;
 }
 
-static int skip_notifier(void *user, const struct notifier_view *v)
-{
-	(void)user, (void)v;
-	return 0;
-}
-
-static int skip_errors(void *user, const char *store, const char *configuration)
-{
-	(void)user, (void)store, (void)configuration;
-	return 0;
-}
-
 static int read_accounts(const struct cli *cli, struct accounts *a)
 {
-	static const struct status_reader reader = {take_account, skip_notifier, skip_errors};
+	static const struct status_reader reader = {.account = take_account};
 	_cleanup_buf_ struct buf body = BUF_INIT(CLI_ANSWER_MAX);
-	struct error e = ERROR_NONE;
-	int r = client_get(cli->socket, "/v1/status", &body, &e);
+	struct client_result result;
+	int r = client_get(cli->client, "/v1/status", &body, &result);
 
 	if (r < 0)
-		return cli_fail(client_exit_status(r), "%s", error_text(&e, r));
+		return cli_fail_call(&result, r);
 	a->found = SIZE_MAX;
 	r = status_json_parse_status(buf_str(&body), body.len, &reader, a);
 	if (r == -ENOMEM)
@@ -86,7 +75,7 @@ static int name_accounts(const struct accounts *a, const char *sentence)
 /* 0, or an exit status after a sentence. */
 static int choose_account(const struct cli *cli, char ret[NAME_ID_MAX + 1])
 {
-	struct accounts a = {.wanted = cli->account};
+	struct accounts a = {.wanted = cli->values[OPTION_ACCOUNT]};
 	size_t i = 0;
 	int r = read_accounts(cli, &a);
 
@@ -95,9 +84,9 @@ static int choose_account(const struct cli *cli, char ret[NAME_ID_MAX + 1])
 	if (a.n == 0 && a.nameless)
 		return cli_fail(EX_TEMPFAIL, "tunewatchd does not know the id of its account yet; "
 					     "try again, or set account-id");
-	if (cli->account && a.found == SIZE_MAX)
+	if (a.wanted && a.found == SIZE_MAX)
 		return name_accounts(&a, "no such account is configured; there are:");
-	if (cli->account)
+	if (a.wanted)
 		i = a.found;
 	else if (a.n != 1)
 		return name_accounts(&a, a.n ? "which account? Say --account with one of:"
@@ -116,12 +105,8 @@ static int put_notify(const struct cli *cli, struct buf *b)
 	for (size_t i = 0; i < cli->n_notify && r == 0; i++) {
 		if (i > 0)
 			r = buf_puts(b, ",");
-		for (const char *s = cli->notify[i]; *s && r == 0; s++)
-			r = strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				   "0123456789-._~,",
-				   *s)
-				    ? buf_append(b, s, 1)
-				    : buf_printf(b, "%%%02X", (unsigned char)*s);
+		if (r == 0)
+			r = cli_put_escaped(b, cli->notify[i]);
 	}
 	return r;
 }
@@ -133,14 +118,14 @@ static int put_path(const struct cli *cli, const char *account, uint64_t timeout
 	buf_clear(b);
 	r = buf_printf(b, "/v1/accounts/%s/jobs/sft?timeout=%llu", account,
 		       (unsigned long long)((timeout_ms + MS_PER_S - 1) / MS_PER_S));
-	if (r == 0 && cli->id)
-		r = buf_printf(b, "&id=%s", cli->id);
+	if (r == 0 && cli_given(cli, OPTION_ID))
+		r = buf_printf(b, "&id=%s", cli->values[OPTION_ID]);
 	return r == 0 ? put_notify(cli, b) : r;
 }
 
 static bool is_away(int r)
 {
-	return r == -ECONNREFUSED || r == -ECONNRESET || r == -ETIMEDOUT;
+	return r == -ECONNREFUSED || r == -EPROTO || r == -ETIMEDOUT;
 }
 
 static int give_up(const struct client_result *result, int r)
@@ -150,7 +135,7 @@ static int give_up(const struct client_result *result, int r)
 				"it is not known whether the job was created: submit the file once "
 				"more, which makes no second job (%s)",
 				error_text(&result->error, r));
-	return cli_fail(client_exit_status(r), "%s", error_text(&result->error, r));
+	return cli_fail_call(result, r);
 }
 
 /*
@@ -161,6 +146,7 @@ static int post(const struct cli *cli, const char *account, uint64_t timeout_ms,
 		const struct buf *send, struct buf *body, struct client_result *result)
 {
 	_cleanup_buf_ struct buf path = BUF_INIT(PATH_MAX_BYTES);
+	struct client_request q = {.method = "POST", .body = buf_str(send), .len = send->len};
 	uint64_t now_ms = clock_boot_now_ms(), end_ms = now_ms + timeout_ms;
 	bool told = false;
 
@@ -172,10 +158,10 @@ static int post(const struct cli *cli, const char *account, uint64_t timeout_ms,
 			return cli_fail(EX_USAGE, "too many names of notifiers");
 		if (r < 0)
 			return cli_fail(EX_OSERR, "out of memory");
-		buf_clear(body);
-		r = client_post_body(cli->socket, buf_str(&path), send, left_ms + MARGIN_MS, body,
-				     result);
-		if (r == 0)
+		q.path = buf_str(&path);
+		q.timeout_ms = left_ms + MARGIN_MS;
+		r = client_call(cli->client, &q, body, result);
+		if (result->status)
 			return 0;
 		if (!is_away(r) || clock_boot_now_ms() >= end_ms)
 			return give_up(result, r);
@@ -192,9 +178,9 @@ static int check_usage(const struct cli *cli, int argc)
 {
 	if (argc != 1)
 		return cli_fail(EX_USAGE, "submit takes one file, or - for standard input");
-	if (cli->id && !name_id_valid(cli->id))
+	if (cli_given(cli, OPTION_ID) && !name_id_valid(cli->values[OPTION_ID]))
 		return cli_fail(EX_USAGE, "not the id of a job (1 to 63 of a-z, 0-9 and -): %.80s",
-				cli->id);
+				cli->values[OPTION_ID]);
 	for (size_t i = 0; i < cli->n_notify; i++)
 		if (!*cli->notify[i])
 			return cli_fail(EX_USAGE, "--notify needs the name of a notifier");
@@ -217,13 +203,14 @@ int command_submit(const struct cli *cli, int argc, char *const argv[])
 {
 	_cleanup_buf_ struct buf send = BUF_INIT(SFT_BODY_MAX_BYTES);
 	_cleanup_buf_ struct buf body = BUF_INIT(CLI_ANSWER_MAX);
-	char account[NAME_ID_MAX + 1], name[NAME_JOB_MAX];
+	char account[NAME_ID_MAX + 1];
+	struct job_name name;
 	struct client_result result;
 	uint64_t timeout_ms = 0;
 	int r = check_usage(cli, argc);
 
 	if (r == 0)
-		r = read_timeout(cli->timeout, &timeout_ms);
+		r = read_timeout(cli->values[OPTION_TIMEOUT], &timeout_ms);
 	if (r == 0)
 		r = submit_file_read(argv[0], &send);
 	if (r == 0)
@@ -231,6 +218,9 @@ int command_submit(const struct cli *cli, int argc, char *const argv[])
 	if (r == 0)
 		r = post(cli, account, timeout_ms, &send, &body, &result);
 	if (r == 0)
-		r = submit_answer_print(cli, &result, &body, name);
-	return r == 0 && cli->wait ? cli_wait_for(cli, name) : r;
+		r = submit_answer_print(cli, &result, &body, &name);
+	/* With --json, the answer is the one document. */
+	return r == 0 && cli_given(cli, OPTION_WAIT)
+		       ? wait_for_jobs(cli, &name, 1, false, !cli->json, UINT64_MAX)
+		       : r;
 }

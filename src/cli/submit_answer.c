@@ -58,7 +58,7 @@ static void print_outcome(const struct submit_answer *answer)
 }
 
 int submit_answer_print(const struct cli *cli, const struct client_result *result,
-			const struct buf *body, char ret_name[NAME_JOB_MAX])
+			const struct buf *body, struct job_name *ret_name)
 {
 	struct submit_answer answer;
 	int r;
@@ -70,7 +70,7 @@ int submit_answer_print(const struct cli *cli, const struct client_result *resul
 		return cli_fail(EX_OSERR, "out of memory");
 	if (r < 0)
 		return cli_fail_unreadable(cli);
-	name_format_full(&answer.name, ret_name);
+	*ret_name = answer.name;
 	if (cli->json)
 		printf("%s\n", buf_str(body));
 	else

@@ -10,7 +10,7 @@
 
 /*
  * Of an answer that came: prints what became of the job, or why it was refused. The exit status; 0
- * with the job's full name.
+ * with the job's name.
  */
 int submit_answer_print(const struct cli *cli, const struct client_result *result,
-			const struct buf *body, char ret_name[NAME_JOB_MAX]);
+			const struct buf *body, struct job_name *ret_name);

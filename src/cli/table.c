@@ -44,6 +44,18 @@ int table_new(const struct table_column *columns, size_t n_columns, struct table
 	return 0;
 }
 
+const char *table_colour_begin(enum table_colour colour)
+{
+	static const char *const codes[TABLE_COLOUR_COUNT_] = {
+		[TABLE_GREEN] = "\033[32m",
+		[TABLE_YELLOW] = "\033[33m",
+		[TABLE_RED] = "\033[31m",
+		[TABLE_CYAN] = "\033[36m",
+	};
+
+	return codes[colour] ? codes[colour] : "";
+}
+
 struct table *table_free(struct table *t)
 {
 	if (!t)
@@ -121,8 +133,7 @@ static struct extent measure(const char *s)
 	}
 }
 
-/* Whether the locale can write an ellipsis. */
-static const char *ellipsis(void)
+const char *table_ellipsis(void)
 {
 	const char *dots = "…";
 	mbstate_t state = {0};
@@ -172,10 +183,20 @@ static int put_cell(const char *s, struct extent extent, size_t width, bool last
 	else
 		r = put_chars(s, cut ? width - 1 : width, &used, b);
 	if (r == 0 && cut) {
-		r = buf_puts(b, ellipsis());
+		r = buf_puts(b, table_ellipsis());
 		used++;
 	}
 	return r == 0 && !last && used < width ? put_blanks(width - used, b) : r;
+}
+
+int table_put_text(const char *s, size_t width, struct buf *b)
+{
+	return put_cell(s, measure(s), width, true, b);
+}
+
+size_t table_text_width(const char *s)
+{
+	return measure(s).width;
 }
 
 /* Room for one more row. */
@@ -239,18 +260,25 @@ size_t table_rows(const struct table *t)
 	return t->n_rows;
 }
 
-/* Takes columns from the widest that may be cut, one at a time, until the line fits. */
-static void fit(const struct table *t, size_t width, size_t widths[])
+static size_t total_of(size_t n, const size_t widths[])
 {
-	size_t total = t->n_columns > 0 ? GAP * (t->n_columns - 1) : 0;
+	size_t total = n > 0 ? GAP * (n - 1) : 0;
 
-	for (size_t i = 0; i < t->n_columns; i++)
+	for (size_t i = 0; i < n; i++)
 		total += widths[i];
+	return total;
+}
+
+/* Takes columns from the widest that may be cut, one at a time, until the line fits. */
+static void fit(const struct table_layout *l, size_t width, size_t widths[])
+{
+	size_t total = total_of(l->n, widths);
+
 	for (; total > width; total--) {
 		size_t *widest = NULL;
 
-		for (size_t i = 0; i < t->n_columns; i++)
-			if (t->columns[i].min_width && widths[i] > t->columns[i].min_width &&
+		for (size_t i = 0; i < l->n; i++)
+			if (l->shown[i].min_width && widths[i] > l->shown[i].min_width &&
 			    (!widest || widths[i] > *widest))
 				widest = &widths[i];
 		if (!widest)
@@ -258,7 +286,7 @@ static void fit(const struct table *t, size_t width, size_t widths[])
 		--*widest;
 	}
 	/* Narrower than all that: the line ends where the terminal does. */
-	for (size_t i = t->n_columns; total > width && i-- > 0;)
+	for (size_t i = l->n; total > width && i-- > 0;)
 		if (widths[i] > total - width) {
 			widths[i] -= total - width;
 			total = width;
@@ -268,27 +296,42 @@ static void fit(const struct table *t, size_t width, size_t widths[])
 		}
 }
 
-/* `row`: NULL for the titles. */
-static int put_line(const struct table *t, const struct row *row, const struct extent extents[],
-		    const char *colour, const size_t widths[], struct buf *b)
+/* The width of a line that is cut as far as the layout lets it be. */
+static size_t least_width(const struct table_layout *l, const size_t natural[])
 {
-	size_t last = t->n_columns;
+	size_t least[TABLE_SHOWN_MAX];
+
+	for (size_t i = 0; i < l->n; i++) {
+		size_t w = natural[l->shown[i].column], min = l->shown[i].min_width;
+
+		least[i] = min && min < w ? min : w;
+	}
+	return total_of(l->n, least);
+}
+
+/* `row`: NULL for the titles. */
+static int put_line(const struct table *t, const struct table_layout *l, const struct row *row,
+		    const struct extent extents[], const char *colour, const size_t widths[],
+		    struct buf *b)
+{
+	size_t last = l->n;
 	int r = 0;
 
 	while (last > 1 && widths[last - 1] == 0)
 		last--;
 	for (size_t i = 0; r == 0 && i < last; i++) {
-		bool coloured = colour && t->columns[i].coloured;
+		size_t column = l->shown[i].column;
+		bool coloured = *colour && t->columns[column].coloured;
 
 		if (i > 0)
 			r = put_blanks(GAP, b);
 		if (r == 0 && coloured)
 			r = buf_puts(b, colour);
 		if (r == 0)
-			r = put_cell(row ? cell_text(t, row, i) : t->columns[i].title, extents[i],
-				     widths[i], i + 1 == last, b);
+			r = put_cell(row ? cell_text(t, row, column) : t->columns[column].title,
+				     extents[column], widths[i], i + 1 == last, b);
 		if (r == 0 && coloured)
-			r = buf_puts(b, "\033[0m");
+			r = buf_puts(b, TABLE_COLOUR_END);
 	}
 	return r == 0 ? buf_puts(b, "\n") : r;
 }
@@ -309,29 +352,41 @@ static void measure_all(const struct table *t, struct extent extents[], size_t w
 	}
 }
 
-int table_format(const struct table *t, size_t width, bool colour, struct buf *b)
+int table_format_layout(const struct table *t, const struct table_layout *layouts, size_t n,
+			size_t width, bool colour, struct buf *b)
 {
-	static const char *const codes[TABLE_COLOUR_COUNT_] = {
-		[TABLE_GREEN] = "\033[32m",
-		[TABLE_YELLOW] = "\033[33m",
-		[TABLE_RED] = "\033[31m",
-		[TABLE_CYAN] = "\033[36m",
-	};
-	_cleanup_free_ size_t *widths = calloc(t->n_columns + 1, sizeof(*widths));
+	_cleanup_free_ size_t *natural = calloc(t->n_columns + 1, sizeof(*natural));
 	_cleanup_free_ struct extent *extents =
 		calloc((t->n_rows + 1) * t->n_columns + 1, sizeof(*extents));
 	const struct extent *line = extents;
+	const struct table_layout *l = layouts;
+	size_t widths[TABLE_SHOWN_MAX];
 	int r;
 
-	if (!widths || !extents)
+	if (!natural || !extents)
 		return -ENOMEM;
-	measure_all(t, extents, widths);
-	fit(t, width ? width : SIZE_MAX, widths);
-	r = put_line(t, NULL, line, NULL, widths, b);
+	measure_all(t, extents, natural);
+	while (width && l + 1 < layouts + n && least_width(l, natural) > width)
+		l++;
+	for (size_t i = 0; i < l->n; i++)
+		widths[i] = natural[l->shown[i].column];
+	fit(l, width ? width : SIZE_MAX, widths);
+	r = put_line(t, l, NULL, line, "", widths, b);
 	for (size_t k = 0; r == 0 && k < t->n_rows; k++) {
 		line += t->n_columns;
-		r = put_line(t, &t->rows[k], line, colour ? codes[t->rows[k].colour] : NULL, widths,
-			     b);
+		r = put_line(t, l, &t->rows[k], line,
+			     colour ? table_colour_begin(t->rows[k].colour) : "", widths, b);
 	}
 	return r;
+}
+
+int table_format(const struct table *t, size_t width, bool colour, struct buf *b)
+{
+	struct table_layout all = {.n = t->n_columns};
+
+	for (size_t i = 0; i < t->n_columns; i++) {
+		all.shown[i].column = i;
+		all.shown[i].min_width = t->columns[i].min_width;
+	}
+	return table_format_layout(t, &all, 1, width, colour, b);
 }

@@ -22,11 +22,17 @@ enum table_colour {
 	TABLE_COLOUR_COUNT_,
 };
 
+/* What a terminal is told before a text of that colour, and behind it; "" for none. */
+const char *table_colour_begin(enum table_colour colour);
+#define TABLE_COLOUR_END "\033[0m"
+
 struct table_column {
 	const char *title;
 	size_t min_width; /* it may be cut to this, the widest column first; 0: it is not cut */
 	bool coloured;    /* shows the row's colour */
 };
+
+#define TABLE_SHOWN_MAX 16 /* columns of a layout */
 
 struct table;
 
@@ -46,3 +52,27 @@ size_t table_rows(const struct table *t);
 
 /* Title and rows, a line each, none wider than `width` (0: any). 0, -ENOMEM, -EMSGSIZE. */
 int table_format(const struct table *t, size_t width, bool colour, struct buf *b);
+
+/* A choice among the columns: for terminals of one width. */
+struct table_layout {
+	size_t n;
+	struct {
+		size_t column, min_width; /* as in struct table_column */
+	} shown[TABLE_SHOWN_MAX];
+};
+
+/*
+ * The same in the first of the layouts that fits, else in the last one. With `width` 0 it is the
+ * first.
+ */
+int table_format_layout(const struct table *t, const struct table_layout *layouts, size_t n,
+			size_t width, bool colour, struct buf *b);
+
+/* The columns that a text takes, written as in a cell. */
+size_t table_text_width(const char *s);
+
+/* Appends a text as in a cell, cut to so many columns. 0, -ENOMEM, -EMSGSIZE. */
+int table_put_text(const char *s, size_t width, struct buf *b);
+
+/* "…", or what the locale has for it. */
+const char *table_ellipsis(void);

@@ -13,22 +13,8 @@ import termios
 import threading
 import time
 
-from harness import CLIENT, environment, name_of, run_program, tap
-
-STATES = {"running": "JOB_STATE_RUNNING", "failed": "JOB_STATE_FAILED",
-          "succeeded": "JOB_STATE_COMPLETED"}
-
-
-def job(kind, id_, account="acme", phase="running", name="a name", percent=42):
-    return {
-        "name": name_of(kind, id_, account), "account": account, "kind": kind, "id": id_,
-        "displayName": name, "baseModel": "", "outputModel": "", "dataset": "", "createTime": "",
-        "completedTime": "", "state": STATES[phase], "phase": phase,
-        "status": {"code": "OK", "message": ""},
-        "progress": None if percent is None else {"percent": percent, "epoch": 1},
-        "attempt": 1, "sequence": 1, "phaseSince": "2026-11-20T06:31:56.123Z",
-        "lastPoll": "2026-11-20T06:31:56.123Z", "nextPoll": None, "lastError": None}
-
+from fake_daemon import job
+from harness import CLIENT, environment, run_program, tap
 
 def document(jobs):
     return json.dumps({"jobs": jobs}, separators=(",", ":"), ensure_ascii=False)
@@ -164,10 +150,10 @@ def what_matters_stays_on_a_narrow_terminal(t):
     for text in ("stalled 45min, running", "100% epoch 2/3", "(2"):
         t.check(text in output, f"{text}: {output}")
     t.check(re.search(r" in 2[56]min \(2[01]-4[01]min\) ", output), output)
-    for columns, titles in ((80, ["ETA", "SINCE", "LAST POLL"]), (60, ["PROGRESS", "ETA"])):
+    for columns, titles in ((80, ["NAME", "PROGRESS", "ETA", "SINCE"]), (60, ["PROGRESS", "ETA"])):
         head, line = on_terminal(t, columns, ["--socket", path, "--no-color", "status"]).splitlines()
         t.check(all(title in head for title in titles), head)
-        for text in ("acme/sft/", "stalled", "100%", " in 2"):
+        for text in ("sft/support-replies-7 ", "stalled", "100%", " in 2"):
             t.check(text in line, f"{text}: {line}")
     output = on_terminal(t, 100, ["--socket", path, "status"])
     t.check("\x1b[33mstalled" in output, repr(output))

@@ -202,7 +202,7 @@ def calls_and_commands_used_wrongly(t):
         t.equal((code, headers["Allow"]), (405, allowed), path)
     for args in (("deliveries", "x"), ("deliveries", "--state", "LOST"), ("retry",),
                  ("retry", "--dead", "x"), ("deliveries", "--dead"), ("status", "--state", "dead"),
-                 ("retry", "x" * 600), ("--json", "retry", "--dead")):
+                 ("retry", "x" * 600)):
         result = daemon.client(*args)
         t.equal(result.code, 64, f"{args}: {result.err}")
         t.equal((result.out, result.err.count("\n")), ("", 1), f"{args}")
@@ -212,6 +212,8 @@ def calls_and_commands_used_wrongly(t):
     t.equal(gone.code, 69, gone.err)
     document = json.loads(daemon.client("--json", "deliveries").out)
     t.equal(len(document["deliveries"]), 1)
+    result = daemon.client("--json", "retry", "--dead")
+    t.equal((result.code, json.loads(result.out)), (0, {"retried": 1, "failed": 0, "more": False}))
 
 
 if __name__ == "__main__":

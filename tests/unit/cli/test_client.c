@@ -57,6 +57,22 @@ static void daemon_stop(struct daemon *d)
 	rmdir(d->dir);
 }
 
+/* One call of its own. */
+static int call(const char *socket, const char *method, const char *path, struct buf *body,
+		struct client_result *ret)
+{
+	const struct client_request q = {.method = method, .path = path};
+	_cleanup_client_ struct client *c = NULL;
+
+	cr_assert_eq(client_new(socket, &c), 0);
+	return client_call(c, &q, body, ret);
+}
+
+static int get(const char *socket, const char *path, struct buf *body, struct client_result *ret)
+{
+	return call(socket, "GET", path, body, ret);
+}
+
 Test(client, answers, .timeout = 20)
 {
 	static const struct {
@@ -79,14 +95,14 @@ Test(client, answers, .timeout = 20)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct daemon d = daemon_start(cases[i].answer);
 		_cleanup_buf_ struct buf body = BUF_INIT(16);
-		struct error e = ERROR_NONE;
-		int r = client_get(d.path, "/v1/jobs", &body, &e);
+		struct client_result e;
+		int r = get(d.path, "/v1/jobs", &body, &e);
 
-		cr_assert_eq(r, cases[i].r, "case %zu: %d, %s", i, r, e.text);
+		cr_assert_eq(r, cases[i].r, "case %zu: %d, %s", i, r, e.error.text);
 		if (r == 0)
 			cr_assert_str_eq(buf_str(&body), cases[i].says);
 		else
-			cr_assert_not_null(strstr(e.text, cases[i].says), "%s", e.text);
+			cr_assert_not_null(strstr(e.error.text, cases[i].says), "%s", e.error.text);
 		daemon_stop(&d);
 	}
 }
@@ -94,51 +110,75 @@ Test(client, answers, .timeout = 20)
 Test(client, passes_on_what_the_daemon_says, .timeout = 20)
 {
 	static const struct {
-		int status, r, exit_status;
+		int status;
+		const char *code;
+		int r, exit_status;
 	} cases[] = {
-		{404, -ENOENT, CLI_EXIT_REFUSED}, {409, -EALREADY, CLI_EXIT_REFUSED},
-		{503, -EAGAIN, EX_TEMPFAIL},      {400, -EINVAL, EX_USAGE},
-		{500, -EPROTO, EX_UNAVAILABLE},
+		{400, "bad_request", -EINVAL, EX_USAGE},
+		{403, "api_forbidden", -EPERM, EX_NOPERM},
+		{403, "read_only", -EPERM, EX_NOPERM},
+		{404, "not_found", -ENOENT, CLI_EXIT_REFUSED},
+		{409, "conflict", -EALREADY, CLI_EXIT_REFUSED},
+		{413, "too_large", -E2BIG, EX_DATAERR},
+		{422, "api_refused", -EBADMSG, EX_DATAERR},
+		{422, "bad_configuration", -EBADMSG, EX_CONFIG},
+		{503, "api_unavailable", -EAGAIN, EX_TEMPFAIL},
+		{405, "method_not_allowed", -EPROTO, EX_UNAVAILABLE},
+		{500, "x", -EPROTO, EX_UNAVAILABLE},
 	};
+	static const char *const methods[] = {"GET", "POST", "PUT", "DELETE"};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		_cleanup_buf_ struct buf body = BUF_INIT(1000);
-		struct error e = ERROR_NONE;
+		struct client_result e;
 		char answer[200];
 		struct daemon d;
 		int r;
 
 		snprintf(answer, sizeof(answer),
 			 "HTTP/1.1 %d No\r\n\r\n"
-			 "{\"error\":{\"code\":\"x\",\"message\":\"no such thing\"}}",
-			 cases[i].status);
+			 "{\"error\":{\"code\":\"%s\",\"message\":\"no such thing\"}}",
+			 cases[i].status, cases[i].code);
 		d = daemon_start(answer);
-		r = i % 2 ? client_post(d.path, "/v1/jobs", &body, &e)
-			  : client_get(d.path, "/v1/jobs", &body, &e);
+		r = call(d.path, methods[i % 4], "/v1/jobs", &body, &e);
 		cr_assert_eq(r, cases[i].r, "%d: %d", cases[i].status, r);
-		cr_assert_str_eq(e.text, "tunewatchd says: no such thing");
-		cr_assert_eq(client_exit_status(r), cases[i].exit_status);
+		cr_assert_str_eq(e.error.text, "tunewatchd says: no such thing");
+		cr_assert_str_eq(e.code, cases[i].code);
+		cr_assert_eq(e.status, cases[i].status);
+		cr_assert_eq(e.exit_status, cases[i].exit_status, "%s", cases[i].code);
 		daemon_stop(&d);
 	}
+}
+
+/* 503 without an error document is another program's. */
+Test(client, errors_that_are_not_the_daemons, .timeout = 20)
+{
+	struct daemon d = daemon_start("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n");
+	_cleanup_buf_ struct buf body = BUF_INIT(1000);
+	struct client_result e;
+
+	cr_assert_eq(get(d.path, "/v1/jobs", &body, &e), -EPROTO);
+	cr_assert_eq(e.exit_status, EX_UNAVAILABLE);
+	daemon_stop(&d);
 }
 
 Test(client, nobody_there)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT(1000);
 	struct daemon d = daemon_start("");
-	struct error e = ERROR_NONE;
+	struct client_result e;
 	char path[200];
 
-	cr_assert_eq(client_get("/nowhere/control.sock", "/v1/jobs", &body, &e), -ECONNREFUSED);
-	cr_assert_not_null(strstr(e.text, "does not answer at /nowhere/control.sock: is it"));
+	cr_assert_eq(get("/nowhere/control.sock", "/v1/jobs", &body, &e), -ECONNREFUSED);
+	cr_assert_not_null(strstr(e.error.text, "does not answer at /nowhere/control.sock: is it"));
 	memset(path, 'x', sizeof(path));
 	path[0] = '/';
 	path[sizeof(path) - 1] = '\0';
-	cr_assert_eq(client_get(path, "/v1/jobs", &body, &e), -ECONNREFUSED);
+	cr_assert_eq(get(path, "/v1/jobs", &body, &e), -ECONNREFUSED);
 	/* The file is there still, but nobody listens any more. */
-	cr_assert_eq(client_get(d.path, "/", &body, &e), -EPROTO);
+	cr_assert_eq(get(d.path, "/", &body, &e), -EPROTO);
 	waitpid(d.pid, NULL, 0);
-	cr_assert_eq(client_get(d.path, "/v1/jobs", &body, &e), -ECONNREFUSED);
+	cr_assert_eq(get(d.path, "/v1/jobs", &body, &e), -ECONNREFUSED);
 	daemon_stop(&d);
 }
 
@@ -146,7 +186,7 @@ Test(client, not_allowed)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT(1000);
 	struct daemon d = daemon_start("");
-	struct error e = ERROR_NONE;
+	struct client_result e;
 	int status;
 	pid_t pid;
 
@@ -156,14 +196,14 @@ Test(client, not_allowed)
 	if (pid == 0) { /* root may use any socket */
 		if (geteuid() == 0 && setuid(65534) < 0)
 			_exit(2);
-		_exit(client_get(d.path, "/v1/jobs", &body, &e) == -EACCES &&
-				      strstr(e.text, "you may not use the socket")
+		_exit(get(d.path, "/v1/jobs", &body, &e) == -EACCES &&
+				      strstr(e.error.text, "you may not use the socket")
 			      ? 0
 			      : 1);
 	}
 	waitpid(pid, &status, 0);
 	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	chmod(d.path, 0600);
-	cr_assert_eq(client_get(d.path, "/", &body, &e), -EPROTO); /* lets the child end */
+	cr_assert_eq(get(d.path, "/", &body, &e), -EPROTO); /* lets the child end */
 	daemon_stop(&d);
 }

