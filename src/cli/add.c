@@ -65,6 +65,8 @@ int command_add(const struct cli *cli, int argc, char *const argv[])
 		int one = add(cli, &targets.names[i], &json);
 
 		exit_status = exit_status ? exit_status : one;
+		if (cli_is_hopeless(one))
+			break;
 	}
 	if (r == 0)
 		r = status_json_jobs_end(&json);

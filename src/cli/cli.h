@@ -87,6 +87,12 @@ int cli_fail(int exit_status, const char *fmt, ...) _printf_(2, 3);
 int cli_fail_call(const struct client_result *result, int r);
 int cli_fail_errno(int r);
 
+/* The daemon is away, or not ours to ask: another question would get the same answer. */
+static inline bool cli_is_hopeless(int exit_status)
+{
+	return exit_status == EX_UNAVAILABLE || exit_status == EX_NOPERM;
+}
+
 /* Another program's answer, or another version's: EX_UNAVAILABLE. */
 int cli_fail_unreadable(const struct cli *cli);
 

@@ -210,16 +210,23 @@ static void drain(struct client *c)
 		}
 }
 
+void client_advance(struct client *c)
+{
+	int running;
+
+	curl_multi_perform(c->multi, &running);
+	drain(c);
+}
+
 int client_turn(struct client *c, int timeout_ms)
 {
 	struct curl_waitfd wake = {.fd = c->wake_fd, .events = CURL_WAIT_POLLIN};
-	int running = 0, seen = 0;
+	int seen = 0;
 
 	curl_multi_poll(c->multi, &wake, c->wake_fd >= 0, timeout_ms, &seen);
 	if (wake.revents)
 		return -EINTR;
-	curl_multi_perform(c->multi, &running);
-	drain(c);
+	client_advance(c);
 	return 0;
 }
 
@@ -252,12 +259,11 @@ static CURLcode set_request(CURL *curl, const struct client_request *q, struct b
 
 static int perform(struct client *c, struct transfer *t)
 {
-	int r = 0, running;
+	int r = 0;
 
 	if (curl_multi_add_handle(c->multi, c->call) != CURLM_OK)
 		return -ENOMEM;
-	curl_multi_perform(c->multi, &running);
-	drain(c);
+	client_advance(c);
 	while (r == 0 && !t->done)
 		r = client_turn(c, TURN_MS);
 	curl_multi_remove_handle(c->multi, c->call);

@@ -29,7 +29,10 @@ int client_begin(struct client *c, struct client_result *ret);
 /* What every request of ours has. */
 CURLcode client_set_up(const struct client *c, CURL *curl, const char *url, struct transfer *t);
 
-/* Lets transfers go on, and waits for one to, so long at most. 0 or -EINTR. */
+/* Lets transfers go on as far as they can without waiting. */
+void client_advance(struct client *c);
+
+/* Waits until one can go on, so long at most, and lets it. 0 or -EINTR. */
 int client_turn(struct client *c, int timeout_ms);
 
 /* Judges a transfer that is done; `body` holds the answer as far as it came. */

@@ -41,6 +41,8 @@ static int remove_all(const struct cli *cli, const struct targets *targets,
 		if (r == 0)
 			removed[n++] = names[i];
 		exit_status = exit_status ? exit_status : r;
+		if (cli_is_hopeless(r))
+			break;
 	}
 	if (!cli->json) {
 		r = cli_finish_output();

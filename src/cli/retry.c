@@ -46,8 +46,7 @@ static int retry_dead(void *user, const struct delivery_view *v)
 		dead->failed++;
 	if (!dead->exit_status)
 		dead->exit_status = r;
-	/* The daemon went away: the others would say the same. */
-	return r == EX_UNAVAILABLE || r == EX_NOPERM ? -ECANCELED : 0;
+	return cli_is_hopeless(r) ? -ECANCELED : 0;
 }
 
 /* {"retried":2,"failed":0,"more":false}, or a sentence where there was no list of what to send. */
@@ -84,7 +83,7 @@ static int retry_all_dead(const struct cli *cli)
 int command_retry(const struct cli *cli, int argc, char *const argv[])
 {
 	bool all = cli_given(cli, OPTION_DEAD);
-	size_t failed = 0;
+	size_t sent = 0, failed = 0;
 	int exit_status = 0, r;
 
 	if (all && argc > 0)
@@ -94,12 +93,13 @@ int command_retry(const struct cli *cli, int argc, char *const argv[])
 	if (argc == 0)
 		return cli_fail(EX_USAGE,
 				"retry takes ids as tunewatch deliveries shows them, or --dead");
-	for (int i = 0; i < argc; i++) {
+	for (int i = 0; i < argc && !cli_is_hopeless(exit_status); i++) {
 		r = retry(cli, argv[i]);
+		sent += r == 0;
 		failed += r != 0;
 		if (r && !exit_status)
 			exit_status = r;
 	}
-	r = report(cli, (size_t)argc - failed, failed, false);
+	r = report(cli, sent, failed, false);
 	return exit_status ? exit_status : r;
 }

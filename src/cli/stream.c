@@ -159,17 +159,14 @@ static int judge(struct stream *s, struct client_result *ret)
 
 int stream_wait(struct stream *s, int timeout_ms, struct client_result *ret)
 {
-	int running, r = 0;
+	int r = 0;
 
-	/* It may have ended while something else was waited for. */
-	if (s->open && s->transfer.done)
-		return judge(s, ret);
+	/* It may have ended while something else was waited for, or at once. */
 	s->moved = false;
-	curl_multi_perform(s->client->multi, &running);
-	if (!s->moved)
+	if (s->open && !s->transfer.done)
+		client_advance(s->client);
+	if (s->open && !s->transfer.done && !s->moved)
 		r = client_turn(s->client, timeout_ms);
-	else
-		r = client_turn(s->client, 0);
 	if (r < 0)
 		return r;
 	return s->open && s->transfer.done ? judge(s, ret) : 0;

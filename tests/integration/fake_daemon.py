@@ -44,7 +44,10 @@ def error(code, message, **more):
 def short(name):
     kinds = {name_of(kind, "x").split("/")[2]: kind
              for kind in ("sft", "rft", "dpo", "ft", "rlor", "batch", "eval")}
-    _, account, collection, id_ = name.split("/")
+    parts = name.split("/")
+    if len(parts) != 4:
+        return name
+    _, account, collection, id_ = parts
     return f"{account}/{kinds[collection]}/{id_}"
 
 
@@ -155,7 +158,7 @@ class FakeDaemon:
         """Changes a job; a phase brings its state along."""
         with self.lock:
             j = self.jobs[name_of(kind, id_, account)]
-            if "phase" in values:
+            if values.get("phase"):
                 values.setdefault("state", STATES[values["phase"]])
             j.update(values)
 
