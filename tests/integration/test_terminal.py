@@ -7,6 +7,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 import unicodedata
 
@@ -32,7 +33,7 @@ class Terminal:
         self.env = environment(t, {"TUNEWATCH_SOCKET": fake.path, "TERM": "xterm-256color",
                                    "PS1": "$ ", "TUNEWATCH": shlex.join(
                                        os.path.abspath(c) for c in CLIENT), **env})
-        self.socket = t.path("tmux")
+        self.socket = tempfile.mktemp(prefix="tmux-", dir=t.dir)
         self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(width), "-y", str(height),
                   "sh")
         t.defer(self.end)
