@@ -18,6 +18,7 @@
 #define CONNECT_TIMEOUT_MS 5000L
 #define TIMEOUT_MS         60000L
 #define TURN_MS            1000
+#define URL_MAX            8192
 
 /* What a call can come to: by HTTP status and code, or, without a status, by the errno. */
 static const struct outcome {
@@ -123,6 +124,18 @@ static int describe(const struct client *c, CURL *curl, CURLcode code, struct er
 			 c->socket, curl_easy_strerror(code));
 }
 
+/* The daemon was there, and went away before it had answered. */
+static bool is_lost(CURLcode code)
+{
+	static const CURLcode codes[] = {CURLE_GOT_NOTHING, CURLE_PARTIAL_FILE, CURLE_RECV_ERROR,
+					 CURLE_SEND_ERROR};
+
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
+		if (codes[i] == code)
+			return true;
+	return false;
+}
+
 int client_judge(const struct client *c, CURL *curl, CURLcode code, const struct buf *body,
 		 struct client_result *ret)
 {
@@ -130,7 +143,7 @@ int client_judge(const struct client *c, CURL *curl, CURLcode code, const struct
 	const struct outcome *outcome;
 	int r;
 
-	*ret = (struct client_result){0};
+	*ret = (struct client_result){.lost = is_lost(code)};
 	if (code != CURLE_OK) {
 		r = describe(c, curl, code, &ret->error);
 		ret->exit_status = client_exit_status(r);
@@ -273,17 +286,20 @@ static int perform(struct client *c, struct transfer *t)
 int client_call(struct client *c, const struct client_request *q, struct buf *body,
 		struct client_result *ret)
 {
+	_cleanup_buf_ struct buf url = BUF_INIT(URL_MAX);
 	struct curl_slist *headers = NULL, *more;
 	struct transfer t = {0};
-	char url[1024];
 	CURLcode code;
 	int r = client_begin(c, ret);
 
 	if (r < 0)
 		return r;
 	buf_clear(body);
-	if (snprintf(url, sizeof(url), "http://localhost%s", q->path) >= (int)sizeof(url))
+	r = buf_printf(&url, "http://localhost%s", q->path);
+	if (r == -EMSGSIZE)
 		return fail(ret, -EINVAL, "too long for a request: ", q->path);
+	if (r < 0)
+		return fail(ret, r, "out of memory", "");
 	if (q->body) {
 		headers = curl_slist_append(NULL, "Content-Type: application/json");
 		more = headers ? curl_slist_append(headers, "Expect:") : NULL;
@@ -293,7 +309,7 @@ int client_call(struct client *c, const struct client_request *q, struct buf *bo
 		}
 	}
 	curl_easy_reset(c->call);
-	code = client_set_up(c, c->call, url, &t);
+	code = client_set_up(c, c->call, buf_str(&url), &t);
 	if (code == CURLE_OK)
 		code = set_request(c->call, q, body, headers);
 	if (code == CURLE_OK) {

@@ -26,7 +26,7 @@ DEFINE_CLEANUP(struct client *, client_free);
 void client_wake_on(struct client *c, int fd);
 
 struct client_request {
-	const char *method, *path; /* "PUT", "/v1/jobs/acme/sft/abc" */
+	const char *method, *path; /* "PUT", "/v1/jobs/acme/sft/abc"; at most 8,000 bytes */
 	const char *body;          /* JSON, of `len` bytes; NULL: none */
 	size_t len;
 	uint64_t timeout_ms; /* 0: what an answer from memory may take */
@@ -39,6 +39,7 @@ struct client_result {
 	long status;                /* of HTTP; 0 when there was no answer */
 	char code[CLIENT_CODE_MAX]; /* of the error document, or "" */
 	int exit_status;
+	bool lost; /* the daemon was there, and went away before it had answered */
 	struct error error;
 };
 

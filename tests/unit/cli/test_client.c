@@ -80,6 +80,7 @@ Test(client, answers, .timeout = 20)
 		int r;
 		const char *says; /* the body, or part of the sentence */
 	} cases[] = {
+		/* in the fourth and the last, the daemon is lost */
 		{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", 0, "{}"},
 		{"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 0, ""},
 		{"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n12345678901234567890", -EMSGSIZE,
@@ -99,6 +100,7 @@ Test(client, answers, .timeout = 20)
 		int r = get(d.path, "/v1/jobs", &body, &e);
 
 		cr_assert_eq(r, cases[i].r, "case %zu: %d, %s", i, r, e.error.text);
+		cr_assert_eq(e.lost, i == 3 || i == ARRAY_LEN(cases) - 1, "case %zu", i);
 		if (r == 0)
 			cr_assert_str_eq(buf_str(&body), cases[i].says);
 		else
