@@ -61,35 +61,6 @@ static int print_page(struct events *e, const struct buf *path, bool print, bool
 	return r < 0 ? cli_fail_errno(r) : 0;
 }
 
-/* All since then, page by page. */
-static int print_since(struct events *e, uint64_t span_ms)
-{
-	int64_t now_us = clock_real_now_us();
-	char since[CLOCK_RFC3339_MAX];
-	bool more = true;
-	int r = 0;
-
-	clock_format_rfc3339(now_us - (int64_t)MIN(span_ms, (uint64_t)now_us / US_PER_MS) *
-					      US_PER_MS,
-			     since);
-	for (bool first = true; r == 0 && more; first = false) {
-		_cleanup_buf_ struct buf path = BUF_INIT(1000);
-		uint64_t before = e->last;
-
-		r = buf_printf(&path, "/v1/events?limit=%d&since=%s", PAGE, since);
-		if (r == 0 && !first)
-			r = buf_printf(&path, "&after=%" PRIu64, e->last);
-		if (r == 0)
-			r = put_job(e, "&", &path);
-		if (r < 0)
-			return cli_fail_errno(r);
-		r = print_page(e, &path, true, &more);
-		/* A page without an end to it would be one for ever. */
-		more = more && (first || e->last > before);
-	}
-	return r;
-}
-
 static int print_newest(struct events *e, unsigned lines)
 {
 	_cleanup_buf_ struct buf path = BUF_INIT(1000);
@@ -99,6 +70,36 @@ static int print_newest(struct events *e, unsigned lines)
 	if (r == 0)
 		r = put_job(e, "&", &path);
 	return r < 0 ? cli_fail_errno(r) : print_page(e, &path, lines > 0, &more);
+}
+
+/* All since then, page by page. */
+static int print_since(struct events *e, uint64_t span_ms)
+{
+	int64_t now_us = clock_real_now_us();
+	uint64_t newest = e->last; /* as far as we know; an empty page need not */
+	char since[CLOCK_RFC3339_MAX];
+	bool more = true;
+	int r = 0;
+
+	clock_format_rfc3339(now_us - (int64_t)MIN(span_ms, (uint64_t)now_us / US_PER_MS) *
+					      US_PER_MS,
+			     since);
+	for (bool first = true; r == 0 && more; first = false) {
+		_cleanup_buf_ struct buf path = BUF_INIT(1000);
+		uint64_t before = first ? 0 : e->last;
+
+		r = first ? buf_printf(&path, "/v1/events?limit=%d&since=%s", PAGE, since)
+			  : buf_printf(&path, "/v1/events?limit=%d&after=%" PRIu64, PAGE, before);
+		if (r == 0)
+			r = put_job(e, "&", &path);
+		if (r < 0)
+			return cli_fail_errno(r);
+		r = print_page(e, &path, true, &more);
+		/* A page without an end to it would be one for ever. */
+		more = more && e->last > before;
+	}
+	e->last = MAX(e->last, newest);
+	return r;
 }
 
 /*
@@ -214,8 +215,11 @@ int command_events(const struct cli *cli, int argc, char *const argv[])
 	r = parse_lines(cli, &lines);
 	if (r == 0 && cli_given(cli, OPTION_JOB))
 		r = resolve_job(cli, &e);
-	if (r == 0)
-		r = since ? print_since(&e, span_ms) : print_newest(&e, lines);
+	/* Whoever follows has to know behind which event, also when there is none to print. */
+	if (r == 0 && (!since || cli_given(cli, OPTION_FOLLOW)))
+		r = print_newest(&e, since ? 0 : lines);
+	if (r == 0 && since)
+		r = print_since(&e, span_ms);
 	if (r == 0)
 		r = cli_finish_output();
 	return r == 0 && cli_given(cli, OPTION_FOLLOW) ? follow(&e) : r;

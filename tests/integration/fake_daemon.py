@@ -115,6 +115,7 @@ class FakeDaemon:
         self.notifiers = []
         self.events = []      # (number, document)
         self.number = 0
+        self.old = 0          # number of the last event before any "since"
         self.answers = {}     # path or "METHOD path": (status, body), or a function of the request
         self.requests = []
         self.streams = []     # queues
@@ -241,14 +242,16 @@ class FakeDaemon:
         found = [(n, doc) for n, doc in self.events
                  if "job" not in query or short(json.loads(doc)["subject"]) == query["job"]]
         if "after" in query or "since" in query:
-            found = [(n, doc) for n, doc in found if n > int(query.get("after", 0))]
+            found = [(n, doc) for n, doc in found if n > int(query.get("after", 0))
+                     and ("since" not in query or n > self.old)]
             page = found[:limit]
         else:
             page = found[-limit:]
-        last = page[-1][0] if page else int(query.get("after", self.number))
+        # Of an empty page it says as little as it may.
+        last = page[-1][0] if page else int(query.get("after", 0))
         return 200, '{"events":[%s],"last":%d,"more":%s}' % (
             ",".join(doc for _, doc in page), last,
-            "true" if "since" in query and len(page) < len(found) else "false")
+            "true" if page and page[-1][0] < found[-1][0] else "false")
 
     def get_notifiers(self, _):
         return 200, document({"notifiers": self.notifiers})

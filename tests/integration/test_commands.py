@@ -299,6 +299,21 @@ def follow_from_now(t):
 
 
 @tap.test()
+def follow_since(t):
+    fake = FakeDaemon(t)
+    for i in range(5):
+        fake.emit("job.running", id_=f"j{i}")
+    fake.old = 5
+    program = Running(t, fake, "events", "-f", "--since", "1h", "--json")
+    t.wait(lambda: fake.streams, 10, "a stream")
+    doc = fake.emit("job.failed", id_="a")
+    t.wait(lambda: program.lines() == [doc], 10, "the new one, and none of before")
+    fake.old = 3
+    result = fake.client("events", "--since", "1h", "--json")
+    t.equal(len(result.out.splitlines()), 3)
+
+
+@tap.test()
 def follow_another_database(t):
     fake = FakeDaemon(t)
     for i in range(20):
