@@ -20,10 +20,15 @@ int screen_open(struct screen *s)
 	static const int wanted[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP};
 	sigset_t set;
 
+	*s = (struct screen){.signal_fd = -1};
+	/* So that the terminal can be restored from the background, too. */
+	sigemptyset(&set);
+	sigaddset(&set, SIGTTOU);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
 	sigemptyset(&set);
 	for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
 		sigaddset(&set, wanted[i]);
-	*s = (struct screen){.signal_fd = -1};
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
 	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -57,12 +62,29 @@ int screen_write(const char *bytes, size_t len)
 	return 0;
 }
 
+/* A key that is typed would scroll the picture away, or stand in it. */
+static void set_silent(struct screen *s, bool silent)
+{
+	struct termios quiet;
+
+	if (silent && tcgetattr(STDIN_FILENO, &s->typed) == 0) {
+		quiet = s->typed;
+		quiet.c_lflag &= ~(tcflag_t)ECHO;
+		s->silent = tcsetattr(STDIN_FILENO, TCSANOW, &quiet) == 0;
+	} else if (!silent && s->silent) {
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &s->typed);
+		s->silent = false;
+	}
+}
+
 void screen_show(struct screen *s, bool shown)
 {
 	const char *bytes = shown ? ENTER : LEAVE;
 
-	if (s->shown != shown)
-		(void)screen_write(bytes, strlen(bytes));
+	if (s->shown == shown)
+		return;
+	(void)screen_write(bytes, strlen(bytes));
+	set_silent(s, shown);
 	s->shown = shown;
 }
 

@@ -4,10 +4,13 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <termios.h>
 
 struct screen {
 	int signal_fd; /* can be read when a signal has come */
 	bool shown;    /* the alternate screen is on */
+	bool silent;   /* what is typed is not echoed; before, it was as in `typed` */
+	struct termios typed;
 };
 
 /* From now on, signals wait for screen_signal(). 0 or a negative errno. */

@@ -216,6 +216,23 @@ def watch_can_be_stopped(t):
 
 
 @tap.test()
+def watch_shows_no_keys(t):
+    fake = FakeDaemon(t, jobs())
+    terminal = Terminal(t, fake, 100)
+    terminal.type("$TUNEWATCH watch; stty -a | grep -o ' echo '; echo exit $?")
+    terminal.wait("JOB +")
+    before = terminal.lines()
+    for _ in range(3):
+        terminal.type("echo typed")
+    t.check("typed" not in "\n".join(terminal.lines()), terminal.lines())
+    t.equal([line[:40] for line in terminal.lines()[1:]], [line[:40] for line in before[1:]])
+    terminal.key("C-c")
+    terminal.wait(" echo")
+    terminal.wait("exit 0")
+    t.check("typed" not in "\n".join(terminal.lines()), "what was typed is forgotten")
+
+
+@tap.test()
 def watch_says_what_is_wrong_before_it_draws(t):
     fake = FakeDaemon(t, jobs())
     terminal = Terminal(t, fake, 100)
