@@ -36,7 +36,10 @@ CREATE_TYPES = {
     "displayName": str, "dataset": str, "outputModel": str, "baseModel": str, "warmStartFrom": str,
     "jinjaTemplate": str, "earlyStop": bool, "epochs": int, "learningRate": (int, float),
     "maxContextLength": int, "loraRank": int, "wandbConfig": dict, "evaluationDataset": str,
-    "isTurbo": bool, "evalAutoCarveout": bool, "region": str,
+    "isTurbo": bool, "evalAutoCarveout": bool, "region": str, "purpose": str, "nodes": int,
+    "learningRateWarmupSteps": int, "optimizerWeightDecay": (int, float), "batchSize": int,
+    "batchSizeSamples": int, "gradientAccumulationSteps": int, "awsS3Config": dict,
+    "azureBlobStorageConfig": dict,
 }
 RESUMABLE = ("sft", "rft", "dpo", "rlor")
 
