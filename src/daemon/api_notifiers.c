@@ -18,7 +18,7 @@ int api_get_notifiers(struct api *api, const struct server_request *request, con
 	return status_json_notifiers(views, MIN(n, (size_t)ROUTE_MAX), &response->body);
 }
 
-/* " (nearest: slack)", or "": what may have been meant. */
+/* "; did you mean slack?", or "". */
 static void hint_at(const struct config *config, const char *name, char *ret, size_t size)
 {
 	const char *names[ROUTE_MAX] = {NULL};
@@ -27,7 +27,9 @@ static void hint_at(const struct config *config, const char *name, char *ret, si
 	for (size_t i = 0; i < config->n_notifiers; i++)
 		names[i] = config->notifiers[i].name;
 	near = nearest_name(name, names, config->n_notifiers);
-	snprintf(ret, size, near ? "; did you mean %s?" : "", near);
+	ret[0] = '\0';
+	if (near)
+		snprintf(ret, size, "; did you mean %s?", near);
 }
 
 bool api_knows_notifiers(const struct api *api, const char *notify,
