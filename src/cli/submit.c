@@ -123,14 +123,14 @@ static int put_path(const struct cli *cli, const char *account, uint64_t timeout
 	return r == 0 ? put_notify(cli, b) : r;
 }
 
-static bool is_away(int r)
+static bool is_away(const struct client_result *result, int r)
 {
-	return r == -ECONNREFUSED || r == -EPROTO || r == -ETIMEDOUT;
+	return result->lost || r == -ECONNREFUSED || r == -ETIMEDOUT;
 }
 
 static int give_up(const struct client_result *result, int r)
 {
-	if (is_away(r))
+	if (is_away(result, r))
 		return cli_fail(EX_UNAVAILABLE,
 				"it is not known whether the job was created: submit the file once "
 				"more, which makes no second job (%s)",
@@ -163,7 +163,7 @@ static int post(const struct cli *cli, const char *account, uint64_t timeout_ms,
 		r = client_call(cli->client, &q, body, result);
 		if (result->status)
 			return 0;
-		if (!is_away(r) || clock_boot_now_ms() >= end_ms)
+		if (!is_away(result, r) || clock_boot_now_ms() >= end_ms)
 			return give_up(result, r);
 		if (!told)
 			cli_fail(0, "tunewatchd went away; asking again until it is back");
@@ -221,6 +221,7 @@ int command_submit(const struct cli *cli, int argc, char *const argv[])
 		r = submit_answer_print(cli, &result, &body, &name);
 	/* With --json, the answer is the one document. */
 	return r == 0 && cli_given(cli, OPTION_WAIT)
-		       ? wait_for_jobs(cli, &name, 1, false, !cli->json, UINT64_MAX)
+		       ? wait_for_jobs(cli, &name, 1, WAIT_KNOWN | (cli->json ? WAIT_SILENT : 0),
+				       UINT64_MAX)
 		       : r;
 }

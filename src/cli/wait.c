@@ -32,7 +32,7 @@ struct waiting {
 	struct buf *documents;
 	enum wait_outcome *outcomes;
 	struct stream *stream;
-	bool any, report, lost, no_stream;
+	bool any, report, known, lost, no_stream;
 	uint64_t look_ms, open_ms, deadline_ms; /* when to do so, on CLOCK_BOOTTIME */
 };
 
@@ -271,9 +271,9 @@ static int run(struct waiting *w, uint64_t timeout_ms, int *ret, bool *ret_timed
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < w->n; i++)
+	for (size_t i = 0; r == 0 && !w->known && i < w->n; i++)
 		r = begin_job(w, i);
-	w->look_ms = clock_boot_now_ms() + LOOK_MS;
+	w->look_ms = clock_boot_now_ms() + (w->known ? 0 : LOOK_MS);
 	while (r == 0 && !wait_decide(w->outcomes, w->n, w->any, w->first, ret)) {
 		if (clock_boot_now_ms() >= w->deadline_ms) {
 			*ret = fail_timed_out(w, timeout_ms);
@@ -286,10 +286,13 @@ static int run(struct waiting *w, uint64_t timeout_ms, int *ret, bool *ret_timed
 	return r;
 }
 
-int wait_for_jobs(const struct cli *cli, const struct job_name names[], size_t n, bool any,
-		  bool report, uint64_t timeout_ms)
+int wait_for_jobs(const struct cli *cli, const struct job_name names[], size_t n, unsigned flags,
+		  uint64_t timeout_ms)
 {
-	_cleanup_(waiting_done) struct waiting w = {.cli = cli, .any = any, .report = report};
+	_cleanup_(waiting_done) struct waiting w = {.cli = cli,
+						    .any = flags & WAIT_ANY,
+						    .report = !(flags & WAIT_SILENT),
+						    .known = flags & WAIT_KNOWN};
 	uint64_t now = clock_boot_now_ms();
 	bool timed_out = false;
 	int exit_status = 0, r;
@@ -299,7 +302,7 @@ int wait_for_jobs(const struct cli *cli, const struct job_name names[], size_t n
 	if (r < 0)
 		return cli_fail_errno(r);
 	r = run(&w, timeout_ms, &exit_status, &timed_out);
-	if (r == 0 && report && cli->json)
+	if (r == 0 && w.report && cli->json)
 		r = print_json(&w, timed_out);
 	if (r == 0 && !timed_out)
 		r = cli_finish_output();
@@ -321,6 +324,6 @@ int command_wait(const struct cli *cli, int argc, char *const argv[])
 				timeout);
 	r = targets_resolve(cli, TARGETS_ANY, argc, argv, &targets);
 	return r ? r
-		 : wait_for_jobs(cli, targets.names, targets.n, cli_given(cli, OPTION_ANY), true,
-				 timeout_ms);
+		 : wait_for_jobs(cli, targets.names, targets.n,
+				 cli_given(cli, OPTION_ANY) ? WAIT_ANY : 0, timeout_ms);
 }
