@@ -86,8 +86,8 @@ static const struct command_info commands[] = {
 	 ARGUMENT_FILE,
 	 1U << OPTION_ACCOUNT | 1U << OPTION_ID | 1U << OPTION_NOTIFY | 1U << OPTION_TIMEOUT |
 		 1U << OPTION_WAIT,
-	 "create an SFT job from a JSON file (-: standard input), once",
-	 "Checks the file, lets the daemon create the job, and watches it. The same file once more "
+	 "create an SFT job from a JSON file, once",
+	 "Checks the file (-: standard input), lets the daemon create the job, and watches it. The same file once more "
 	 "finds the job and trains nothing twice. --timeout is 2min if not given, 1h at most.",
 	 "0 created or found, 65 the file, the API or a taken id forbids it; --wait: as wait",
 	 "tunewatch submit --wait --notify deploy job.json", command_submit},

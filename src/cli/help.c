@@ -64,15 +64,17 @@ void help_print(FILE *out)
 		print_entry(out, fprintf(out, "  %s", c->name), c->summary);
 	fputc('\n', out);
 	print_options(out, COMMON_OPTIONS);
-	fputs("\n\"tunewatch help COMMAND\" says more. A JOB is written sft/abc, acme/sft/abc,\n"
-	      "or abc, or as its first letters. The manual is tunewatch(1).\n",
+	fputs("\n\"tunewatch help COMMAND\" says more. A JOB is sft/abc, acme/sft/abc, or abc.\n",
 	      out);
 }
 
 void help_print_command(FILE *out, const struct command_info *c)
 {
-	fprintf(out, "Usage: tunewatch %s%s%s\n\n", c->name, *c->arguments ? " " : "",
-		c->arguments);
+	size_t at =
+		(size_t)fprintf(out, "Usage: tunewatch %s%s", c->name, *c->arguments ? " " : "");
+
+	print_words(out, at, at, c->arguments);
+	fputc('\n', out);
 	print_words(out, 0, 0, c->text);
 	fputc('\n', out);
 	print_options(out, c->options | COMMON_OPTIONS);

@@ -76,7 +76,7 @@ def help_faults(all_, of):
     for command in sorted(commands):
         text = of(command)
         yield from differences(f"help {command}", options(text), commands[command] | common)
-        usage = text.splitlines()[0]
+        usage = text.partition("\n\n")[0]
         for option in sorted(commands[command]):
             letters = re.findall(rf"^  -(\w), {option}\b", text, re.M)
             if option not in usage and not any(f"-{letter}" in usage for letter in letters):
