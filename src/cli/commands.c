@@ -94,7 +94,7 @@ static const struct command_info commands[] = {
 	{"test", "[--event TYPE] NOTIFIER", ARGUMENT_NOTIFIER, 1U << OPTION_EVENT,
 	 "send a notifier a test event",
 	 "Sends a marked test event on the way that real ones take, and says what came of it. A hook "
-	 "gets TUNEWATCH_TEST=1.",
+	 "knows it by TUNEWATCH_TEST.",
 	 "0 delivered, 1 not delivered, or no such notifier",
 	 "tunewatch test deploy --event job.succeeded", command_test},
 	{"version", "", ARGUMENT_NONE, 0, "print the version", "Prints the version of tunewatch.",

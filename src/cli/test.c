@@ -73,7 +73,8 @@ int command_test(const struct cli *cli, int argc, char *const argv[])
 		return cli_fail_errno(r);
 	q.path = buf_str(&path);
 	r = client_call(cli->client, &q, &body, &result);
-	if (r == -ENOENT)
+	/* Where no name is near, the daemon asks no question. */
+	if (r == -ENOENT && !strchr(result.error.text, '?'))
 		return cli_fail(result.exit_status, "%s. Try: tunewatch notifiers",
 				error_text(&result.error, r));
 	if (r < 0)

@@ -55,14 +55,6 @@ int submit_json_parse(const char *body, size_t len, struct submit_answer *ret)
 	return 0;
 }
 
-int submit_json_parse_phase(const char *body, size_t len, enum phase *ret)
-{
-	_cleanup_json_ struct json_object *tree = NULL;
-	int r = parse(body, len, &tree);
-
-	return r < 0 ? r : read_phase(tree, ret);
-}
-
 /* A copy that can be shown. */
 static int show(struct json_object *v, char ret[SHOWN_MAX])
 {

@@ -18,9 +18,6 @@ struct submit_answer {
 /* {"outcome":"created","job":{…}}. 0, -EBADMSG, -ENOMEM. */
 int submit_json_parse(const char *body, size_t len, struct submit_answer *ret);
 
-/* One of the daemon's jobs alone: its phase. 0, -EBADMSG, -ENOMEM. */
-int submit_json_parse_phase(const char *body, size_t len, enum phase *ret);
-
 /*
  * The "differences" of an error document, with values that are fit to be shown and live in the call.
  * None: no call. 0, -EBADMSG, -ENOMEM.

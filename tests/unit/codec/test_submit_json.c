@@ -55,17 +55,6 @@ Test(submit_json, answers_of_others)
 	}
 }
 
-Test(submit_json, phase)
-{
-	enum phase phase;
-
-	cr_assert_eq(submit_json_parse_phase("{\"phase\":\"expired\"}", 19, &phase), 0);
-	cr_assert_eq(phase, PHASE_EXPIRED);
-	cr_assert_eq(submit_json_parse_phase("{\"phase\":null}", 14, &phase), 0);
-	cr_assert_eq(phase, PHASE_UNKNOWN);
-	cr_assert_eq(submit_json_parse_phase("{\"phase\":[1]}", 13, &phase), -EBADMSG);
-}
-
 static void on_difference(void *user, const char *field, const char *there, const char *here)
 {
 	cr_assert(text_is_utf8(there) && !text_has_control(there));
