@@ -113,5 +113,7 @@ int api_reload(struct api *api, const struct server_request *request, const char
 	if (f.n == 0)
 		note_fault(&f, NULL, 0, strerror(-r));
 	response->status = 422;
-	return api_json_faults("bad_configuration", f.list[0], f.list, f.n, &response->body);
+	return api_json_faults("bad_configuration",
+			       "the new configuration was refused, the old one stays", f.list, f.n,
+			       &response->body);
 }

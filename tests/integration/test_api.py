@@ -357,8 +357,9 @@ def reload_says_what_is_wrong(t):
     _, config, daemon, _ = begin(t)
     call(t, daemon, "/v1/reload", "POST")
     config.write(config.text() + 'poll-intervall = "3s"\nnotifier "x" { type = "fax" }\n')
-    error, _ = fails(t, daemon, "/v1/reload", 422, "bad_configuration", "poll-intervall", "POST")
+    error, _ = fails(t, daemon, "/v1/reload", 422, "bad_configuration", "the old one stays", "POST")
     t.equal(len(error["faults"]), 2, error["faults"])
+    t.check("poll-intervall" in error["faults"][0], error["faults"])
     t.check(re.search(r"tunewatch\.conf:\d+: ", error["faults"][1]), error["faults"])
     t.check(daemon.get("/v1/status")["configurationError"], "the old one stays")
     config.write()
@@ -446,7 +447,8 @@ def the_loopback_address_is_for_reading(t):
     with contextlib.closing(socket.create_server(("127.0.0.1", port))):
         config.options["http_listen"] = f"127.0.0.1:{port}"
         config.write()
-        fails(t, daemon, "/v1/reload", 422, "bad_configuration", "http-listen", "POST")
+        error, _ = fails(t, daemon, "/v1/reload", 422, "bad_configuration", "", "POST")
+        t.check("http-listen" in error["faults"][0], error["faults"])
         t.equal(web(other)[0], 200)
     config.options["http_listen"] = None
     config.write()
