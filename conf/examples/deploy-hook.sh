@@ -9,8 +9,9 @@
 # made from the event's. The API makes one deployment of an id, whoever asks first, and every other
 # run finds that one and is done.
 #
-# From tunewatch: TUNEWATCH_EVENT_ID, TUNEWATCH_ACCOUNT, TUNEWATCH_OUTPUT_MODEL. Hooks get nothing
-# of the daemon's environment, and never its key; so the file SETTINGS, by default
+# From tunewatch: TUNEWATCH_EVENT_ID, TUNEWATCH_ACCOUNT, TUNEWATCH_OUTPUT_MODEL, and TUNEWATCH_TEST
+# for an event of "tunewatch test", which deploys nothing, but fails where the key is missing. Hooks
+# get nothing of the daemon's environment, and never its key; so the file SETTINGS, by default
 # /etc/tunewatch/deploy.env, is a piece of shell that may set
 #   DEPLOY_KEY_FILE   a file with an API key that may deploy; default /etc/tunewatch/deploy.key
 #   DEPLOY_API_URL    default https://api.fireworks.ai
@@ -77,6 +78,10 @@ api=${DEPLOY_API_URL:-https://api.fireworks.ai}
 [ -n "$model" ] || give_up "the job names no output model"
 [ -r "$key_file" ] || give_up "cannot read the key file $key_file"
 key=$(tr -d '[:space:]' <"$key_file")
+if [ "${TUNEWATCH_TEST:-}" = true ]; then # tunewatch test: there is no such model
+	say "a test: all is there to deploy $model"
+	exit $DONE
+fi
 
 # 1 to 63 of a-z, 0-9 and '-'
 id=$(printf '%s' "tw-$TUNEWATCH_EVENT_ID" | tr 'A-Z_' 'a-z-' | cut -c1-63)

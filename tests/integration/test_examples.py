@@ -208,6 +208,19 @@ def a_deployment_that_cannot_be(t):
 
 
 @tap.test()
+def a_test_event_deploys_nothing(t):
+    need("curl", "jq")
+    api = Api(t)
+    command = deploy_command(t, api, "test")
+    got, out = run(command, TUNEWATCH_TEST="true")
+    t.equal((got, "a test" in out), (DONE, True), out)
+    t.equal(run([DEPLOY, "/dev/null"], TUNEWATCH_TEST="true")[0], GIVE_UP, "without a key")
+    t.equal(api.of("test"), [])
+    t.equal(run(command, TUNEWATCH_TEST="")[0], DONE, "what is no test")
+    t.equal(len(api.made("test")), 1)
+
+
+@tap.test()
 def two_deployments_at_a_time_are_one(t):
     need("curl", "jq")
     api = Api(t)
