@@ -24,7 +24,8 @@ def read(*path):
 
 def section(page, name):
     """The text of a section; its subsections are in it."""
-    found = re.search(rf"^\.Sh {re.escape(name)}\n(.*?)(?=^\.Sh |\Z)", page, re.DOTALL | re.MULTILINE)
+    found = re.search(rf"^\.Sh {re.escape(name)}\n(.*?)(?=^\.Sh |\Z)", page,
+                      re.DOTALL | re.MULTILINE)
     if not found:
         raise tap.Failed(f"the page has no section {name}")
     return found[1]
@@ -70,11 +71,11 @@ def api_faults(page, document):
     wanted = calls(document)
     yield from differences("CONTROL SOCKET", set(there), set(wanted))
     for call in sorted(set(there) & set(wanted)):
+        item = there[call].partition("\n.Ss ")[0]
         for parameter in sorted(wanted[call]):
-            if not re.search(rf"\b{re.escape(parameter)}\b", there[call].partition("\n.Ss ")[0]):
+            if not re.search(rf"\b{re.escape(parameter)}\b", item):
                 yield f"{call} lacks {parameter}"
-        for parameter in sorted(items(there[call].partition("\n.Ss ")[0], r"^Cm (\w+) Ns = ") -
-                                wanted[call]):
+        for parameter in sorted(items(item, r"^Cm (\w+) Ns = ") - wanted[call]):
             yield f"{call} has {parameter}, which the code has not"
     codes = set(document["components"]["schemas"]["ErrorCode"]["enum"])
     yield from differences("Errors", items(subsection(text, "Errors"), r"[a-z_]+"), codes)
@@ -111,7 +112,8 @@ def event_faults(page, source, document):
     there = items(section(page, "TYPES"), r"\b(?:job|watcher)\.[a-z_]+")
     yield from differences("TYPES", there, event_types(source))
     text = section(page, "DOCUMENT")
-    for schema in ("JobEvent", "JobEventData", "EventJob", "Snapshot", "Progress", "WatcherEventData"):
+    for schema in ("JobEvent", "JobEventData", "EventJob", "Snapshot", "Progress",
+                   "WatcherEventData"):
         for member in document["components"]["schemas"][schema]["properties"]:
             if not re.search(rf"\b{member}\b", text):
                 yield f"DOCUMENT lacks {member} of {schema}"
@@ -129,7 +131,8 @@ def variables(source, header):
 
 def variable_faults(configuration, events, source, header):
     hooks, journal = variables(source, header)
-    yield from differences("HOOKS", items(section(configuration, "HOOKS"), r"\bTUNEWATCH_[A-Z_]+"), hooks)
+    there = items(section(configuration, "HOOKS"), r"\bTUNEWATCH_[A-Z_]+")
+    yield from differences("HOOKS", there, hooks)
     text = subsection(section(events, "RECEIVERS"), "The journal")
     yield from differences("The journal", items(text, r"\bTUNEWATCH_[A-Z_]*[A-Z]\b"), journal)
 
@@ -178,7 +181,8 @@ PLANTED = [
     ("daemon", ".It too_large\n", ".It too_big\n", "Errors lacks too_large"),
     ("configuration", ".It Cm http-listen\n", ".It Cm listen\n",
      "OPTIONS OUTSIDE SECTIONS lacks http-listen"),
-    ("configuration", ".It Cm wandb-api-key-file\n", ".It x\n", "ACCOUNTS lacks wandb-api-key-file"),
+    ("configuration", ".It Cm wandb-api-key-file\n", ".It x\n",
+     "ACCOUNTS lacks wandb-api-key-file"),
     ("configuration", "stall-queued , ", "", "WATCHES lacks stall-queued"),
     ("configuration", ".It Cm digest\n", ".It Cm digests\n",
      "NOTIFIERS has digests, which the code has not"),
