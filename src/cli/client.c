@@ -33,6 +33,7 @@ static const struct outcome {
 	{413, NULL, -E2BIG, EX_DATAERR},
 	{422, "bad_configuration", -EBADMSG, EX_CONFIG},
 	{422, NULL, -EBADMSG, EX_DATAERR},
+	{503, "stopping", -ECONNREFUSED, EX_UNAVAILABLE},
 	{503, NULL, -EAGAIN, EX_TEMPFAIL},
 	{0, NULL, -ECONNREFUSED, EX_UNAVAILABLE},
 	{0, NULL, -EACCES, EX_NOPERM},

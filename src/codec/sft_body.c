@@ -13,6 +13,7 @@
 
 /* How a value is written, and which members are. */
 struct form {
+	bool kept;      /* without storages */
 	bool canonical; /* for the id: sorted, without what is none, numbers in one way */
 	const char *wandb_key;
 	struct buf *b;
@@ -39,6 +40,8 @@ static bool is_written(const struct form *form, const struct json_node *m,
 		       const struct sft_field *field)
 {
 	if (field && field->role >= SFT_OUTPUT)
+		return false;
+	if (form->kept && field && field->hidden)
 		return false;
 	return !form->canonical || !sft_is_none(m, field);
 }
@@ -132,6 +135,15 @@ int sft_job_body(const struct sft_job *job, const char *wandb_key, struct buf *b
 {
 	_cleanup_buf_ struct buf body = BUF_INIT(SFT_BODY_MAX_BYTES);
 	const struct form form = {.wandb_key = wandb_key, .b = &body};
+	int r = write_job(&form, job);
+
+	return r < 0 ? r : buf_append(b, body.data, body.len);
+}
+
+int sft_job_kept(const struct sft_job *job, struct buf *b)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT(SFT_BODY_MAX_BYTES);
+	const struct form form = {.kept = true, .b = &body};
 	int r = write_job(&form, job);
 
 	return r < 0 ? r : buf_append(b, body.data, body.len);

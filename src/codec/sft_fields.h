@@ -37,7 +37,7 @@ struct sft_field {
 	enum sft_type type;
 	enum sft_role role;
 	enum sft_compare compare;
-	bool hidden; /* values are not shown */
+	bool hidden; /* values are not shown, and not kept */
 	const struct sft_fields *members;
 };
 

@@ -56,6 +56,12 @@ bool sft_job_wants_wandb(const struct sft_job *job);
 int sft_job_body(const struct sft_job *job, const char *wandb_key, struct buf *b);
 
 /*
+ * Appends what may be kept of it while it is not known whether it was created: the body without a key
+ * and without where a storage of one's own is. 0, -ENOMEM, -EMSGSIZE.
+ */
+int sft_job_kept(const struct sft_job *job, struct buf *b);
+
+/*
  * The id of a job that was given none: what is left of `displayName` in lower case, at most 40
  * characters, and a hash of the account and of what the job is. The same for ever for jobs that
  * differ only in the order of members, in white space and comments, in how a number is written, or

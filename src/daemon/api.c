@@ -113,9 +113,13 @@ static void log_write(const struct server_request *request)
 static int run(struct api *api, const struct call *call, const struct server_request *request,
 	       struct server_response *response)
 {
+	if (api->stopping)
+		return api_refuse(response, 503, "stopping", "tunewatchd is being stopped");
 	if (request->too_large)
 		return api_refuse(response, 413, "too_large",
-				  "the request's body is longer than %lu bytes", API_REQUEST_MAX);
+				  "the request's body is longer than %lu bytes, or too many are "
+				  "being sent at a time",
+				  API_REQUEST_MAX);
 	if (writes(call))
 		log_write(request);
 	return call->fn(api, request, match(request->path, call->path), response);
@@ -327,7 +331,8 @@ static void on_server_closed(void *user)
 
 	if (--api->open > 0)
 		return;
-	remove_socket(api);
+	if (!api->stopping)
+		remove_socket(api);
 	api->closed(api->closed_user);
 	free(api->path);
 	free(api->address);
@@ -345,14 +350,14 @@ static void stop_web(struct api *api)
 int api_listen(struct api *api, const char *address, struct error *ret_e)
 {
 	struct server *web = NULL;
-	char *copy = NULL;
+	char *copy = NULL, where[LISTEN_ADDRESS_MAX];
 	int fd, r;
 
 	if (strcmp(address ? address : "", api->address ? api->address : "") == 0)
 		return 0;
 	if (address) {
 		copy = strdup(address);
-		r = copy ? listen_tcp(address, &fd, ret_e) : -ENOMEM;
+		r = copy ? listen_tcp(address, &fd, where, ret_e) : -ENOMEM;
 		if (r == 0)
 			r = serve(api, fd, on_web_request, &web, ret_e);
 		if (r < 0) {
@@ -363,7 +368,18 @@ int api_listen(struct api *api, const char *address, struct error *ret_e)
 	stop_web(api);
 	api->web = web;
 	api->address = copy;
+	if (web)
+		log_notice("the status page is at http://%s/", where);
 	return 0;
+}
+
+void api_stop(struct api *api)
+{
+	api->stopping = true;
+	remove_socket(api);
+	server_quiesce(api->server);
+	if (api->web)
+		server_quiesce(api->web);
 }
 
 void api_close(struct api *api, void (*closed)(void *user), void *user)

@@ -51,4 +51,10 @@ int api_new(uv_loop_t *loop, const char *path, const struct api_sources *sources
  */
 int api_listen(struct api *api, const char *address, struct error *ret_e);
 
+/*
+ * The end begins: the sockets are gone, and whoever is still connected is told that the daemon is being
+ * stopped. What was asked before is answered, and streams go on, until api_close().
+ */
+void api_stop(struct api *api);
+
 void api_close(struct api *api, void (*closed)(void *user), void *user);

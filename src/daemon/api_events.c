@@ -107,7 +107,8 @@ static int read_query(struct api *api, const struct server_request *request,
 	h->limit = limit;
 	h->query.max = h->query.newest ? limit : limit + 1;
 	/* With nothing to tell, the place is where it was. */
-	h->last = server_argument(request, "after") ? h->query.after : 0;
+	h->last =
+		server_argument(request, "after") ? h->query.after : feed_newest(api->sources.feed);
 	return 0;
 }
 

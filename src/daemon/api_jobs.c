@@ -194,12 +194,16 @@ DEFINE_CLEANUP(struct wish *, wish_free);
 static int on_wished(struct wish *w)
 {
 	struct api *api = w->api;
+	bool was_watched;
 
 	if (!*api->sources.poller) /* at the end; it is durable, and counts at the next start */
 		return api_done(w->response);
+	was_watched = w->job->watches;
 	job_set_override(w->job, TAKE_PTR(w->override));
 	observer_sort(api->sources.observer, w->job);
-	planning_take_job(*api->sources.config, w->job, clock_boot_now_ms());
+	/* It is looked at at once, but not each time that somebody says so. */
+	if (!was_watched || !w->job->watches)
+		planning_take_job(*api->sources.config, w->job, clock_boot_now_ms());
 	poller_wake(*api->sources.poller);
 	w->response->status = w->status;
 	return w->job->watches ? api_job_document(api, w->job, &w->response->body)
@@ -258,6 +262,7 @@ static int job_to_watch(struct api *api, struct server_response *response, const
 	char full[NAME_JOB_MAX];
 	struct account *account;
 	struct job_name name;
+	const struct job *job;
 	int r;
 
 	*ret = NULL;
@@ -269,7 +274,8 @@ static int job_to_watch(struct api *api, struct server_response *response, const
 	if (!account)
 		return api_no_account(response, name.account);
 	name_format_full(&name, full);
-	if (account->n_overrides >= JOB_OVERRIDES_MAX)
+	job = map_get(&account->jobs, full);
+	if (account->n_overrides >= JOB_OVERRIDES_MAX && !(job && job->override))
 		return api_too_many(response, name.account);
 	r = account_job(account, full, name.kind, ret);
 	if (r == -ENOSPC)

@@ -15,7 +15,8 @@ struct api {
 	struct server *server; /* of the control socket */
 	struct server *web;    /* of the loopback address, or NULL */
 	char *address;         /* its address, or NULL */
-	unsigned open;         /* servers that are not closed yet, and one more until api_close() */
+	bool stopping;
+	unsigned open; /* servers that are not closed yet, and one more until api_close() */
 	char *path;
 	struct stat socket; /* what stands at `path`, to know it again */
 	int64_t started_us;

@@ -283,6 +283,8 @@ static void stop(struct engine *e)
 	e->stopping = true;
 	uv_timer_stop(&e->tick);
 	service_stopping();
+	if (e->api)
+		api_stop(e->api);
 	if (e->pruner)
 		pruner_stop(e->pruner);
 	if (e->tester)

@@ -1,9 +1,9 @@
 /*
  * The feed of events as they become durable, to any number of readers.
  *
- * The last events are in memory, once for all readers, while there are any; each reader has a place in history, and gets
- * what comes after it: from memory, or first from the store when it begins further back. So a reader
- * costs some kilobytes, however far behind it is. One that followed and then fell out of what is in
+ * The last events are in memory, once for all readers, while there are any; each reader has a place in
+ * history, and gets what comes after it: from memory, or first from the store when it begins further
+ * back. So a reader costs some kilobytes, however far behind it is. One that followed and then fell out of what is in
  * memory reads too slowly: it is told so, and where to go on, and its stream ends.
  */
 #pragma once

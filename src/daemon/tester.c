@@ -83,6 +83,23 @@ static const char *state_of(enum event_type type)
 	return states[type] ? states[type] : "JOB_STATE_RUNNING";
 }
 
+/* What has changed, as it would have in a real one. */
+static unsigned changes_of(enum event_type type)
+{
+	switch ((int)type) {
+	case EVENT_JOB_FOUND:
+		return CHANGE_STATE | CHANGE_STATUS | CHANGE_PROGRESS;
+	case EVENT_JOB_STATUS:
+		return CHANGE_STATUS;
+	case EVENT_JOB_PROGRESS:
+	case EVENT_JOB_RECOVERED:
+		return CHANGE_PROGRESS;
+	case EVENT_JOB_STALLED:
+		return 0;
+	}
+	return CHANGE_STATE;
+}
+
 static int make_snapshot(const struct account *account, const char *state, struct snapshot **ret)
 {
 	char model[NAME_JOB_MAX], dataset[NAME_JOB_MAX], now[CLOCK_RFC3339_MAX];
@@ -107,7 +124,10 @@ static int make_snapshot(const struct account *account, const char *state, struc
 static int format_event(struct event *event, struct buf *body)
 {
 	_cleanup_snapshot_ struct snapshot *from = NULL, *to = NULL;
-	const struct event_stall stall = {.still_ms = MS_PER_H, .moved_us = event->time_us};
+	const struct event_stall stall = {.still_ms = MS_PER_H,
+					  .moved_us =
+						  event->time_us - (int64_t)MS_PER_H * US_PER_MS,
+					  .moved = CHANGE_PROGRESS};
 	const struct account account = {.id = (char *)event->account};
 	int r = make_snapshot(&account, "JOB_STATE_RUNNING", &from);
 
@@ -117,8 +137,11 @@ static int format_event(struct event *event, struct buf *body)
 		return r;
 	event->from = event->type == EVENT_JOB_FOUND ? NULL : from;
 	event->to = to;
+	event->changed = changes_of(event->type);
 	if (event->type == EVENT_JOB_STALLED || event->type == EVENT_JOB_RECOVERED)
 		event->stall = &stall;
+	if (event->type == EVENT_JOB_PAUSED)
+		event->suspend_state = "CREDIT_DEPLETED";
 	return event_json_format(event, body);
 }
 
@@ -135,7 +158,6 @@ static int make_event(const struct account *account, enum event_type type,
 			      .sequence = 1,
 			      .job = &name,
 			      .attempt = 1,
-			      .changed = CHANGE_STATE,
 			      .test = true};
 	char subject[NAME_JOB_MAX];
 	int r;

@@ -2,6 +2,7 @@
 #include "io/listen.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -110,13 +111,26 @@ static int listen_at(const struct addrinfo *info)
 	return TAKE_FD(fd);
 }
 
-int listen_tcp(const char *address, int *ret_fd, struct error *ret_e)
+static void format_address(int fd, const char *host, char ret[LISTEN_ADDRESS_MAX])
+{
+	struct sockaddr_storage addr = {0};
+	socklen_t len = sizeof(addr);
+	char port[NI_MAXSERV] = "?";
+
+	if (getsockname(fd, (struct sockaddr *)&addr, &len) == 0)
+		getnameinfo((struct sockaddr *)&addr, len, NULL, 0, port, sizeof(port),
+			    NI_NUMERICSERV);
+	snprintf(ret, LISTEN_ADDRESS_MAX, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+int listen_tcp(const char *address, int *ret_fd, char ret_address[LISTEN_ADDRESS_MAX],
+	       struct error *ret_e)
 {
 	const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
 				       .ai_socktype = SOCK_STREAM};
 	struct addrinfo *info;
 	const char *port;
-	char host[64];
+	char host[48];
 	int r = split_address(address, host, sizeof(host), &port);
 
 	if (r < 0 || getaddrinfo(host, port, &hints, &info) != 0)
@@ -126,5 +140,6 @@ int listen_tcp(const char *address, int *ret_fd, struct error *ret_e)
 	if (r < 0)
 		return error_set(ret_e, r, "cannot listen on %s: %s", address, strerror(-r));
 	*ret_fd = r;
+	format_address(r, host, ret_address);
 	return 0;
 }

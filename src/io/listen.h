@@ -9,5 +9,10 @@
  */
 int listen_unix(const char *path, int *ret_fd, struct error *ret_e);
 
-/* A listening TCP socket at a numeric address, "127.0.0.1:9877" or "[::1]:9877". */
-int listen_tcp(const char *address, int *ret_fd, struct error *ret_e);
+/*
+ * A listening TCP socket at a numeric address, "127.0.0.1:9877" or "[::1]:9877"; for port 0 the system
+ * chooses one. `ret_address` is where it is then.
+ */
+#define LISTEN_ADDRESS_MAX 64
+int listen_tcp(const char *address, int *ret_fd, char ret_address[LISTEN_ADDRESS_MAX],
+	       struct error *ret_e);

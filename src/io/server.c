@@ -424,6 +424,14 @@ static void on_closed(uv_handle_t *handle)
 	free(s);
 }
 
+void server_quiesce(struct server *s)
+{
+	int fd = MHD_quiesce_daemon(s->mhd); /* ours from then on */
+
+	if (fd >= 0)
+		close(fd);
+}
+
 void server_close(struct server *s, void (*closed)(void *user), void *user)
 {
 	s->closed = closed;

@@ -79,6 +79,9 @@ struct server_options {
 int server_new(uv_loop_t *loop, const struct server_options *options, struct server **ret,
 	       struct error *ret_e);
 
+/* Takes no new connections; those that there are go on. */
+void server_quiesce(struct server *s);
+
 /*
  * Drops all connections and closes the socket; `closed` is called when the loop has let go. Whatever
  * was to be answered later has been answered by then; who waits to fill is told `done`.

@@ -35,6 +35,9 @@ route_set route_announcing(const struct route_table *t, route_set watches, route
 {
 	route_set set = watches & (~baseline | named);
 
+	/* What somebody asked for is told as it always will be. */
+	if (watches & ROUTE_ADDED)
+		return watches;
 	for (size_t i = 0; i < t->n_watches; i++)
 		if (watches & route_bit(i) && t->watches[i].announce)
 			set |= route_bit(i);

@@ -55,7 +55,8 @@ route_set route_watches(const struct route_table *t, size_t account, enum kind k
 
 /*
  * Of the watches of a job seen for the first time, those that tell of it: not the ones that are
- * still taking their silent baseline (`baseline`), unless they announce or name the job.
+ * still taking their silent baseline (`baseline`), unless they announce or name the job. All of them do
+ * when somebody asked for it.
  */
 route_set route_announcing(const struct route_table *t, route_set watches, route_set named,
 			   route_set baseline);

@@ -4,7 +4,9 @@
 import contextlib
 import http.client
 import json
+import os
 import re
+import signal
 import socket
 import time
 
@@ -173,6 +175,8 @@ def history_is_told_in_pages(t):
     t.equal((page["events"], page["more"]), (everything["events"][:4], True))
     rest = daemon.get(f"/v1/events?after={page['last']}&limit=4")
     t.equal((rest["events"], rest["more"]), (everything["events"][4:], False))
+    t.equal(daemon.get("/v1/events?since=2100-01-01T00:00:00Z")["last"], rest["last"],
+            "where to go on, with nothing to tell")
     t.equal(daemon.get(f"/v1/events?after={rest['last']}"),
             {"events": [], "last": rest["last"], "more": False})
     t.equal(daemon.get("/v1/events?job=acme/sft/b")["events"], everything["events"][5:])
@@ -274,6 +278,43 @@ def streams_end_with_the_daemon_and_there_are_not_too_many(t):
     for stream in streams:
         with contextlib.suppress(http.client.IncompleteRead, ConnectionError):
             t.equal(stream.next(), None)
+    daemon.start()
+
+
+@tap.test()
+def the_end_begins_with_the_sockets(t):
+    """While a hook may finish, nobody is answered as if nothing was watched any more."""
+    port = free_port()
+    sim, config, daemon, _ = begin(t, [job("sft", "a")], notifiers=False,
+                                   http_listen=f"127.0.0.1:{port}")
+    hook = Hook(t, body="time.sleep(3)")
+    config.exec(hook, events=["end"]).write()
+    daemon.reload()
+    daemon.wait_known(name_of("sft", "a"))
+    stream = Stream(t, daemon)
+    stream.next()
+    held = UnixConnection(daemon.config.socket, 10)
+    t.defer(held.close)
+
+    def ask(method, path):
+        held.request(method, path)
+        response = held.getresponse()
+        return response.status, json.loads(response.read())
+
+    t.equal(ask("GET", "/v1/status")[0], 200)
+    sim.set("sft", "a", state="COMPLETED")
+    hook.wait_runs(1)
+    daemon.signal(signal.SIGTERM)
+    t.wait(lambda: not os.path.exists(daemon.config.socket), 5, "the socket to go")
+    for method, path in (("POST", "/v1/reload"), ("POST", "/v1/notifiers/run/test"),
+                         ("GET", "/v1/jobs/acme/sft/a"), ("PUT", "/v1/jobs/acme/sft/b"),
+                         ("GET", "/v1/jobs"), ("POST", "/v1/accounts/acme/jobs/sft")):
+        status, document = ask(method, path)
+        t.equal((status, document["error"]["code"]), (503, "stopping"), f"{method} {path}")
+    t.check(socket.socket().connect_ex(("127.0.0.1", port)) != 0, "the address is free")
+    t.equal([e["event"] for e in stream.events(1)], ["job.succeeded"], "the stream goes on")
+    t.equal(daemon.wait_exit(), 0)
+    t.equal(len(hook.ends()), 1, "the hook has ended by itself")
     daemon.start()
 
 

@@ -309,6 +309,20 @@ Test(sft_json, body_with_a_key)
 		    "\"wandbConfig\":null}");
 }
 
+/* What is kept is a job again, but for where a storage of one's own is. */
+Test(sft_json, what_is_kept)
+{
+	struct sft_job *job = job_of(JOB("\"awsS3Config\":{\"iamRoleArn\":\"r\"},"
+					 "\"azureBlobStorageConfig\":{\"tenantId\":\"t\"},"
+					 "\"wandbConfig\":{\"enabled\":true},\"epochs\":1"));
+	_cleanup_buf_ struct buf b = BUF_INIT(SFT_BODY_MAX_BYTES);
+
+	cr_assert_eq(sft_job_kept(job, &b), 0);
+	cr_expect_str_eq(buf_str(&b), "{\"dataset\":\"d\",\"baseModel\":\"m\","
+				      "\"wandbConfig\":{\"enabled\":true},\"epochs\":1}");
+	sft_job_free(job);
+}
+
 Test(sft_json, body_is_all_or_nothing)
 {
 	struct sft_job *job = job_of(JOB("\"epochs\":1"));
