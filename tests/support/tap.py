@@ -127,9 +127,12 @@ def run_one(name, function, directory, seed):
 class Running:
     """A test that is under way."""
 
+    started = 0
+
     def __init__(self, name, function, limit, root, seed):
         self.name = name
-        self.dir = os.path.join(root, f"{name[:24]}-{len(os.listdir(root))}")
+        Running.started += 1
+        self.dir = os.path.join(root, f"{name[:24]}-{Running.started}")
         os.mkdir(self.dir)
         self.begin = time.monotonic()
         self.limit = limit
