@@ -10,9 +10,10 @@ import bodies
 FIELDS = {
     "do", "path", "method", "request", "window", "times", "seconds", "chunk", "bytes", "depth",
     "status", "location", "retryAfter", "retryAfterMs", "shape", "message", "token", "page", "jobs",
+    "before",
 }
 # The answer still arrives whole, so it counts as a sight of the jobs in it.
-INTACT = ("delay", "drip", "change")
+INTACT = ("delay", "drip", "change", "late")
 
 
 class Fault:
@@ -31,6 +32,10 @@ class Fault:
             raise ValueError(f"do: {self.do!r} is none of {', '.join(sorted(DEEDS))}, or a status")
         # What the fault changes when it has been answered, as World.alter() takes it.
         self.changes = spec.get("jobs", [])
+        # The request does nothing: what stands before the API has answered, or nobody.
+        self.before = spec.get("before", False)
+        if self.before and self.intact():
+            raise ValueError("before: not with a true answer")
         if (self.do == "change") != bool(self.changes):
             raise ValueError("jobs: for do: change, and only for it")
         if any("kind" not in job or "id" not in job for job in self.changes):
@@ -202,6 +207,7 @@ DEEDS = {
     "drip": nothing,
     "reset": nothing,
     "lose-answer": nothing,
+    "late": nothing,
     "truncate": nothing,
     "wrong-length": nothing,
 }

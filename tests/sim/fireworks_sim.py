@@ -84,21 +84,34 @@ class Api:
                 "number": len(self.log) + 1, "time": now, "clock": time.monotonic(),
                 "method": request.method, "path": request.path, "query": request.query,
                 "keyOk": False, "hadBody": request.had_body, "status": 0, "fault": None,
+                "body": request.body.decode("utf-8", "replace"),
             }
             self.log.append(entry)
             answer = Answer()
             page = self.page_of(request)
             fault = next(
                 (f for f in self.faults if f.hits(request.method, request.path, now, page)), None)
-            look = fault is None or fault.intact()
-            if self.check(request, answer, entry):
-                self.route(request, answer, now, look)
-            if fault is not None:
+            if fault is not None and fault.do == "late":
                 entry["fault"] = fault.do
-                faults.DEEDS[fault.do](fault, answer)
-                self.change(fault.changes, answer)
-            entry["status"] = answer.status
+            else:
+                self.act(request, answer, fault, entry)
+        if fault is not None and fault.do == "late":
+            self.stopping.wait(fault.spec.get("seconds", 3600))
+            with self.world.lock:
+                self.act(request, answer, fault, entry)
         return answer, fault
+
+    def act(self, request, answer, fault, entry):
+        """What the request brings about, and what the fault makes of the answer."""
+        now = self.world.tick()
+        look = fault is None or fault.intact()
+        if not (fault and fault.before) and self.check(request, answer, entry):
+            self.route(request, answer, now, look)
+        if fault is not None:
+            entry["fault"] = fault.do
+            faults.DEEDS[fault.do](fault, answer)
+            self.change(fault.changes, answer)
+        entry["status"] = answer.status
 
     def page_of(self, request):
         """The number of the page of a list that this asks for; None for anything else."""
@@ -286,10 +299,13 @@ class Api:
         self.world.tick()
         job.created = datetime.now(timezone.utc)
         job.rendered.clear()
-        body = bodies.job_body(job, job.values)
-        body["createTime"] = bodies.timestamp(job.created, 9)
+        job.given = {name: value for name, value in spec.items() if name not in fields}
         if "warmStartFrom" in spec:
-            body.update(baseModel="", warmStartFrom=spec["warmStartFrom"])
+            job.given["baseModel"] = ""
+        if job.given.get("wandbConfig"):
+            job.given["wandbConfig"] = {**spec["wandbConfig"], "apiKey": bodies.SECRET}
+        body = {**bodies.job_body(job, job.values), **job.given}
+        body["createTime"] = bodies.timestamp(job.created, 9)
         self.send_body(answer, [bodies.dumps(body)])
 
     def resume(self, account, kind, id_, answer):

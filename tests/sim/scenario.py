@@ -76,6 +76,7 @@ class Job:
         self.dataset = spec.get("dataset", f"accounts/{account}/datasets/{self.id}-data")
         self.epochs = spec.get("epochs", 1 if self.kind == "ft" else 2)
         self.created = bodies.EPOCH + timedelta(minutes=spec.get("createdMinute", index))
+        self.given = {}  # fields of a created job that nothing here knows by name
         self.values = {"state": "", "status": dict(OK), "progress": None,
                        "waitingOnCapacity": None}
         self.hidden = False
@@ -172,7 +173,7 @@ class Job:
         """The body's text, its rotating values still to be filled in."""
         text = self.rendered.get(mask)
         if text is None:
-            body = bodies.job_body(self, self.values)
+            body = {**bodies.job_body(self, self.values), **self.given}
             if mask:
                 body = apply_mask(body, mask)
             text = self.rendered[mask] = bodies.dumps(body)

@@ -619,6 +619,34 @@ def a_lost_answer_still_creates(t):
 
 
 @tap.test()
+def what_stands_before_the_api_creates_nothing(t):
+    client = Client(t, jobs({"kind": "sft"}, faults=[
+        {"do": 503, "method": "POST", "times": 1, "before": True},
+        {"do": 503, "method": "POST", "times": 1}]))
+    for id_, there in (("a", 404), ("b", 200)):
+        answer, _ = client.raw("POST", f"{SFT}?supervisedFineTuningJobId={id_}",
+                               json.dumps({"dataset": "d", "baseModel": "m"}))
+        t.equal((answer.status, client.get(f"{SFT}/{id_}")[0]), (503, there), id_)
+    t.equal(client.post("/_sim/fault", {"do": "delay", "before": True})[0], 400)
+
+
+@tap.test()
+def a_late_request_takes_effect_late(t):
+    client = Client(t, jobs({"kind": "sft"}, faults=[
+        {"do": "late", "method": "POST", "seconds": 0.5}]))
+    other = http.client.HTTPConnection("127.0.0.1", client.server.port, timeout=10)
+    t.defer(other.close)
+    other.request("POST", f"{SFT}?supervisedFineTuningJobId=late",
+                  json.dumps({"dataset": "d", "baseModel": "m", "loraRank": 4}),
+                  {"Authorization": f"Bearer {KEY}"})
+    t.wait(lambda: client.get("/_sim/requests")[1]["requests"], 5, "the request")
+    t.equal(client.get(f"{SFT}/late")[0], 404)
+    t.equal(other.getresponse().status, 200)
+    status, body = client.get(f"{SFT}/late")
+    t.equal((status, body["loraRank"]), (200, 4), "what was given is shown")
+
+
+@tap.test()
 def connections_are_kept(t):
     client = Client(t, jobs({"kind": "sft", "id": "a"}))
     client.get(f"{SFT}/a")
