@@ -26,6 +26,7 @@ static const struct {
 	[SUBMIT_OUTCOME_REFUSED] = {422, "api_refused"},
 	[SUBMIT_OUTCOME_BAD] = {400, "bad_request"},
 	[SUBMIT_OUTCOME_TOO_LATE] = {503, "api_unavailable"},
+	[SUBMIT_OUTCOME_UNWATCHED] = {500, "internal"},
 };
 
 static int answer_job(const struct call *c, const struct submit_result *result)
@@ -70,6 +71,7 @@ static void on_submitted(void *user, const struct submit_result *result)
 	case SUBMIT_OUTCOME_REFUSED:
 	case SUBMIT_OUTCOME_BAD:
 	case SUBMIT_OUTCOME_TOO_LATE:
+	case SUBMIT_OUTCOME_UNWATCHED:
 		r = api_refuse(c->response, refusals[result->outcome].status,
 			       refusals[result->outcome].code, "%s", result->text);
 		break;
@@ -129,6 +131,26 @@ static bool read_account(const char *rest, char ret[NAME_ID_MAX + 1])
 	return true;
 }
 
+/* What did not come to a question. */
+static int refuse_order(struct server_response *response, const struct account *account, int r)
+{
+	switch (r) {
+	case -EEXIST:
+		return api_refuse(response, 409, "conflict",
+				  "another job is being created under this id right now: give this "
+				  "one another");
+	case -EUSERS:
+		return api_refuse(response, 503, "too_many",
+				  "too many jobs are being created at a time: try again later");
+	case -ENOSPC:
+		return api_refuse(response, 409, "conflict", "account %s has too many jobs",
+				  account->id);
+	case -ESHUTDOWN:
+		return api_refuse(response, 503, "stopping", "tunewatchd is being stopped");
+	}
+	return r;
+}
+
 /* 0; 1 when the response says what is wrong; negative. */
 static int read_order(struct api *api, const struct server_request *request, const char *rest,
 		      struct server_response *response, struct submit_order *ret)
@@ -141,6 +163,8 @@ static int read_order(struct api *api, const struct server_request *request, con
 			       response, 404, "not_found",
 			       "there is no such call; see POST /v1/accounts/{account}/jobs/sft") +
 		       1;
+	if (!*api->sources.poller) /* nor are there accounts any more */
+		return refuse_order(response, NULL, -ESHUTDOWN) + 1;
 	ret->account = api_find_account(api, account);
 	if (!ret->account)
 		return api_no_account(response, account) + 1;
@@ -187,12 +211,5 @@ int api_submit(struct api *api, const struct server_request *request, const char
 	if (r == 0)
 		return SERVER_LATER;
 	free(c);
-	if (r == -EEXIST)
-		return api_refuse(response, 409, "conflict",
-				  "another job is being created under this id right now: give this "
-				  "one another");
-	if (r == -EUSERS)
-		return api_refuse(response, 503, "too_many",
-				  "too many jobs are being created at a time: try again later");
-	return r;
+	return refuse_order(response, order.account, r);
 }

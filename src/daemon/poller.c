@@ -80,11 +80,15 @@ DEFINE_CLEANUP(struct request *, request_free);
 
 static void take_up(struct poller *p, struct account *account);
 
+static const char *key_of(const struct account *account)
+{
+	return account->rotated.value ? account->rotated.value : account->config->api_key.value;
+}
+
 /* The key is refused: perhaps its file holds another one by now. */
 static void read_key_again(struct account *account)
 {
-	const char *key =
-		account->rotated.value ? account->rotated.value : account->config->api_key.value;
+	const char *key = key_of(account);
 	struct config_secret again = {0};
 	struct error e = ERROR_NONE;
 
@@ -152,15 +156,29 @@ static void take_answer(struct poller *p, const struct question *q, const struct
 	planning_take_up(p->config, found, clock_boot_now_ms());
 }
 
-/* Dropped with its connection, it is asked again. */
+/* Asks for it again, which is the account's affair from now on. */
+static void requeue(struct question *q)
+{
+	list_append(&q->account->asks, &q->ask->list);
+	q->ask = NULL;
+}
+
+/* Dropped with its connection, a GET is asked again, and what became of a POST nobody knows. */
 static void take_asked(struct poller *p, struct question *q, const struct http_result *res)
 {
-	if (res->r == -ECANCELED && !p->closing && q->account->config) {
-		list_append(&q->account->asks, &q->ask->list);
-		q->ask = NULL; /* the account's again */
-	} else {
+	static const struct http_result lost = {.r = -ECONNRESET,
+						.trouble = TROUBLE_RESET,
+						.text = "the network has changed"};
+	bool dropped = res->r == -ECANCELED && !p->closing;
+
+	if (q->account->config && trouble_of_answer(res) == TROUBLE_UNAUTHORIZED)
+		read_key_again(q->account);
+	if (dropped && q->ask->body)
+		q->ask->fn(q->ask->user, &lost);
+	else if (dropped && q->account->config)
+		requeue(q);
+	else
 		q->ask->fn(q->ask->user, res);
-	}
 }
 
 /* It is under way no longer, whoever wants to know. */
@@ -198,8 +216,6 @@ static void on_answer(void *user, const struct http_result *res)
 	}
 	if (q->type == QUESTION_ASK) {
 		count_poll(&q->account->polls, res, trouble_of_answer(res));
-		if (q->account->config && trouble_of_answer(res) == TROUBLE_UNAUTHORIZED)
-			read_key_again(q->account);
 		take_asked(p, q, res);
 	} else if (!p->closing && q->account->config) {
 		take_answer(p, q, res);
@@ -250,8 +266,7 @@ static int send_request(struct poller *p, const struct question *q, struct error
 {
 	static const char *const json[] = {"Content-Type: application/json", NULL};
 	const struct config_account *config = q->account->config;
-	const char *key =
-		q->account->rotated.value ? q->account->rotated.value : config->api_key.value;
+	const char *key = key_of(q->account);
 	_cleanup_(request_freep) struct request *req = calloc(1, sizeof(*req));
 	struct http_transfer *transfer;
 	struct http_request http;
@@ -519,9 +534,14 @@ int poller_post(struct poller *p, struct account *account, const char *path, con
 	return 0;
 }
 
+bool poller_is_sent(const struct ask *a)
+{
+	return list_empty(&a->list);
+}
+
 bool poller_withdraw(struct ask *a)
 {
-	if (list_empty(&a->list))
+	if (poller_is_sent(a))
 		return false;
 	list_remove(&a->list);
 	ask_free(a);

@@ -43,11 +43,14 @@ void poller_close(struct poller *p, void (*closed)(void *user), void *user);
 int poller_ask(struct poller *p, struct account *account, const char *path, http_fn fn, void *user);
 
 /*
- * The same with POST, and with a JSON text, which is copied, and wiped after use. It may be sent twice,
- * when its connection was given up while it was under way. `ret` is valid until `fn` is called.
+ * The same with POST, and with a JSON text, which is copied, and wiped after use. It is not sent again
+ * when its connection was given up while it was under way: that is a result, TROUBLE_RESET. -ECANCELED:
+ * it was never sent, or it is the end. `ret` is valid until `fn` is called.
  */
 int poller_post(struct poller *p, struct account *account, const char *path, const char *body,
 		size_t len, http_fn fn, void *user, struct ask **ret);
+
+bool poller_is_sent(const struct ask *a);
 
 /* Takes it back if it has not been sent: true, and `fn` is not called. */
 bool poller_withdraw(struct ask *a);

@@ -9,7 +9,9 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "codec/job_json.h"
+#include "daemon/health.h"
 #include "daemon/override.h"
 #include "daemon/planning.h"
 #include "daemon/refusal.h"
@@ -56,10 +58,12 @@ struct submission {
 	struct list waiters;
 	struct ask *post;            /* while it is under way or waits to be sent */
 	struct config_secret secret; /* the W&B key that it was sent with */
-	bool durable;                /* the intent is written down */
-	unsigned busy;               /* callbacks that are to come */
-	bool over;                   /* it goes when these have come */
-	char text[TEXT_MAX];         /* of the last failure; of a refused POST */
+	uint32_t look;       /* number of the account's last request before the last of these */
+	bool durable;        /* the intent is written down */
+	bool adopting;       /* its end is being written down */
+	unsigned busy;       /* callbacks that are to come, or have not returned */
+	bool over;           /* it goes when these have */
+	char text[TEXT_MAX]; /* of the last failure; of a refused POST */
 	struct snapshot *snapshot;   /* of the job that is there; to be taken in */
 	enum submit_outcome outcome; /* when it is over */
 };
@@ -86,14 +90,12 @@ static void submission_end(struct submission *x)
 		submission_free(x);
 }
 
-/* A callback has come: it may have been the last that an ended one waited for. True: it is gone. */
-static bool is_gone(struct submission *x)
+/* A callback returns, which may have been the last that an ended one waited for. */
+static void release(struct submission *x)
 {
 	x->busy--;
-	if (!x->over)
-		return false;
-	submission_end(x);
-	return true;
+	if (x->over)
+		submission_end(x);
 }
 
 static void tell(struct submission *x, const struct submit_result *result)
@@ -107,9 +109,9 @@ static void tell(struct submission *x, const struct submit_result *result)
 	}
 }
 
-static void tell_text(struct submission *x, enum submit_outcome outcome)
+static void tell_text(struct submission *x, enum submit_outcome outcome, const char *text)
 {
-	const struct submit_result result = {.outcome = outcome, .text = x->text};
+	const struct submit_result result = {.outcome = outcome, .text = text};
 
 	tell(x, &result);
 }
@@ -153,14 +155,25 @@ static void drop_intent(struct submission *x)
 		commit_submit(commit, NULL, NULL);
 }
 
-static void end_without(struct submission *x, enum submit_outcome outcome)
+/* Nobody waits any more: that is the end, or what became of it is to be found out. */
+static void leave(struct submission *x)
 {
-	tell_text(x, outcome);
+	if (!submit_leave(&x->state, clock_boot_now_ms()))
+		return;
 	drop_intent(x);
 	submission_end(x);
 }
 
-/* The job as the API shows it is known from now on, and what it says is an event like any other. */
+static void refuse(struct submission *x, enum submit_outcome outcome)
+{
+	tell_text(x, outcome, x->text);
+	leave(x);
+}
+
+/*
+ * The job as the API shows it is known from now on, and what it says is an event like any other. An
+ * answer that came meanwhile, to a later question, says more.
+ */
 static void take_in(struct submission *x, struct job *job)
 {
 	struct submitter *s = x->submitter;
@@ -171,8 +184,7 @@ static void take_in(struct submission *x, struct job *job)
 	    observation_begin(s->observer, x->account, &b) == 0) {
 		struct job *seen;
 
-		if (observation_job(b, ++x->account->look, &x->name, x->snapshot, &seen) == 0 &&
-		    seen)
+		if (observation_job(b, x->look, &x->name, x->snapshot, &seen) == 0 && seen)
 			planning_seen(*s->config, seen, true, 0, clock_boot_now_ms());
 		observation_end(b);
 	}
@@ -197,25 +209,37 @@ static int watch(struct submission *x, struct job **ret)
 	return 0;
 }
 
+/* What stands in the store counts at the next start, whatever comes of it now. */
+static void finish(struct submission *x)
+{
+	struct submit_result result = {.outcome = x->outcome, .text = ""};
+
+	if (watch(x, &result.job) < 0) {
+		log_err("out of memory: %s is there, and is watched from the next start on",
+			x->full);
+		tell_text(
+			x, SUBMIT_OUTCOME_UNWATCHED,
+			"the job is there, but there is no memory to watch it before tunewatchd is "
+			"started again");
+		return;
+	}
+	log_notice("%s %s, and is watched", x->full,
+		   x->outcome == SUBMIT_OUTCOME_CREATED ? "was created"
+							: "is there, and the same job");
+	take_in(x, result.job);
+	tell(x, &result);
+}
+
 static void on_adopted(void *user, int r)
 {
 	struct submission *x = user;
-	struct submit_result result = {.outcome = x->outcome, .text = ""};
 
-	if (is_gone(x))
-		return;
 	if (r == 0)
-		r = watch(x, &result.job);
-	if (r < 0) { /* durable or not, the next start knows */
-		result.outcome = SUBMIT_OUTCOME_STOPPED;
-	} else {
-		log_notice("%s %s, and is watched", x->full,
-			   x->outcome == SUBMIT_OUTCOME_CREATED ? "was created"
-								: "is there, and the same job");
-		take_in(x, result.job);
-	}
-	tell(x, &result);
+		finish(x);
+	else /* closing */
+		tell_text(x, SUBMIT_OUTCOME_STOPPED, "");
 	submission_end(x);
+	release(x);
 }
 
 /* It is there, and ours: watched from now on, and the intent is over, in one transaction. */
@@ -236,10 +260,11 @@ static void adopt(struct submission *x, enum submit_outcome outcome)
 		r = add_drop(x, commit);
 	if (r < 0) {
 		commit_abandon(commit);
-		submit_look(&x->state, clock_boot_now_ms() + MS_PER_S); /* once more, then */
+		submit_look_again(&x->state, clock_boot_now_ms() + MS_PER_S);
 		return;
 	}
 	x->busy++;
+	x->adopting = true;
 	commit_submit(commit, on_adopted, x);
 }
 
@@ -289,8 +314,8 @@ static void compare(struct submission *x, const struct http_result *res)
 	struct differences d = {.n = 0};
 	int r = sft_job_differences(x->job, res->body, res->len, add_difference, &d);
 
-	if (r < 0 || d.failed) {
-		submit_look(&x->state, clock_boot_now_ms() + MS_PER_S);
+	if (r < 0 || d.failed) { /* out of memory: its form is known to be right */
+		submit_look_again(&x->state, clock_boot_now_ms() + MS_PER_S);
 	} else if (d.n > 0) {
 		is_another(x, &d);
 	} else {
@@ -341,7 +366,7 @@ static enum submit_reply read_reply(struct submission *x, const struct http_resu
 			reply = SUBMIT_LOST;
 	}
 	/* What a GET did not find is no news; why the POST was refused is what there is to tell. */
-	if (reply != SUBMIT_JOB && !(x->state.next == SUBMIT_GET && reply == SUBMIT_ABSENT))
+	if (reply != SUBMIT_JOB && !(x->state.asked == SUBMIT_GET && reply == SUBMIT_ABSENT))
 		note_failure(x, res, error_text(&e, r));
 	return reply;
 }
@@ -362,18 +387,28 @@ static void judge(struct submission *x, const struct http_result *res)
 		break;
 	case SUBMIT_NOT_CREATED:
 		log_notice("%s was not created", x->full);
-		end_without(x, SUBMIT_OUTCOME_TOO_LATE);
+		leave(x);
 		break;
 	case SUBMIT_NOT_ALLOWED:
-		end_without(x, SUBMIT_OUTCOME_NOT_ALLOWED);
+		refuse(x, SUBMIT_OUTCOME_NOT_ALLOWED);
 		break;
 	case SUBMIT_NOT_TAKEN:
-		end_without(x, SUBMIT_OUTCOME_REFUSED);
+		refuse(x, SUBMIT_OUTCOME_REFUSED);
 		break;
 	}
 }
 
 static void pump(struct submitter *s);
+
+static void take_answer(struct submission *x, const struct http_result *res)
+{
+	if (res->r != -ECANCELED) {
+		judge(x, res);
+	} else if (!x->submitter->stopped) { /* else the next start finds out */
+		snprintf(x->text, sizeof(x->text), "the account has left the configuration");
+		submit_unasked(&x->state, clock_boot_now_ms() + ABSENT_MS);
+	}
+}
 
 static void on_answer(void *user, const struct http_result *res)
 {
@@ -381,17 +416,10 @@ static void on_answer(void *user, const struct http_result *res)
 	struct submitter *s = x->submitter;
 
 	x->post = NULL;
-	if (is_gone(x))
-		return;
-	if (res->r == -ECANCELED && s->stopped)
-		return; /* the next start finds out */
-	if (res->r == -ECANCELED) {
-		snprintf(x->text, sizeof(x->text), "the account has left the configuration");
-		x->state.at_ms = clock_boot_now_ms() + ABSENT_MS;
-	} else {
-		judge(x, res);
-	}
+	if (!x->over)
+		take_answer(x, res);
 	config_secret_done(&x->secret);
+	release(x);
 	pump(s);
 }
 
@@ -440,82 +468,91 @@ static int read_secret(struct submission *x)
 
 static void ask(struct submission *x)
 {
+	struct account *account = x->account;
 	int r;
 
 	if (read_secret(x) < 0) {
-		end_without(x, SUBMIT_OUTCOME_BAD);
+		refuse(x, SUBMIT_OUTCOME_BAD);
 		return;
 	}
+	/* What failed for the daemon before is tried again for a person, but for what the API wants. */
+	if (!list_empty(&x->waiters) && account->blocked_by != TROUBLE_RATE_LIMITED)
+		health_forgive(account);
+	x->look = ++account->look;
 	x->busy++;
-	r = x->state.next == SUBMIT_POST ? ask_post(x) : ask_get(x);
+	submit_asked(&x->state);
+	r = x->state.asked == SUBMIT_POST ? ask_post(x) : ask_get(x);
 	if (r == 0)
 		return;
 	x->busy--;
 	config_secret_done(&x->secret);
 	snprintf(x->text, sizeof(x->text), "%s",
 		 r == -ECANCELED ? "the account is not in the configuration" : strerror(-r));
-	x->state.at_ms = clock_boot_now_ms() + ABSENT_MS;
+	submit_unasked(&x->state, clock_boot_now_ms() + ABSENT_MS);
 }
 
 /* --- time --- */
 
-/*
- * Nobody waits any more. What was not sent is taken back; where nothing can have been made, that is the
- * end, else what became of it is to be found out.
- */
-static void give_up(struct submission *x, uint64_t now_ms)
+/* What was not sent yet is taken back when nobody waits any more. */
+static void take_back(struct submission *x, uint64_t now_ms)
 {
-	bool under_way = x->busy > 0;
-
-	if (x->post && poller_withdraw(x->post)) {
-		x->post = NULL;
-		x->busy--;
-		under_way = false;
-	}
-	if (!x->state.unsure && !under_way) {
-		drop_intent(x);
-		submission_end(x);
+	if (!x->post || !poller_withdraw(x->post))
 		return;
-	}
-	submit_look(&x->state, now_ms);
+	x->post = NULL;
+	x->busy--;
+	config_secret_done(&x->secret);
+	submit_unasked(&x->state, now_ms);
 }
 
-static void note_lateness(struct submission *x)
+static const char *what_came_between(const struct submission *x)
 {
-	bool perhaps = x->state.unsure || (x->busy > 0 && x->state.next == SUBMIT_POST);
-	char last[TEXT_MAX];
-
-	memcpy(last, x->text, sizeof(last));
-	snprintf(x->text, sizeof(x->text), "%.380s%s", *last ? last : "the API was not asked yet",
-		 perhaps ? "; whether it was created is not known yet, and is found out" : "");
+	if (x->adopting)
+		return "the job is there, and is watched as soon as that can be written down";
+	if (!x->durable)
+		return "it could not be written down in time";
+	if (x->text[0])
+		return x->text;
+	if (x->post && poller_is_sent(x->post))
+		return "the API has not answered yet";
+	return x->account->sight.out ? x->account->sight.outage.last : "the API was not asked yet";
 }
 
-/* A wait that would end after the time is not waited for. */
-static bool is_late(const struct submission *x, const struct waiter *w, uint64_t now_ms)
+static void tell_late(struct submission *x, struct waiter *w)
 {
-	return w->deadline_ms <= now_ms ||
-	       (x->durable && x->busy == 0 && x->state.at_ms > w->deadline_ms);
+	static const char unsure[] = "; whether it was created is not known yet, and is found out";
+	char text[TEXT_MAX + sizeof(unsure)];
+	const struct submit_result late = {.outcome = SUBMIT_OUTCOME_TOO_LATE, .text = text};
+
+	snprintf(text, sizeof(text), "%s%s", what_came_between(x),
+		 submit_is_unsure(&x->state) && !x->adopting ? unsure : "");
+	list_remove(&w->link);
+	w->fn(w->user, &late);
+	free(w);
+}
+
+static bool is_any_in_time(const struct submission *x, uint64_t now_ms)
+{
+	list_for_each (it, &x->waiters)
+		if (!submit_is_late(&x->state, container_of(it, struct waiter, link)->deadline_ms,
+				    now_ms))
+			return true;
+	return false;
 }
 
 static void look_at_deadlines(struct submission *x, uint64_t now_ms)
 {
-	const struct submit_result late = {.outcome = SUBMIT_OUTCOME_TOO_LATE, .text = x->text};
-	bool any = false;
-
+	if (list_empty(&x->waiters))
+		return;
+	if (!is_any_in_time(x, now_ms))
+		take_back(x, now_ms);
 	list_for_each_safe (it, &x->waiters) {
 		struct waiter *w = container_of(it, struct waiter, link);
 
-		if (!is_late(x, w, now_ms))
-			continue;
-		if (!any)
-			note_lateness(x);
-		any = true;
-		list_remove(&w->link);
-		w->fn(w->user, &late);
-		free(w);
+		if (submit_is_late(&x->state, w->deadline_ms, now_ms))
+			tell_late(x, w);
 	}
-	if (any && list_empty(&x->waiters))
-		give_up(x, now_ms);
+	if (list_empty(&x->waiters) && !x->adopting)
+		leave(x);
 }
 
 static void pump(struct submitter *s)
@@ -570,7 +607,6 @@ static int add_waiter(struct submission *x, uint64_t timeout_ms, submit_fn fn, v
 			     .user = user,
 			     .deadline_ms = clock_boot_now_ms() + timeout_ms};
 	list_append(&x->waiters, &w->link);
-	x->state.lookup = false;
 	return 0;
 }
 
@@ -610,14 +646,12 @@ static void on_written(void *user, int r)
 	struct submission *x = user;
 	struct submitter *s = x->submitter;
 
-	if (is_gone(x))
-		return;
-	if (r < 0) { /* closing */
-		tell_text(x, SUBMIT_OUTCOME_STOPPED);
+	if (r < 0 && !x->over) { /* closing */
+		tell_text(x, SUBMIT_OUTCOME_STOPPED, "");
 		submission_end(x);
-		return;
 	}
 	x->durable = true;
+	release(x);
 	pump(s);
 }
 
@@ -653,6 +687,14 @@ static bool is_known(const struct account *account, const char *full)
 	return job && job->snapshot && snapshot_phase(job->snapshot) != PHASE_REMOVED;
 }
 
+static bool has_room(const struct account *account, const struct job_name *name)
+{
+	char full[NAME_JOB_MAX];
+
+	name_format_full(name, full);
+	return account->jobs.n < JOB_MAX_PER_ACCOUNT || map_get(&account->jobs, full);
+}
+
 /* Who does not say whom to tell leaves that as it is. */
 static const char *notify_of(const struct submit_order *order, const struct job_name *name)
 {
@@ -670,7 +712,9 @@ static int begin(struct submitter *s, const struct submit_order *order, struct s
 		 const struct job_name *name, submit_fn fn, void *user)
 {
 	struct submission *x;
-	int r = submission_new(s, order->account, name, job, notify_of(order, name), &x);
+	int r = has_room(order->account, name)
+			? submission_new(s, order->account, name, job, notify_of(order, name), &x)
+			: -ENOSPC;
 
 	if (r < 0) {
 		sft_job_free(job);
@@ -693,6 +737,25 @@ static int begin(struct submitter *s, const struct submit_order *order, struct s
 	return 0;
 }
 
+/* One more chooses who hears of it: the last one counts. Too late once that is being written down. */
+static int choose_again(struct submission *x, const char *notify)
+{
+	char *copy, *before = x->notify;
+	int r;
+
+	if (!notify || x->adopting || (before && strcmp(before, notify) == 0))
+		return 0;
+	copy = strdup(notify);
+	if (!copy)
+		return -ENOMEM;
+	x->notify = copy;
+	r = write_intent(x);
+	if (r < 0)
+		x->notify = before;
+	free(r < 0 ? copy : before);
+	return r;
+}
+
 /* The same is being created already: one more waits for it. */
 static int join(struct submission *x, struct sft_job *job, const struct submit_order *order,
 		submit_fn fn, void *user)
@@ -704,10 +767,14 @@ static int join(struct submission *x, struct sft_job *job, const struct submit_o
 	if (r == 0 && strcmp(identity, x->identity) != 0)
 		r = -EEXIST;
 	if (r == 0)
-		r = add_waiter(x, order->timeout_ms, fn, user);
+		r = choose_again(x, order->notify);
 	if (r == 0)
-		arm(x->submitter);
-	return r;
+		r = add_waiter(x, order->timeout_ms, fn, user);
+	if (r < 0)
+		return r;
+	submit_join(&x->state, clock_boot_now_ms());
+	arm(x->submitter);
+	return 0;
 }
 
 int submitter_submit(struct submitter *s, const struct submit_order *order, submit_fn fn,
@@ -719,7 +786,9 @@ int submitter_submit(struct submitter *s, const struct submit_order *order, subm
 	int r = 0;
 
 	snprintf(name.account, sizeof(name.account), "%s", order->account->id);
-	if (order->id)
+	if (s->stopped)
+		r = -ESHUTDOWN;
+	else if (order->id)
 		snprintf(name.id, sizeof(name.id), "%s", order->id);
 	else
 		r = sft_job_id(order->job, order->account->id, name.id);
@@ -755,8 +824,8 @@ int submitter_restore(struct submitter *s, struct account *account, const struct
 		sft_job_free(job);
 		return r == -EUSERS ? 0 : r; /* it stays in the store */
 	}
-	x->durable = x->state.unsure = true;
-	submit_look(&x->state, 0);
+	x->durable = true;
+	submit_restore(&x->state);
 	log_notice("whether %s was created is not known, and is found out", x->full);
 	return 0;
 }
@@ -797,7 +866,7 @@ void submitter_stop(struct submitter *s)
 	s->poller = NULL;
 	alarm_set(s->alarm, UINT64_MAX);
 	list_for_each (it, &s->submissions)
-		tell_text(container_of(it, struct submission, link), SUBMIT_OUTCOME_STOPPED);
+		tell_text(container_of(it, struct submission, link), SUBMIT_OUTCOME_STOPPED, "");
 }
 
 void submitter_close(struct submitter *s)

@@ -28,9 +28,10 @@ enum submit_outcome {
 	SUBMIT_OUTCOME_OTHER,       /* another job has that id: see differences */
 	SUBMIT_OUTCOME_NOT_ALLOWED, /* the API refuses: text */
 	SUBMIT_OUTCOME_REFUSED,
-	SUBMIT_OUTCOME_BAD,      /* it cannot be sent: text */
-	SUBMIT_OUTCOME_TOO_LATE, /* not within the time: text says what came between */
-	SUBMIT_OUTCOME_STOPPED,  /* tunewatchd is being stopped */
+	SUBMIT_OUTCOME_BAD,       /* it cannot be sent: text */
+	SUBMIT_OUTCOME_TOO_LATE,  /* not within the time: text says what came between */
+	SUBMIT_OUTCOME_UNWATCHED, /* it is there, and is watched from the next start on: text */
+	SUBMIT_OUTCOME_STOPPED,   /* tunewatchd is being stopped */
 };
 
 struct submit_difference {
@@ -60,7 +61,8 @@ struct submit_order {
 
 /*
  * `fn` is called exactly once, never inside the call. 0; -EEXIST another job is being created under that
- * id right now; -EUSERS too many are; -ENOMEM.
+ * id right now; -EUSERS too many are; -ENOSPC the account has too many jobs; -ESHUTDOWN after
+ * submitter_stop(); -ENOMEM.
  */
 int submitter_submit(struct submitter *s, const struct submit_order *order, submit_fn fn,
 		     void *user);

@@ -41,12 +41,57 @@ void submit_begin(struct submit *s, bool known, uint64_t now_ms)
 	*s = (struct submit){.next = known ? SUBMIT_GET : SUBMIT_POST, .at_ms = now_ms};
 }
 
-void submit_look(struct submit *s, uint64_t now_ms)
+void submit_restore(struct submit *s)
 {
+	*s = (struct submit){.next = SUBMIT_GET, .unsure = true, .lookup = true};
+}
+
+void submit_asked(struct submit *s)
+{
+	s->asked = s->next;
+	s->under_way = true;
+}
+
+void submit_unasked(struct submit *s, uint64_t at_ms)
+{
+	s->under_way = false;
+	s->at_ms = at_ms;
+}
+
+void submit_look_again(struct submit *s, uint64_t at_ms)
+{
+	s->unsure = true;
+	s->next = SUBMIT_GET;
+	s->at_ms = at_ms;
+}
+
+bool submit_is_unsure(const struct submit *s)
+{
+	return s->unsure || (s->under_way && s->asked == SUBMIT_POST);
+}
+
+bool submit_is_late(const struct submit *s, uint64_t deadline_ms, uint64_t now_ms)
+{
+	return deadline_ms <= now_ms || (!s->under_way && s->at_ms > deadline_ms);
+}
+
+bool submit_leave(struct submit *s, uint64_t now_ms)
+{
+	if (!submit_is_unsure(s))
+		return true;
 	s->lookup = true;
+	s->absences = 0;
 	s->next = SUBMIT_GET;
 	if (s->at_ms < now_ms)
 		s->at_ms = now_ms;
+	return false;
+}
+
+void submit_join(struct submit *s, uint64_t now_ms)
+{
+	if (s->lookup && s->at_ms > now_ms)
+		s->at_ms = s->closed_until_ms > now_ms ? s->closed_until_ms : now_ms;
+	s->lookup = false;
 }
 
 static enum submit_verdict again(struct submit *s, enum submit_question next, uint64_t at_ms)
@@ -59,8 +104,23 @@ static enum submit_verdict again(struct submit *s, enum submit_question next, ui
 static enum submit_verdict later(struct submit *s, enum submit_question next,
 				 uint64_t retry_after_ms, uint64_t now_ms, uint32_t chance)
 {
+	uint64_t at_ms;
+
 	s->failures++;
-	return again(s, next, now_ms + schedule_backoff_ms(s->failures, retry_after_ms, chance));
+	at_ms = now_ms + schedule_backoff_ms(s->failures, retry_after_ms, chance);
+	if (retry_after_ms > 0)
+		s->closed_until_ms = at_ms;
+	return again(s, next, at_ms);
+}
+
+/* Nothing was done: it is tried again, unless nobody waits for it. */
+static enum submit_verdict undone(struct submit *s, uint64_t retry_after_ms, uint64_t now_ms,
+				  uint32_t chance)
+{
+	if (!s->lookup)
+		return later(s, SUBMIT_POST, retry_after_ms, now_ms, chance);
+	return s->unsure ? later(s, SUBMIT_GET, retry_after_ms, now_ms, chance)
+			 : SUBMIT_NOT_CREATED;
 }
 
 static enum submit_verdict posted(struct submit *s, enum submit_reply reply,
@@ -77,7 +137,7 @@ static enum submit_verdict posted(struct submit *s, enum submit_reply reply,
 		return later(s, SUBMIT_GET, retry_after_ms, now_ms, chance);
 	case SUBMIT_UNSENT:
 	case SUBMIT_BUSY:
-		return later(s, SUBMIT_POST, retry_after_ms, now_ms, chance);
+		return undone(s, retry_after_ms, now_ms, chance);
 	case SUBMIT_FORBIDDEN:
 		return SUBMIT_NOT_ALLOWED;
 	case SUBMIT_ABSENT: /* of the account, or of what the job is made from */
@@ -87,14 +147,18 @@ static enum submit_verdict posted(struct submit *s, enum submit_reply reply,
 	return SUBMIT_NOT_TAKEN;
 }
 
-/* There is no such job: it is made, unless nobody waits for it, or the API has said otherwise. */
+/*
+ * There is no such job: it is made, unless nobody waits for it, or the API has said otherwise. Where a
+ * POST of before was lost, that stays so until the next one is answered.
+ */
 static enum submit_verdict absent(struct submit *s, uint64_t now_ms, uint32_t chance)
 {
 	if (s->lookup && ++s->absences < ABSENCES_TO_BELIEVE)
 		return later(s, SUBMIT_GET, 0, now_ms, chance);
-	s->unsure = false;
-	if (s->lookup)
+	if (s->lookup) {
+		s->unsure = false;
 		return SUBMIT_NOT_CREATED;
+	}
 	return s->taken ? SUBMIT_NOT_TAKEN : again(s, SUBMIT_POST, now_ms);
 }
 
@@ -124,7 +188,8 @@ static enum submit_verdict got(struct submit *s, enum submit_reply reply, uint64
 enum submit_verdict submit_replied(struct submit *s, enum submit_reply reply,
 				   uint64_t retry_after_ms, uint64_t now_ms, uint32_t chance)
 {
-	if (s->next == SUBMIT_POST)
+	s->under_way = false;
+	if (s->asked == SUBMIT_POST)
 		return posted(s, reply, retry_after_ms, now_ms, chance);
 	if (reply != SUBMIT_ABSENT)
 		s->absences = 0;

@@ -58,16 +58,16 @@ static const char *play(const char *replies, bool known, bool lookup)
 	char *at = told;
 	uint64_t now = NOW;
 
-	submit_begin(&s, known, now);
-	if (lookup) {
-		s.unsure = true;
-		submit_look(&s, now);
-	}
+	if (lookup)
+		submit_restore(&s);
+	else
+		submit_begin(&s, known, now);
 	for (; *replies; replies++) {
 		enum submit_reply reply = (enum submit_reply)(strchr(letters, *replies) - letters);
 		enum submit_verdict v;
 
 		*at++ = s.next == SUBMIT_POST ? 'P' : 'G';
+		submit_asked(&s);
 		v = submit_replied(&s, reply, 0, now, 0);
 		if (v != SUBMIT_AGAIN) {
 			*at++ = verdicts[v];
@@ -134,6 +134,13 @@ Test(submit, a_lookup_never_creates)
 	}
 }
 
+/* One question, and what is answered. */
+static enum submit_verdict round_trip(struct submit *s, enum submit_reply reply)
+{
+	submit_asked(s);
+	return submit_replied(s, reply, 0, NOW, 0);
+}
+
 Test(submit, waits_as_long_as_it_is_told_and_longer_each_time)
 {
 	struct submit s;
@@ -141,11 +148,12 @@ Test(submit, waits_as_long_as_it_is_told_and_longer_each_time)
 
 	submit_begin(&s, false, NOW);
 	cr_expect_eq(s.at_ms, NOW);
+	submit_asked(&s);
 	cr_assert_eq(submit_replied(&s, SUBMIT_BUSY, 77000, NOW, 0), SUBMIT_AGAIN);
 	cr_expect_geq(s.at_ms, NOW + 77000);
 	submit_begin(&s, false, NOW);
 	for (int i = 0; i < 4; i++) {
-		cr_assert_eq(submit_replied(&s, SUBMIT_UNSENT, 0, NOW, 0), SUBMIT_AGAIN);
+		cr_assert_eq(round_trip(&s, SUBMIT_UNSENT), SUBMIT_AGAIN);
 		cr_expect_gt(s.at_ms - NOW, before);
 		before = s.at_ms - NOW;
 	}
@@ -156,10 +164,109 @@ Test(submit, knows_when_it_is_not_known_what_became_of_it)
 	struct submit s;
 
 	submit_begin(&s, false, NOW);
-	submit_replied(&s, SUBMIT_BUSY, 0, NOW, 0);
-	cr_expect(!s.unsure, "nothing was done");
-	submit_replied(&s, SUBMIT_LOST, 0, NOW, 0);
-	cr_expect(s.unsure);
-	submit_replied(&s, SUBMIT_ABSENT, 0, NOW, 0);
-	cr_expect(!s.unsure, "it is not there");
+	cr_expect(!submit_is_unsure(&s), "nothing was sent");
+	submit_asked(&s);
+	cr_expect(submit_is_unsure(&s), "it is under way");
+	submit_unasked(&s, NOW + 5);
+	cr_expect(!submit_is_unsure(&s), "it was not sent after all");
+	cr_expect_eq(s.at_ms, NOW + 5);
+	round_trip(&s, SUBMIT_BUSY);
+	cr_expect(!submit_is_unsure(&s), "nothing was done");
+	round_trip(&s, SUBMIT_LOST);
+	cr_expect(submit_is_unsure(&s));
+	round_trip(&s, SUBMIT_ABSENT);
+	cr_expect(submit_is_unsure(&s), "what was lost may be on its way still");
+	round_trip(&s, SUBMIT_BUSY);
+	cr_expect(submit_is_unsure(&s), "and was not made again");
+	submit_begin(&s, true, NOW);
+	submit_asked(&s);
+	cr_expect(!submit_is_unsure(&s), "a GET makes nothing");
+	submit_begin(&s, true, NOW);
+	submit_look_again(&s, NOW + 9);
+	cr_expect(submit_is_unsure(&s), "it is there");
+	cr_expect_eq(s.at_ms, NOW + 9);
+}
+
+Test(submit, what_nobody_waits_for_is_the_end_unless_there_may_be_a_job)
+{
+	struct submit s;
+
+	submit_begin(&s, false, NOW);
+	cr_expect(submit_leave(&s, NOW));
+	round_trip(&s, SUBMIT_BUSY);
+	cr_expect(submit_leave(&s, NOW));
+	submit_begin(&s, true, NOW);
+	submit_asked(&s);
+	cr_expect(submit_leave(&s, NOW), "a GET is under way");
+
+	/* A POST is: its answer is a POST's, though only GETs follow. */
+	submit_begin(&s, false, NOW);
+	submit_asked(&s);
+	cr_expect(!submit_leave(&s, NOW));
+	cr_expect_eq(submit_replied(&s, SUBMIT_JOB, 0, NOW, 0), SUBMIT_CREATED);
+	submit_begin(&s, false, NOW);
+	submit_asked(&s);
+	cr_expect(!submit_leave(&s, NOW));
+	cr_expect_eq(submit_replied(&s, SUBMIT_BUSY, 0, NOW, 0), SUBMIT_NOT_CREATED);
+	submit_begin(&s, false, NOW);
+	submit_asked(&s);
+	cr_expect(!submit_leave(&s, NOW));
+	cr_expect_eq(submit_replied(&s, SUBMIT_EXISTS, 0, NOW, 0), SUBMIT_AGAIN);
+	cr_expect_eq(s.next, SUBMIT_GET);
+
+	/* One before it was lost: two looks, and no POST. */
+	submit_begin(&s, false, NOW);
+	round_trip(&s, SUBMIT_LOST);
+	round_trip(&s, SUBMIT_ABSENT);
+	submit_asked(&s);
+	cr_expect(!submit_leave(&s, NOW));
+	cr_expect_eq(submit_replied(&s, SUBMIT_BUSY, 0, NOW, 0), SUBMIT_AGAIN);
+	cr_expect_eq(s.next, SUBMIT_GET);
+	cr_expect_eq(round_trip(&s, SUBMIT_ABSENT), SUBMIT_AGAIN);
+	cr_expect_eq(round_trip(&s, SUBMIT_ABSENT), SUBMIT_NOT_CREATED);
+	cr_expect(submit_leave(&s, NOW), "now it is known");
+}
+
+Test(submit, who_comes_back_does_not_wait_for_what_nobody_waited_for)
+{
+	struct submit s;
+
+	submit_begin(&s, false, NOW);
+	round_trip(&s, SUBMIT_LOST);
+	submit_leave(&s, NOW);
+	for (int i = 0; i < 5; i++)
+		round_trip(&s, SUBMIT_UNSENT);
+	cr_assert_gt(s.at_ms, NOW);
+	submit_join(&s, NOW);
+	cr_expect_eq(s.at_ms, NOW);
+	cr_expect_eq(round_trip(&s, SUBMIT_ABSENT), SUBMIT_AGAIN);
+	cr_expect_eq(s.next, SUBMIT_POST, "it is wanted again");
+
+	submit_begin(&s, false, NOW);
+	round_trip(&s, SUBMIT_LOST);
+	submit_leave(&s, NOW);
+	submit_asked(&s);
+	submit_replied(&s, SUBMIT_BUSY, 50000, NOW, 0);
+	submit_join(&s, NOW + 10);
+	cr_expect_eq(s.at_ms, NOW + 50000, "the API has said when");
+
+	/* Who joins others waits as they do. */
+	submit_begin(&s, false, NOW);
+	round_trip(&s, SUBMIT_UNSENT);
+	submit_join(&s, NOW);
+	cr_expect_gt(s.at_ms, NOW);
+}
+
+Test(submit, a_wait_beyond_the_time_is_not_waited_for)
+{
+	struct submit s;
+
+	submit_begin(&s, false, NOW);
+	cr_expect(!submit_is_late(&s, NOW + 1, NOW));
+	cr_expect(submit_is_late(&s, NOW, NOW));
+	submit_unasked(&s, NOW + 100);
+	cr_expect(submit_is_late(&s, NOW + 99, NOW));
+	cr_expect(!submit_is_late(&s, NOW + 100, NOW));
+	submit_asked(&s);
+	cr_expect(!submit_is_late(&s, NOW + 99, NOW), "an answer may come in time");
 }
