@@ -163,6 +163,15 @@ static void requeue(struct question *q)
 	q->ask = NULL;
 }
 
+/* It was refused with a key that is not the account's any more. */
+static bool is_outdated(const struct question *q, const struct http_result *res)
+{
+	const char *key = q->account->config ? key_of(q->account) : NULL;
+
+	return trouble_of_answer(res) == TROUBLE_UNAUTHORIZED && key && q->key &&
+	       strcmp(key, q->key) != 0;
+}
+
 /* Dropped with its connection, a GET is asked again, and what became of a POST nobody knows. */
 static void take_asked(struct poller *p, struct question *q, const struct http_result *res)
 {
@@ -175,7 +184,7 @@ static void take_asked(struct poller *p, struct question *q, const struct http_r
 		read_key_again(q->account);
 	if (dropped && q->ask->body)
 		q->ask->fn(q->ask->user, &lost);
-	else if (dropped && q->account->config)
+	else if ((dropped && q->account->config) || (!p->closing && is_outdated(q, res)))
 		requeue(q);
 	else
 		q->ask->fn(q->ask->user, res);

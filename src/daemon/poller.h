@@ -36,7 +36,8 @@ void poller_close(struct poller *p, void (*closed)(void *user), void *user);
 /*
  * One GET of `path` ("v1/accounts/acme/models/m") for another part of the daemon, under the account's
  * budget and with its key, before everything else that is due. `fn` is called exactly once, never
- * inside the call; with -ECANCELED when the account leaves the configuration, or at the end. What comes
+ * inside the call; with -ECANCELED when the account leaves the configuration, or at the end. Refused
+ * with a key that has been exchanged since, it is asked again with the new one. What comes
  * of it does not count for the account's sight. 0 or -ENOMEM; -ECANCELED when the account is not in the
  * configuration, and then `fn` is not called.
  */

@@ -528,6 +528,18 @@ def the_account_leaves_before_the_post(t):
 
 
 @tap.test()
+def a_key_that_was_exchanged(t):
+    sim, config, daemon, _ = begin(t)
+    new = f"fw_{bodies.SECRET}_another"
+    sim.fault("delay", seconds=2, path="dpoJobs")  # no poll finds it out before the POST does
+    sim.settings(key=new)
+    config.write_key(t.path("acme.key"), new)
+    created(t, daemon, "a")
+    t.equal([r["status"] for r in posts(sim)][-1], 200)
+    settled(t, sim, daemon, "a")
+
+
+@tap.test()
 def only_chosen_notifiers_hear_of_it(t):
     sim, config, daemon, hook = begin(t)
     config.webhook(hook, name="other", path="/other").webhook(hook, name="third", path="/third")
