@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "io/committer.h"
 #include "io/http.h"
+#include "model/submit.h"
 #include "store/store.h"
 
 static struct {
@@ -73,13 +74,36 @@ WRAP(int, commit_add, struct commit *b, const struct store_op *op)
 	return REAL(commit_add)(b, op);
 }
 
-/* "before-send": a webhook's request, and not a poll's, which has no body. */
+/*
+ * "before-send": a request with a body, which no poll has; "before-post", "in-post": that which creates a
+ * job, before and after it has begun.
+ */
 WRAP(int, http_start, struct http *h, const struct http_request *request, http_fn fn, void *user,
      struct http_transfer **ret, struct error *ret_e)
 {
+	bool creates = request->body && strstr(request->url, "supervisedFineTuningJobId=");
+	int r;
+
 	if (request->body)
 		fault_point("before-send");
-	return REAL(http_start)(h, request, fn, user, ret, ret_e);
+	if (creates)
+		fault_point("before-post");
+	r = REAL(http_start)(h, request, fn, user, ret, ret_e);
+	if (r == 0 && creates)
+		fault_point("in-post");
+	return r;
+}
+
+/* "before-reply", "after-reply": an answer about a job that is being created has come. */
+WRAP(enum submit_verdict, submit_replied, struct submit *s, enum submit_reply reply,
+     uint64_t retry_after_ms, uint64_t now_ms, uint32_t chance)
+{
+	enum submit_verdict verdict;
+
+	fault_point("before-reply");
+	verdict = REAL(submit_replied)(s, reply, retry_after_ms, now_ms, chance);
+	fault_point("after-reply");
+	return verdict;
 }
 
 /* "before-hook", and "in-hook": it runs. */
