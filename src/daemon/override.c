@@ -89,7 +89,7 @@ void override_resolve(struct override *o, const struct config *config)
 
 route_set override_watches(const struct override *o, route_set watches)
 {
-	if (!o)
+	if (!o || o->foreseen)
 		return watches;
 	return o->watched ? watches | ROUTE_ADDED : 0;
 }

@@ -12,6 +12,7 @@
 
 struct override {
 	bool watched;        /* or not */
+	bool foreseen;       /* neither: only who is to hear of a job that is being created */
 	bool chosen;         /* the notifiers were: those, and no others, hear of the job */
 	route_set notifiers; /* of the chosen ones, those that are in the configuration */
 	char *notify;        /* the names of all that were chosen, joined by commas … */

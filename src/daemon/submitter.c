@@ -68,6 +68,35 @@ struct submission {
 	enum submit_outcome outcome; /* when it is over */
 };
 
+/* --- who hears of one --- */
+
+/*
+ * A list may show the job before its adoption, also when the POST's answer was lost: those who were chosen
+ * hear of it then, and no others. Where there is no memory for that, the watch's do.
+ */
+static void foresee(struct submission *x)
+{
+	struct override *override;
+	struct job *job;
+
+	if (!x->notify || account_job(x->account, x->full, KIND_SFT, &job) < 0 ||
+	    (job->override && !job->override->foreseen) ||
+	    override_new(false, x->notify, &override) < 0)
+		return;
+	override->foreseen = true;
+	override_resolve(override, *x->submitter->config);
+	job_set_override(job, override);
+}
+
+/* It will not be. Whatever somebody has asked for of the job meanwhile stays. */
+static void forget(struct submission *x)
+{
+	struct job *job = map_get(&x->account->jobs, x->full);
+
+	if (job && job->override && job->override->foreseen)
+		job_set_override(job, NULL);
+}
+
 /* --- one of them --- */
 
 static void submission_free(struct submission *x)
@@ -83,6 +112,7 @@ static void submission_end(struct submission *x)
 {
 	if (!x->over) {
 		x->over = true;
+		forget(x);
 		list_remove(&x->link);
 		x->submitter->n--;
 	}
@@ -733,6 +763,7 @@ static int begin(struct submitter *s, const struct submit_order *order, struct s
 		submission_end(x);
 		return r;
 	}
+	foresee(x);
 	arm(s);
 	return 0;
 }
@@ -753,6 +784,8 @@ static int choose_again(struct submission *x, const char *notify)
 	if (r < 0)
 		x->notify = before;
 	free(r < 0 ? copy : before);
+	if (r == 0)
+		foresee(x);
 	return r;
 }
 
@@ -825,6 +858,7 @@ int submitter_restore(struct submitter *s, struct account *account, const struct
 		return r == -EUSERS ? 0 : r; /* it stays in the store */
 	}
 	x->durable = true;
+	foresee(x);
 	submit_restore(&x->state);
 	log_notice("whether %s was created is not known, and is found out", x->full);
 	return 0;

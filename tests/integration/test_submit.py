@@ -558,6 +558,34 @@ def only_chosen_notifiers_hear_of_it(t):
 
 
 @tap.test()
+def only_chosen_notifiers_hear_of_what_a_list_shows_first(t):
+    """The answer to the POST is lost, and the watch's own look comes before that at the job."""
+    sim, config, daemon, hook = begin(t, {"jobs": [{"kind": "sft", "id": "old", "state": "RUNNING"}]},
+                                      watch={"kinds": ["sft"], "first_sight": "baseline"})
+    config.webhook(hook, name="other", path="/other").write()
+    daemon.reload()
+    daemon.wait_known(name_of("sft", "old"))
+    time.sleep(POLL)
+    sim.fault("lose-answer", times=2, **POST)
+    sim.fault("reset", path="Jobs/a$", times=2)
+    client = Submit(t, daemon, "a", notify="other")
+    t.wait(lambda: (daemon.job("sft", "a") or {}).get("phase"), 10, "the list's look")
+    t.check(client.answer is None, "before the answer")
+    t.equal(hook.wait(1, "/other")[0]["type"], "job.found")
+    t.equal(client.succeeds(200, "found")["notify"], ["other"])
+    t.equal([d.event["type"] for d in hook.got("/other")], ["job.found"])
+    t.equal(hook.got("/"), [])
+    # One that will not be is watched by nobody, and a later one is the watch's again.
+    sim.fault(400, before=True, times=1, **POST)
+    Submit(t, daemon, "b", notify="other").fails(422, "api_refused")
+    t.equal(daemon.job("sft", "b"), None)
+    sim.set("sft", "b", state="RUNNING")
+    t.equal(hook.wait(1)[0]["subject"], name_of("sft", "b"))
+    daemon.restart()
+    t.equal(daemon.job("sft", "b")["added"], False)
+
+
+@tap.test()
 def the_last_who_chooses_notifiers_counts(t):
     sim, config, daemon, hook = begin(t)
     config.webhook(hook, name="other", path="/other").write()

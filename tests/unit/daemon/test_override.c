@@ -18,6 +18,8 @@ Test(override, decides_what_is_watched)
 	cr_expect_eq(override_watches(yes, 0x5), 0x5 | ROUTE_ADDED);
 	cr_expect_eq(override_watches(yes, 0), ROUTE_ADDED);
 	cr_expect_eq(override_watches(no, 0x5), 0);
+	no->foreseen = true;
+	cr_expect_eq(override_watches(no, 0x5), 0x5);
 }
 
 Test(override, chosen_notifiers)
