@@ -693,7 +693,7 @@ static int write_intent(struct submission *x)
 					     .name = x->full,
 					     .notify = x->notify}};
 	struct commit *commit = NULL;
-	int r = sft_job_body(x->job, NULL, &body);
+	int r = sft_job_kept(x->job, &body);
 
 	op.submission.body = buf_str(&body);
 	if (r == 0)
@@ -796,6 +796,12 @@ static int join(struct submission *x, struct sft_job *job, const struct submit_o
 	char identity[NAME_ID_MAX + 1];
 	int r = sft_job_id(job, order->account->id, identity);
 
+	if (r == 0 && list_empty(&x->waiters)) {
+		/* Not all of what it was is known after a restart; what is wanted now is. */
+		memcpy(x->identity, identity, sizeof(identity));
+		sft_job_free(x->job);
+		x->job = TAKE_PTR(job);
+	}
 	sft_job_free(job);
 	if (r == 0 && strcmp(identity, x->identity) != 0)
 		r = -EEXIST;
