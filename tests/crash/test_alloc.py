@@ -6,13 +6,12 @@ minute later; a restart is quicker. Nothing is lost, nothing leaks (with sanitiz
 """
 
 import collections
-import mmap
 import os
 import re
-import struct
 import subprocess
 
 from faulty import LONG, Reply, Stage, Webhook, read_deliveries, tap
+from plan import Plan
 
 JOB = ("sft", "a")
 SAMPLE = 1 << 30 if LONG else 12
@@ -20,31 +19,7 @@ SPARE = 4  # beyond the allocations that were counted, since rounds differ a lit
 # What is later is had by a restart. Longer than the committer's first wait, and at length also than
 # that before a try is noted again; on a slow machine a restart that was not needed does no harm.
 LATE_S = 8 if LONG else 2
-PLAN = struct.Struct("=qQQ")  # struct plan of fault_alloc.c
 NEVER = 1 << 40
-
-
-class Plan:
-    """The page that the daemon shares with us."""
-
-    def __init__(self, t):
-        self.path = t.path("plan")
-        with open(self.path, "wb") as file:
-            file.write(bytes(mmap.PAGESIZE))
-        with open(self.path, "r+b") as file:
-            self.page = mmap.mmap(file.fileno(), mmap.PAGESIZE)
-
-    def fail_at(self, n):
-        """The n-th from now on; 0: none."""
-        struct.pack_into("=q", self.page, 0, n)
-
-    @property
-    def count(self):
-        return PLAN.unpack_from(self.page)[1]
-
-    @property
-    def failed(self):
-        return PLAN.unpack_from(self.page)[2]
 
 
 class Rounds:

@@ -4,6 +4,7 @@ fault_points.c. In the end there is one job at the server for each that somebody
 answered, and it is watched; and of what nobody asked for again, there is a job that is watched, or none.
 """
 
+import collections
 import contextlib
 import http.client
 import json
@@ -12,6 +13,8 @@ import threading
 from faulty import HASTE, LONG, Config, Daemon, Sim, Webhook, name_of, query, tap
 
 from harness import UnixConnection
+from plan import Plan
+from slumber import Machine
 
 COLLECTION = "supervisedFineTuningJobs$"
 BASE = {"dataset": "accounts/acme/datasets/d", "baseModel": "accounts/acme/models/m"}
@@ -30,8 +33,9 @@ ENOUGH = 60  # comings to one point in one life
 class Client:
     """Asks for one job on a thread of its own, once."""
 
-    def __init__(self, daemon, spec):
+    def __init__(self, daemon, spec, timeout=20):
         self.outcome = None  # status, or None where the daemon has died
+        self.timeout = timeout
         self.daemon = daemon
         self.spec = spec
         self.thread = threading.Thread(target=self.run, daemon=True)
@@ -40,7 +44,7 @@ class Client:
     def run(self):
         with contextlib.suppress(OSError, http.client.HTTPException):
             with contextlib.closing(UnixConnection(self.daemon.config.socket, 30)) as connection:
-                connection.request("POST", "/v1/accounts/acme/jobs/sft?timeout=20",
+                connection.request("POST", f"/v1/accounts/acme/jobs/sft?timeout={self.timeout}",
                                    json.dumps(self.spec))
                 self.outcome = connection.getresponse().status
 
@@ -53,7 +57,7 @@ class Stage:
                            "settings": {"created": [{"at": 0, "state": "RUNNING"}]}})
         self.hook = Webhook(t)
         config = Config(t).account(self.sim).watch(kinds=["dpo"]).webhook(self.hook)
-        self.daemon = Daemon(t, config, env=HASTE, start=False)
+        self.daemon = Daemon(t, config, env=dict(HASTE), start=False)
         self.n = 0
         self.wanted = []  # jobs that somebody was told of
 
@@ -118,6 +122,9 @@ class Stage:
     def intents(self):
         return query(self.daemon.config.state_dir, "SELECT name FROM submission")
 
+    def posts(self):
+        return [r for r in self.sim.requests(COLLECTION) if r["method"] == "POST"]
+
     def names(self):
         world = self.sim.server.api.world
         with world.lock:
@@ -163,6 +170,94 @@ for point_ in POINTS:
     for answer_ in ANSWERS:
         if LONG or point_ in ("change", "in-post", "before-reply") or answer_ == "answered":
             register(point_, answer_)
+
+
+# The machine, and its memory
+
+
+def asleep(t, do):
+    """Its answer comes over a connection that is given up: it is not sent again, but looked for."""
+    machine = Machine(t)
+    stage = Stage(t, "answered")
+    stage.daemon.env.update(machine.env)
+    stage.daemon.start()
+    stage.sim.fault(do, seconds=8, times=1, method="POST", path=COLLECTION)
+    client = Client(stage.daemon, stage.spec(), timeout=3600)
+    t.wait(stage.posts, 10, "the POST")
+    machine.sleep(minutes=20)
+    client.thread.join(6)
+    t.wait(lambda: not stage.intents(), 10, "no intent to be left")
+    return stage, client.outcome
+
+
+@tap.test()
+def asleep_while_a_job_is_made(t):
+    stage, outcome = asleep(t, "delay")
+    t.equal((outcome, len(stage.posts()), stage.names()), (200, 1, ["job-1"]))
+
+
+@tap.test()
+def asleep_before_a_job_is_made(t):
+    """It is made by the second POST, and the first comes too late to make another."""
+    stage, outcome = asleep(t, "late")
+    t.equal((outcome, len(stage.posts()), stage.names()), (201, 2, ["job-1"]))
+    t.wait(lambda: 409 in [r["status"] for r in stage.posts()], 15, "the first POST")
+    t.equal(stage.names(), ["job-1"])
+
+
+@tap.test()
+def asleep_beyond_the_time(t):
+    """Who waited is told at once, and what was made is found."""
+    machine = Machine(t)
+    stage = Stage(t, "answered")
+    stage.daemon.env.update(machine.env)
+    stage.daemon.start()
+    stage.sim.fault("delay", seconds=60, times=1, method="POST", path=COLLECTION)
+    client = Client(stage.daemon, stage.spec())
+    t.wait(lambda: stage.posts(), 10, "the POST")
+    machine.sleep(hours=2)
+    client.thread.join(6)
+    t.equal(client.outcome, 503)
+    t.wait(lambda: not stage.intents(), 20, "no intent to be left")
+    t.equal((len(stage.posts()), stage.names()), (1, ["job-1"]))
+    t.equal([v["added"] for v in stage.daemon.jobs().values()], [True])
+
+
+def ask(stage, spec):
+    client = Client(stage.daemon, spec, timeout=10)
+    client.thread.join(20)
+    return client.outcome
+
+
+@tap.test(limit=600 if LONG else 120)
+def every_allocation_fails(t):
+    """From the request on, one in each life of a wish: it is refused, or the job is made, once."""
+    plan = Plan(t)
+    stage = Stage(t, "answered")
+    stage.daemon.env["TW_FAULT_ALLOC"] = plan.path
+    stage.daemon.start()
+    outcomes = collections.Counter()
+    for n in range(1, 400, 1 if LONG else 5):
+        spec = stage.spec()
+        failed = plan.failed
+        plan.fail_at(n)
+        client = Client(stage.daemon, spec, timeout=3)
+        client.thread.join(20)
+        plan.fail_at(0)
+        outcomes[client.outcome] += 1
+        if stage.daemon.program.poll() is not None:
+            t.fail(f"allocation {n}: the daemon ended with {stage.daemon.program.returncode}")
+        t.check(client.outcome in (None, 200, 201, 413, 500, 503),
+                f"allocation {n}: {client.outcome}")
+        # A commit that failed is tried again a second later; until then nothing new is taken.
+        t.wait(lambda: ask(stage, spec) in (200, 201), 10, f"the job, after allocation {n}")
+        if client.outcome == 201 and plan.failed == failed:
+            break  # there are no more
+    t.wait(lambda: not stage.intents(), 30, "no intent to be left")
+    names = stage.names()
+    t.equal(sorted(names), sorted(f"job-{i + 1}" for i in range(stage.n)))
+    t.wait(lambda: len(stage.told()) == stage.n, 20, "all to be told of")
+    t.note(f"{plan.failed} allocations failed: {dict(outcomes)}")
 
 
 if __name__ == "__main__":

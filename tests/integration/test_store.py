@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import threading
 import time
 
 from harness import (
@@ -212,6 +213,48 @@ def a_disk_that_is_read_only_is_74(t):
     result = run_daemon(t, "--config", config.path)
     t.equal(result.code, 74)
     t.check(config.state_dir in result.err and "ead-only" in result.err, result.err)
+
+
+JOB = b'{"dataset": "accounts/acme/datasets/d", "baseModel": "accounts/acme/models/m"}'
+
+
+@tap.test(limit=120)
+def a_job_that_is_created_while_the_disk_is_full(t):
+    """Nothing is sent whose intent is not durable, and what was made meanwhile is watched later."""
+    sim, _, daemon, disk = full_disk(t, "a")
+    answers = {}
+
+    def submit(id_, timeout):
+        status, _, body = daemon.request(f"/v1/accounts/acme/jobs/sft?id={id_}&timeout={timeout}",
+                                         "POST", JOB)
+        answers[id_] = status, json.loads(body)
+
+    def posts():
+        return [r["query"]["supervisedFineTuningJobId"] for r in sim.requests("Jobs$")
+                if r["method"] == "POST"]
+
+    sim.fault("delay", seconds=3, times=1, method="POST")
+    made = threading.Thread(target=submit, args=("made", 5))
+    made.start()
+    t.wait(posts, 10, "the POST")
+    disk.fill()
+    submit("first", 2)  # the first to find out
+    t.equal((answers["first"][0], answers["first"][1]["error"]["code"]), (503, "api_unavailable"))
+    t.check("written down" in answers["first"][1]["error"]["message"], answers["first"])
+    wait_failing(t, daemon)
+    submit("second", 2)
+    t.equal((answers["second"][0], answers["second"][1]["error"]["code"]), (503, "store_failing"))
+    made.join(20)
+    t.equal((answers["made"][0], answers["made"][1]["error"]["code"]), (503, "api_unavailable"))
+    t.check("the job is there" in answers["made"][1]["error"]["message"], answers["made"])
+    t.equal(posts(), ["made"], "what is not durable is not sent")
+    disk.free()
+    wait_recovered(t, daemon)
+    t.wait(lambda: (daemon.job("sft", "made") or {}).get("added"), 20, "the job to be watched")
+    time.sleep(1)
+    t.equal(posts(), ["made"], "nobody waits for the first any more")
+    submit("first", 20)
+    t.equal(answers["first"][0], 201)
 
 
 if __name__ == "__main__":
