@@ -114,7 +114,17 @@ class Stage:
         t.equal(len(names), len(set(names)), f"twice: {names}")
         for name in self.wanted:
             t.check(name in names, f"{name} was told of, and is not there")
-        views = {v["displayName"]: v for v in self.daemon.jobs().values() if v["kind"] == "sft"}
+        views = {}
+
+        def seen():
+            """What was adopted just before the end is looked at first."""
+            views.clear()
+            for view in self.daemon.jobs().values():
+                if view["kind"] == "sft":
+                    views[view["displayName"]] = view
+            return "" not in views
+
+        t.wait(seen, 20, "all that is watched to be seen")
         t.equal(sorted(views), sorted(names), "watched, and there")
         t.check(all(v["added"] and v["phase"] == "running" for v in views.values()), f"{views}")
         self.daemon.kill()
@@ -256,6 +266,7 @@ def every_allocation_fails(t):
     t.wait(lambda: not stage.intents(), 30, "no intent to be left")
     names = stage.names()
     t.equal(sorted(names), sorted(f"job-{i + 1}" for i in range(stage.n)))
+    stage.daemon.restart()  # what could not be told then is told later, or now
     t.wait(lambda: len(stage.told()) == stage.n, 20, "all to be told of")
     t.note(f"{plan.failed} allocations failed: {dict(outcomes)}")
 
