@@ -70,7 +70,7 @@ class Case:
     def check(self, truth, message):
         """Notes a failure and goes on."""
         if not truth:
-            self.faults.append(message)
+            self.faults.append(str(message))
         return truth
 
     def equal(self, got, wanted, what=""):
