@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -257,6 +258,51 @@ def run_program(t, argv, env=None, timeout=20, stdin=None):
 def run_daemon(t, *args, env=None, timeout=20):
     """tunewatchd, for what ends by itself."""
     return run_program(t, [*DAEMON, *args], env, timeout)
+
+
+class Running:
+    """The command-line client, while it goes on."""
+
+    def __init__(self, t, socket_path, *args, env=None):
+        self.paths = [tempfile.mkstemp(prefix="client-", suffix=suffix, dir=t.dir)
+                      for suffix in (".out", ".err")]
+        self.program = subprocess.Popen(
+            [*CLIENT, "--socket", socket_path, *args], stdin=subprocess.DEVNULL,
+            stdout=self.paths[0][0], stderr=self.paths[1][0], env=environment(t, env),
+            preexec_fn=die_with_parent)
+        for fd, _ in self.paths:
+            os.close(fd)
+        t.defer(self.end)
+
+    def end(self):
+        if self.program.poll() is None:
+            self.program.kill()
+        self.program.wait()
+
+    def read(self, number):
+        with open(self.paths[number][1], encoding="utf-8") as file:
+            return file.read()
+
+    def lines(self):
+        return self.read(0).splitlines()
+
+    def said(self):
+        """On standard error."""
+        return self.read(1)
+
+    def code(self):
+        """The exit status, or None while it runs."""
+        return self.program.poll()
+
+    def signal(self, number):
+        self.program.send_signal(number)
+
+    def wait(self, timeout=20):
+        try:
+            return self.program.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise tap.Failed(f"the client still runs after {timeout} s; it said {self.lines()} "
+                             f"{self.said()!r}") from None
 
 
 class UnixConnection(http.client.HTTPConnection):

@@ -8,42 +8,12 @@ import subprocess
 import time
 
 from fake_daemon import FakeDaemon, document, error, job
-from harness import CLIENT, environment, run_program, tap
+from harness import CLIENT, Running, run_program, tap
 
 HELD = {"name": "deploy", "type": "exec", "off": False, "removed": False, "pending": 1, "running": 2,
         "delivered": 30, "retried": 4, "dead": 5, "skipped": 0, "replaced": 0, "lastError": "exit 1"}
 OFF = {**HELD, "name": "slack", "type": "webhook", "off": True, "lastError": "410 Gone"}
 GONE = {**HELD, "name": "old", "removed": True, "lastError": None}
-
-
-class Running:
-    """A client that goes on."""
-
-    def __init__(self, t, fake, *args, env=None):
-        self.out, self.err = t.path("client.out"), t.path("client.err")
-        with open(self.out, "wb") as out, open(self.err, "wb") as err:
-            self.program = subprocess.Popen(
-                [*CLIENT, "--socket", fake.path, *args], stdin=subprocess.DEVNULL, stdout=out,
-                stderr=err, env=environment(t, env))
-        t.defer(self.end)
-
-    def end(self):
-        if self.program.poll() is None:
-            self.program.kill()
-        self.program.wait()
-
-    def read(self, path):
-        with open(path, encoding="utf-8") as file:
-            return file.read()
-
-    def lines(self):
-        return self.read(self.out).splitlines()
-
-    def said(self):
-        return self.read(self.err)
-
-    def wait(self, timeout=20):
-        return self.program.wait(timeout)
 
 
 def says(t, result, code, *words):
@@ -258,7 +228,7 @@ def events_that_nobody_reads(t):
 def follow(t):
     fake = FakeDaemon(t)
     docs = [fake.emit("job.running", id_=f"j{i}") for i in range(12)]
-    program = Running(t, fake, "events", "--follow", "--json")
+    program = Running(t, fake.path, "events", "--follow", "--json")
     t.wait(lambda: program.lines() == docs[2:], 10, "the newest ten")
     t.wait(lambda: fake.streams, 10, "a stream")
     docs.append(fake.emit("job.failed", id_="a"))
@@ -283,7 +253,7 @@ def follow(t):
     last = [r.headers.get("Last-Event-ID") for r in fake.requests if "stream" in r.target]
     t.equal(last[0], "12")
     t.check(all(last), last)
-    program.program.send_signal(signal.SIGINT)
+    program.signal(signal.SIGINT)
     t.equal(program.wait(), -signal.SIGINT)
 
 
@@ -291,7 +261,7 @@ def follow(t):
 def follow_from_now(t):
     fake = FakeDaemon(t)
     fake.emit("job.running", id_="a")
-    program = Running(t, fake, "events", "-f", "-n", "0", "--json", "--job", "sft/a")
+    program = Running(t, fake.path, "events", "-f", "-n", "0", "--json", "--job", "sft/a")
     t.wait(lambda: fake.streams, 10, "a stream")
     fake.emit("job.running", id_="b")
     doc = fake.emit("job.failed", id_="a")
@@ -304,7 +274,7 @@ def follow_since(t):
     for i in range(5):
         fake.emit("job.running", id_=f"j{i}")
     fake.old = 5
-    program = Running(t, fake, "events", "-f", "--since", "1h", "--json")
+    program = Running(t, fake.path, "events", "-f", "--since", "1h", "--json")
     t.wait(lambda: fake.streams, 10, "a stream")
     doc = fake.emit("job.failed", id_="a")
     t.wait(lambda: program.lines() == [doc], 10, "the new one, and none of before")
@@ -318,7 +288,7 @@ def follow_another_database(t):
     fake = FakeDaemon(t)
     for i in range(20):
         fake.emit("job.running", id_=f"j{i}")
-    program = Running(t, fake, "events", "-f", "-n", "0", "--json")
+    program = Running(t, fake.path, "events", "-f", "-n", "0", "--json")
     t.wait(lambda: fake.streams, 10, "a stream")
     fake.number, fake.events = 3, []
     fake.answers["/v1/events/stream"] = lambda r: (503, error("unavailable", "not yet"))
@@ -375,12 +345,12 @@ def wait_for_what_has_ended(t):
 def wait_for_an_end(t):
     fake = FakeDaemon(t, [job("sft", "a"), job("sft", "b"), job("sft", "c", "other")],
                       accounts=("acme", "other"))
-    program = Running(t, fake, "wait", "a", "other/sft/c")
+    program = Running(t, fake.path, "wait", "a", "other/sft/c")
     t.wait(lambda: fake.streams, 10, "a stream")
     fake.ends("sft", "b", "failed")
     fake.ends("sft", "c", "succeeded", "other")
     t.wait(lambda: program.lines(), 10, "a line as soon as one has ended")
-    t.equal(program.program.poll(), None)
+    t.equal(program.code(), None)
     begin = time.monotonic()
     fake.ends("sft", "a", "early_stopped")
     t.equal(program.wait(), 5)
@@ -392,7 +362,7 @@ def wait_for_an_end(t):
 @tap.test()
 def wait_for_any(t):
     fake = FakeDaemon(t, [job("sft", "a"), job("sft", "b")])
-    program = Running(t, fake, "--json", "wait", "--any", "a", "b")
+    program = Running(t, fake.path, "--json", "wait", "--any", "a", "b")
     t.wait(lambda: fake.streams, 10, "a stream")
     fake.ends("sft", "b", "cancelled")
     t.equal(program.wait(), 3)
@@ -403,7 +373,7 @@ def wait_for_any(t):
 def wait_without_events(t):
     fake = FakeDaemon(t, [job("sft", "a")])
     fake.answers["/v1/events/stream"] = (404, error("not_found", "no such call"))
-    program = Running(t, fake, "wait", "sft/a")
+    program = Running(t, fake.path, "wait", "sft/a")
     t.wait(lambda: fake.asked("stream"), 10, "a question for the stream")
     fake.set("sft", "a", phase="succeeded")
     t.equal(program.wait(), 0)
@@ -413,7 +383,7 @@ def wait_without_events(t):
 @tap.test()
 def wait_through_a_restart(t):
     fake = FakeDaemon(t, [job("sft", "a"), job("sft", "b", phase="succeeded")])
-    program = Running(t, fake, "wait", "b", "a")
+    program = Running(t, fake.path, "wait", "b", "a")
     t.wait(lambda: fake.streams, 10, "a stream")
     fake.stop()
     t.wait(lambda: "waiting for it" in program.said(), 10, "a word about it")
@@ -427,7 +397,7 @@ def wait_through_a_restart(t):
 @tap.test()
 def wait_for_a_job_that_is_not_watched(t):
     fake = FakeDaemon(t)
-    program = Running(t, fake, "wait", "sft/new")
+    program = Running(t, fake.path, "wait", "sft/new")
     t.wait(lambda: fake.streams, 10, "a stream")
     t.equal(program.said(), "tunewatch: acme/sft/new was not watched; from now on it is\n")
     t.equal(fake.asked("PUT"), ["PUT /v1/jobs/acme/sft/new"])
@@ -439,7 +409,7 @@ def wait_for_a_job_that_is_not_watched(t):
 @tap.test()
 def wait_for_what_is_not_there(t):
     fake = FakeDaemon(t, [job("sft", "a"), job("sft", "b")])
-    program = Running(t, fake, "wait", "sft/a", "sft/b")
+    program = Running(t, fake.path, "wait", "sft/a", "sft/b")
     t.wait(lambda: fake.streams, 10, "a stream")
     fake.set("sft", "a", notFound=True, phase=None, state="")
     fake.jobs.pop("accounts/acme/supervisedFineTuningJobs/b")
@@ -469,7 +439,7 @@ def wait_times_out(t):
 @tap.test()
 def wait_for_many(t):
     fake = FakeDaemon(t, [job("sft", f"j{i}") for i in range(200)])
-    program = Running(t, fake, "wait", *(f"sft/j{i}" for i in range(200)))
+    program = Running(t, fake.path, "wait", *(f"sft/j{i}" for i in range(200)))
     t.wait(lambda: fake.streams, 20, "a stream")
     for i in range(200):
         fake.ends("sft", f"j{i}", "succeeded")
@@ -482,7 +452,7 @@ def wait_for_many(t):
 @tap.test()
 def watch_prints_changes(t):
     fake = FakeDaemon(t, [job("sft", "a"), job("sft", "b")])
-    program = Running(t, fake, "watch", "sft/a")
+    program = Running(t, fake.path, "watch", "sft/a")
     t.wait(lambda: len(program.lines()) == 2, 10, "the table")
     fake.set("sft", "a", lastPoll="2026-11-20T06:40:00Z", nextPoll="2026-11-20T06:50:00Z")
     fake.set("sft", "b", phase="failed")
@@ -498,7 +468,7 @@ def watch_prints_changes(t):
     t.wait(lambda: "waiting for it" in program.said(), 10, "a word about it")
     fake.start()
     t.wait(lambda: "answers again" in program.said(), 10, "a word about it")
-    program.program.send_signal(signal.SIGINT)
+    program.signal(signal.SIGINT)
     t.equal(program.wait(), 0, "Ctrl-C")
     t.equal(len(program.lines()), 5)
 
@@ -506,7 +476,7 @@ def watch_prints_changes(t):
 @tap.test()
 def watch_json(t):
     fake = FakeDaemon(t, [job("sft", "a")])
-    program = Running(t, fake, "--json", "watch")
+    program = Running(t, fake.path, "--json", "watch")
     t.wait(lambda: len(program.lines()) == 1, 10, "a document")
     fake.set("sft", "a", status={"code": "OK", "message": "news"})
     t.wait(lambda: len(program.lines()) == 2, 10, "another one")
@@ -515,10 +485,10 @@ def watch_json(t):
     documents = [json.loads(line) for line in program.lines()]
     t.equal([[j["status"]["message"] for j in d["jobs"]] for d in documents], [[""], ["news"], []])
     for number in (signal.SIGTERM, signal.SIGHUP):
-        other = Running(t, fake, "watch")
+        other = Running(t, fake.path, "watch")
         t.wait(lambda: fake.asked("readMask"), 10, "a look")
         time.sleep(0.3)
-        other.program.send_signal(number)
+        other.signal(number)
         t.equal(other.wait(), 128 + number)
 
 
