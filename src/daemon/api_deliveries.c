@@ -124,14 +124,16 @@ int api_get_deliveries(struct api *api, const struct server_request *request, co
 		       struct server_response *response)
 {
 	const struct api_sources *from = &api->sources;
+	const char *state = server_argument(request, "state");
 	struct outbox_list *l;
 	unsigned states;
 	uint64_t limit;
 	int r;
 
-	if (parse_states(server_argument(request, "state"), &states) < 0)
+	if (parse_states(state, &states) < 0)
 		return api_refuse(response, 400, "bad_request",
-				  "state is pending, delivered, dead or skipped");
+				  "there is no state \"%.80s\": pending, delivered, dead or skipped",
+				  state);
 	if (api_number(request, response, "limit", 1, DELIVERIES_LIMIT_MAX, DELIVERIES_LIMIT,
 		       &limit) < 0)
 		return 0; /* the response says why */

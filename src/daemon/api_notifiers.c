@@ -19,17 +19,22 @@ int api_get_notifiers(struct api *api, const struct server_request *request, con
 }
 
 /* "; did you mean slack?", or "". */
-static void hint_at(const struct config *config, const char *name, char *ret, size_t size)
+static void hint_among(const char *name, const char *const names[], size_t n, char *ret, size_t size)
 {
-	const char *names[ROUTE_MAX] = {NULL};
-	const char *near;
+	const char *near = nearest_name(name, names, n);
 
-	for (size_t i = 0; i < config->n_notifiers; i++)
-		names[i] = config->notifiers[i].name;
-	near = nearest_name(name, names, config->n_notifiers);
 	ret[0] = '\0';
 	if (near)
 		snprintf(ret, size, "; did you mean %s?", near);
+}
+
+static void hint_at(const struct config *config, const char *name, char *ret, size_t size)
+{
+	const char *names[ROUTE_MAX] = {NULL};
+
+	for (size_t i = 0; i < config->n_notifiers; i++)
+		names[i] = config->notifiers[i].name;
+	hint_among(name, names, config->n_notifiers, ret, size);
 }
 
 bool api_knows_notifiers(const struct api *api, const char *notify,
@@ -114,6 +119,20 @@ static int start_test(struct api *api, const char *name, enum event_type type,
 	return r < 0 ? r : SERVER_LATER;
 }
 
+static int refuse_type(const char *name, struct server_response *response)
+{
+	const char *names[EVENT_COUNT_] = {NULL};
+	char hint[64];
+
+	for (int i = EVENT_NONE + 1; i < EVENT_COUNT_; i++)
+		if (event_type_is_job((enum event_type)i))
+			names[i] = event_type_name((enum event_type)i);
+	hint_among(name, names, EVENT_COUNT_, hint, sizeof(hint));
+	return api_refuse(response, 400, "bad_request",
+			  "there is no event of a job of type \"%.80s\"%s", name,
+			  *hint ? hint : ", as job.succeeded is one");
+}
+
 int api_test_notifier(struct api *api, const struct server_request *request, const char *rest,
 		      struct server_response *response)
 {
@@ -133,8 +152,7 @@ int api_test_notifier(struct api *api, const struct server_request *request, con
 				  hint);
 	}
 	if (event && (event_type_from_name(event, &type) < 0 || !event_type_is_job(type)))
-		return api_refuse(response, 400, "bad_request",
-				  "event is the type of a job's event, as in job.succeeded");
+		return refuse_type(event, response);
 	if (!api_is_open(api, name, response))
 		return 0;
 	return start_test(api, name, type, response);

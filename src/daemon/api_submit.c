@@ -50,7 +50,7 @@ static int answer_conflict(const struct call *c, const struct submit_result *res
 					       result->differences[i].there,
 					       result->differences[i].here};
 	c->response->status = 409;
-	return api_json_conflict("another job has this id already: give this one another", d,
+	return api_json_conflict("another job has this id already", d,
 				 result->n_differences, &c->response->body);
 }
 
