@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/streams.h"
 #include "cli/commands.h"
 #include "cli/complete.h"
 #include "cli/help.h"
@@ -163,6 +164,8 @@ int main(int argc, char *argv[])
 	struct cli cli = {0};
 	int r;
 
+	if (streams_fill() < 0)
+		return EX_OSERR;
 	setlocale(LC_CTYPE, "");
 	/* Who reads no more wants no more, also where a parent ignores that. */
 	signal(SIGPIPE, SIG_DFL);

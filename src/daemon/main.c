@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "base/log.h"
+#include "base/streams.h"
 #include "config/config.h"
 #include "daemon/engine.h"
 
@@ -130,6 +131,8 @@ int main(int argc, char **argv)
 	struct config_env env;
 	int r;
 
+	if (streams_fill() < 0)
+		return EX_OSERR;
 	if (parse_options(argc, argv, &options) < 0) {
 		fputs("Try 'tunewatchd --help'.\n", stderr);
 		return EX_USAGE;

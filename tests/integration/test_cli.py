@@ -576,6 +576,25 @@ def somebody_elses_socket(t):
 
 
 @tap.test()
+def streams_that_are_closed(t):
+    """What is printed goes nowhere, least of all into a connection with the number of the stream."""
+    sim, daemon = begin(t, job("a"))
+    client = [*CLIENT, "--socket", daemon.config.socket]
+
+    def run_with(redirection, *args):
+        return run_program(t, ["sh", "-c", f'exec "$@" {redirection}', "x", *client, *args])
+
+    for args in (("status",), ("notifiers",), ("help",), ("version",)):
+        says(t, run_with(">&-", *args), 74, "cannot write to standard output")
+    result = run_with("2>&-", "status", "a")
+    t.equal((result.code, len(result.out.splitlines()), result.err), (0, 2, ""))
+    t.equal(run_with("2>&-", "status", "nobody").code, 1)
+    t.equal(run_with("<&-", "status").code, 0)
+    says(t, run_with("<&-", "submit", "-"), 65, "cannot read")
+    says(t, run_with(">&-", "wait", "--timeout", "0", "a"), 124, "timed out")
+
+
+@tap.test()
 def version_and_completion(t):
     _, daemon = begin(t, job("abc", displayName="Support"),
                       configure=lambda c: c.webhook(Webhook(t), "dashboard"))
