@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <langinfo.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,13 @@ int cli_finish_output(void)
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return 0;
 	return cli_fail(EX_IOERR, "cannot write to standard output: %s", strerror(errno));
+}
+
+bool cli_nobody_reads(void)
+{
+	struct pollfd out = {.fd = STDOUT_FILENO};
+
+	return poll(&out, 1, 0) > 0 && out.revents & (POLLERR | POLLHUP);
 }
 
 int cli_print_document(const struct buf *b)

@@ -83,6 +83,12 @@ int command_watch(const struct cli *cli, int argc, char *const argv[]);
 /* One sentence on standard error, control characters replaced; returns `exit_status`. */
 int cli_fail(int exit_status, const char *fmt, ...) _printf_(2, 3);
 
+/*
+ * Whether who read standard output has gone. Who prints only now and then asks, for else it would be
+ * noticed with the next line, and raises SIGPIPE as writing that would.
+ */
+bool cli_nobody_reads(void);
+
 /* What a call came to, or a negative errno alone; returns the exit status. */
 int cli_fail_call(const struct client_result *result, int r);
 int cli_fail_errno(int r);

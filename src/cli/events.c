@@ -1,6 +1,7 @@
 /* tunewatch events: what happened, and what happens. */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@
 #define PAGE             1000 /* events in an answer, at most */
 #define NEWEST           100
 #define NEWEST_TO_FOLLOW 10
+#define READER_MS        1000 /* how often it is seen whether anybody still reads */
 
 struct events {
 	const struct cli *cli;
@@ -157,8 +159,10 @@ static int follow(struct events *e)
 	for (;;) {
 		snprintf(e->last_id, sizeof(e->last_id), "%" PRIu64, e->last);
 		r = stream_open(stream, buf_str(&path), e->last_id, &result);
-		while (r == 0)
-			r = stream_wait(stream, 60000, &result);
+		while (r == 0 && !cli_nobody_reads())
+			r = stream_wait(stream, READER_MS, &result);
+		if (r == 0)
+			return raise(SIGPIPE), EX_IOERR;
 		r = note_end(e, &result, r);
 		if (r != 0)
 			return r;

@@ -1,5 +1,6 @@
 /* tunewatch watch: the table of jobs, live. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -160,6 +161,8 @@ static int run_plain(struct watch *w)
 	while (r == 0 && !end) {
 		int looked = client_sleep(w->cli->client, PERIOD_MS);
 
+		if (cli_nobody_reads())
+			return raise(SIGPIPE), EX_IOERR;
 		if (looked == 0)
 			looked = look(w, &result);
 		if (looked == -EINTR) {

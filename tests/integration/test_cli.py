@@ -576,6 +576,18 @@ def somebody_elses_socket(t):
 
 
 @tap.test()
+def nobody_reads_what_follows(t):
+    """Of the programs that go on: they end when their reader has, not with the next event."""
+    sim, daemon = begin(t, job("a"), clock="manual")
+    sim.set("sft", "a", progress={"percent": 50, "epoch": 0})
+    t.wait(lambda: daemon.client("events").out, 10, "an event")
+    for args in ("events --follow --json", "watch --json a"):
+        result = run_program(t, ["bash", "-c", '"$@" | head -n 1 >/dev/null; echo ${PIPESTATUS[0]}',
+                                 "x", *CLIENT, "--socket", daemon.config.socket, *args.split()])
+        t.equal((result.out, result.err), (f"{128 + signal.SIGPIPE}\n", ""), args)
+
+
+@tap.test()
 def streams_that_are_closed(t):
     """What is printed goes nowhere, least of all into a connection with the number of the stream."""
     sim, daemon = begin(t, job("a"))
