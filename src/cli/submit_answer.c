@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codec/control_json.h"
 #include "codec/submit_json.h"
 
 static void print_difference(void *user, const char *field, const char *there, const char *here)
@@ -20,9 +21,24 @@ static const struct {
 	long status;
 	int exit_status;
 } refusals[] = {
-	{400, EX_DATAERR}, {403, EX_NOPERM},  {404, EX_USAGE},    {409, EX_DATAERR},
+	{400, EX_USAGE},   {403, EX_NOPERM},  {404, EX_USAGE},    {409, EX_DATAERR},
 	{413, EX_DATAERR}, {422, EX_DATAERR}, {503, EX_TEMPFAIL},
 };
+
+static int note_fault(void *user, const char *fault _unused_)
+{
+	*(bool *)user = true;
+	return 0;
+}
+
+/* Of the job, and not of how it was asked for. */
+static bool has_faults(const struct buf *body)
+{
+	bool any = false;
+
+	(void)control_json_parse_faults(buf_str(body), body->len, note_fault, &any);
+	return any;
+}
 
 static int print_refusal(const struct client_result *result, const struct buf *body)
 {
@@ -32,6 +48,8 @@ static int print_refusal(const struct client_result *result, const struct buf *b
 	for (size_t i = 0; i < ARRAY_LEN(refusals); i++)
 		if (refusals[i].status == result->status)
 			exit_status = refusals[i].exit_status;
+	if (result->status == 400 && has_faults(body))
+		exit_status = EX_DATAERR;
 	cli_fail(exit_status, "%s", result->error.text);
 	if (result->status == 409)
 		(void)submit_json_parse_differences(buf_str(body), body->len, print_difference,

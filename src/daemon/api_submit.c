@@ -24,7 +24,6 @@ static const struct {
 } refusals[] = {
 	[SUBMIT_OUTCOME_NOT_ALLOWED] = {403, "api_forbidden"},
 	[SUBMIT_OUTCOME_REFUSED] = {422, "api_refused"},
-	[SUBMIT_OUTCOME_BAD] = {400, "bad_request"},
 	[SUBMIT_OUTCOME_TOO_LATE] = {503, "api_unavailable"},
 	[SUBMIT_OUTCOME_UNWATCHED] = {500, "internal"},
 };
@@ -50,8 +49,8 @@ static int answer_conflict(const struct call *c, const struct submit_result *res
 					       result->differences[i].there,
 					       result->differences[i].here};
 	c->response->status = 409;
-	return api_json_conflict("another job has this id already", d,
-				 result->n_differences, &c->response->body);
+	return api_json_conflict("another job has this id already", d, result->n_differences,
+				 &c->response->body);
 }
 
 static void on_submitted(void *user, const struct submit_result *result)
@@ -67,9 +66,13 @@ static void on_submitted(void *user, const struct submit_result *result)
 	case SUBMIT_OUTCOME_OTHER:
 		r = answer_conflict(c, result);
 		break;
+	case SUBMIT_OUTCOME_BAD:
+		c->response->status = 400;
+		r = api_json_faults("bad_request", result->text, &result->text, 1,
+				    &c->response->body);
+		break;
 	case SUBMIT_OUTCOME_NOT_ALLOWED:
 	case SUBMIT_OUTCOME_REFUSED:
-	case SUBMIT_OUTCOME_BAD:
 	case SUBMIT_OUTCOME_TOO_LATE:
 	case SUBMIT_OUTCOME_UNWATCHED:
 		r = api_refuse(c->response, refusals[result->outcome].status,

@@ -473,7 +473,7 @@ def submitted_to_be_told_to_one(t):
     everything, pager = Webhook(t), Webhook(t)
     sim, daemon = begin(t, clock="manual", configure=lambda c:
                         c.webhook(everything).webhook(pager, "pager"))
-    says(t, daemon.client("submit", "--notify", "pagre", write(t)), 65, "pagre")
+    says(t, daemon.client("submit", "--notify", "pagre", write(t)), 64, "pagre", "pager?")
     t.equal(daemon.client("submit", "--notify", "pager", "--id", "mine", write(t)).code, 0)
     sim.set("sft", "mine", state="COMPLETED")
     pager.wait(1, types="job.succeeded")

@@ -274,7 +274,7 @@ def wrong_usage(t):
 @tap.test()
 def refusals(t):
     for number, (status, code, message, exit_status) in enumerate((
-            (400, "bad_request", "epochs: no", 65), (403, "api_forbidden", "the key may not", 77),
+            (400, "bad_request", "no such notifier", 64), (403, "api_forbidden", "the key may not", 77),
             (404, "not_found", "no account", 64), (409, "conflict", "abc is taken", 65),
             (413, "too_large", "too large", 65),
             (422, "api_refused", "the API says: dataset d is not READY", 65),
@@ -283,6 +283,13 @@ def refusals(t):
                         "--json")
         t.equal((result.code, result.out), (exit_status, ""), code)
         t.check(message in result.err, result.err)
+
+
+@tap.test()
+def a_file_that_the_daemon_finds_bad(t):
+    result = submit(t, Daemon(t, [refusal(400, "bad_request", "line 2: epochs: no",
+                                          faults=["line 2: epochs: no"])]))
+    t.equal((result.code, result.out), (65, ""), result.err)
 
 
 @tap.test()
