@@ -8,11 +8,18 @@
 #define WIDTH  79
 #define INDENT 22 /* of summaries */
 
+/* A word of a text; "[--timeout D]" is one. */
+static size_t word_len(const char *text)
+{
+	return *text == '[' ? strcspn(text, "]") + strcspn(strchrnul(text, ']'), " ")
+			    : strcspn(text, " ");
+}
+
 /* Words in lines of WIDTH, the first one beginning at column `at`, the others at `indent`. */
 static void print_words(FILE *out, size_t at, size_t indent, const char *text)
 {
 	while (*text) {
-		size_t len = strcspn(text, " ");
+		size_t len = word_len(text);
 
 		if (at + 1 + len > WIDTH) {
 			fprintf(out, "\n%*s", (int)indent, "");
@@ -99,9 +106,9 @@ int command_help(const struct cli *cli _unused_, int argc, char *const argv[])
 	c = command_find(argv[0]);
 	near = command_nearest(argv[0]);
 	if (!c)
-		return near ? cli_fail(EX_USAGE, "no such command: %s; did you mean %s?", argv[0],
-				       near)
-			    : cli_fail(EX_USAGE, "no such command: %s. Try: tunewatch --help",
+		return near ? cli_fail(EX_USAGE, "no such command: %.80s; did you mean %s?",
+				       argv[0], near)
+			    : cli_fail(EX_USAGE, "no such command: %.80s. Try: tunewatch --help",
 				       argv[0]);
 	help_print_command(stdout, c);
 	return cli_finish_output();

@@ -27,7 +27,7 @@ int job_list_init(const struct cli *cli, int argc, char *const argv[], struct jo
 	r = job_filter_new(argc, ret->argv, &ret->filter, &bad);
 	if (r == -EINVAL)
 		return cli_fail(EX_USAGE,
-				"not the name of a job: %s (write sft/abc, acme/sft/abc or "
+				"not the name of a job: %.80s (write sft/abc, acme/sft/abc or "
 				"accounts/acme/supervisedFineTuningJobs/abc)",
 				bad);
 	return r < 0 ? cli_fail_errno(r) : 0;

@@ -85,9 +85,12 @@ static int fail_option(int argc, char *const argv[], const char *argument)
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(argument + dashes, "="),
 		 argument + dashes);
 	near = dashes > 1 ? option_nearest(name, c) : NULL;
+	if (near && strcmp(near, name) == 0 && strchr(argument, '='))
+		return cli_fail(EX_USAGE, "--%s takes no argument: %.80s", near, argument);
 	if (near)
-		return cli_fail(EX_USAGE, "no such option: %s; did you mean --%s?", argument, near);
-	return cli_fail(EX_USAGE, "no such option: %s. Try: tunewatch %s%s--help", argument,
+		return cli_fail(EX_USAGE, "no such option: %.80s; did you mean --%s?", argument,
+				near);
+	return cli_fail(EX_USAGE, "no such option: %.80s. Try: tunewatch %s%s--help", argument,
 			c ? c->name : "", c ? " " : "");
 }
 
@@ -104,6 +107,14 @@ static int take_option(struct cli *cli, int id)
 	return 0;
 }
 
+static int fail_missing(int argc, char *const argv[], const char *argument)
+{
+	const struct command_info *c = command_among(argc, argv);
+
+	return cli_fail(EX_USAGE, "%s needs an argument. Try: tunewatch %s%s--help", argument,
+			c ? c->name : "", c ? " " : "");
+}
+
 /* 0, or an exit status after a sentence. */
 static int parse_options(struct cli *cli, int argc, char *argv[])
 {
@@ -117,8 +128,7 @@ static int parse_options(struct cli *cli, int argc, char *argv[])
 		if (id == '?')
 			return fail_option(argc, argv, argv[optind - 1]);
 		if (id == ':')
-			return cli_fail(EX_USAGE, "%s needs an argument. Try: tunewatch --help",
-					argv[optind - 1]);
+			return fail_missing(argc, argv, argv[optind - 1]);
 		r = take_option(cli, id < OPTION_COUNT_ ? id : find_letter(id));
 	}
 	return r;
@@ -141,6 +151,8 @@ static int run_command(struct cli *cli, const struct command_info *c, int argc, 
 
 	cli->socket = cli_given(cli, OPTION_SOCKET) ? cli->values[OPTION_SOCKET]
 						    : default_socket(path, sizeof(path));
+	if (!*cli->socket)
+		return cli_fail(EX_USAGE, "--socket needs the path of a socket");
 	cli->json = cli_given(cli, OPTION_JSON);
 	cli->colour = wants_colour() && !cli_given(cli, OPTION_NO_COLOR);
 	r = client_new(cli->socket, &cli->client);

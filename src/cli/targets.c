@@ -118,7 +118,7 @@ static int resolve_new(const struct cli *cli, const char *argument, struct known
 				argument, argument);
 	return name_parse(argument, k->account, ret) == 0
 		       ? 0
-		       : cli_fail(EX_USAGE, "not the name of a job: %s", argument);
+		       : cli_fail(EX_USAGE, "not the name of a job: %.80s", argument);
 }
 
 static int resolve(const struct cli *cli, enum targets_rule rule, const char *argument,
@@ -135,7 +135,7 @@ static int resolve(const struct cli *cli, enum targets_rule rule, const char *ar
 		return fail_ambiguous(argument, k, at, (size_t)n);
 	if (n < 0)
 		return cli_fail(EX_USAGE,
-				"not the name of a job: %s (write sft/abc, acme/sft/abc or "
+				"not the name of a job: %.80s (write sft/abc, acme/sft/abc or "
 				"accounts/acme/supervisedFineTuningJobs/abc)",
 				argument);
 	if (rule == TARGETS_ANY && strchr(argument, '/'))

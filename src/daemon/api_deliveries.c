@@ -131,9 +131,9 @@ int api_get_deliveries(struct api *api, const struct server_request *request, co
 	int r;
 
 	if (parse_states(state, &states) < 0)
-		return api_refuse(response, 400, "bad_request",
-				  "there is no state \"%.80s\": pending, delivered, dead or skipped",
-				  state);
+		return api_refuse(
+			response, 400, "bad_request",
+			"there is no state \"%.80s\": pending, delivered, dead or skipped", state);
 	if (api_number(request, response, "limit", 1, DELIVERIES_LIMIT_MAX, DELIVERIES_LIMIT,
 		       &limit) < 0)
 		return 0; /* the response says why */

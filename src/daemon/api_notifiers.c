@@ -19,7 +19,8 @@ int api_get_notifiers(struct api *api, const struct server_request *request, con
 }
 
 /* "; did you mean slack?", or "". */
-static void hint_among(const char *name, const char *const names[], size_t n, char *ret, size_t size)
+static void hint_among(const char *name, const char *const names[], size_t n, char *ret,
+		       size_t size)
 {
 	const char *near = nearest_name(name, names, n);
 

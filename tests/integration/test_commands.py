@@ -552,7 +552,11 @@ def options_where_they_belong(t):
                         (("wait", "--time-out", "1s", "a"), ("did you mean --timeout?",)),
                         (("status", "--xyzzy"), ("no such option: --xyzzy", "status --help")),
                         (("events", "-x"), ("no such option: -x", "events --help")),
-                        (("events", "--since"), ("--since needs an argument",)),
+                        (("events", "--since"), ("--since needs an argument", "events --help")),
+                        (("events", "-n"), ("-n needs an argument", "events --help")),
+                        (("status", "--json=1"), ("--json takes no argument",)),
+                        (("status", "--socket", ""), ("--socket needs the path",)),
+                        (("status", "/" * 3000), (f"not the name of a job: {'/' * 80} (",)),
                         (("statsu",), ("did you mean status?",)),
                         (("xyzzy",), ("no such command: xyzzy. Try: tunewatch --help",)),
                         (("help", "xyzzy"), ("no such command",)),
@@ -574,6 +578,8 @@ def help_on_one_screen(t):
         lines = result.out.splitlines()
         t.equal((result.code, result.err), (0, ""), args)
         t.check(len(lines) <= 25 and max(map(len, lines)) < 80, f"{args}: {len(lines)} lines")
+        t.check(not [line for line in lines if line.count("[") != line.count("]")],
+                f"{args}: an option is broken in two")
     result = run_program(t, CLIENT)
     t.equal((result.code, result.out), (64, ""))
     t.check("Usage: tunewatch" in result.err, result.err)
