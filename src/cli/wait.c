@@ -109,6 +109,10 @@ static void print_end(const struct waiting *w, size_t i)
 		       job->status_message);
 	putchar('\n');
 	fflush(stdout);
+	/* A slip in a name would be asked for ever after. */
+	if (outcome == WAIT_NOT_FOUND)
+		cli_fail(0, "%s stays watched; if there will be none: tunewatch remove %s",
+			 w->jobs[i].name, w->jobs[i].name);
 }
 
 static void note_outcome(struct waiting *w, size_t i, enum wait_outcome outcome)

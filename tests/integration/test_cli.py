@@ -175,6 +175,8 @@ def wait_adds_what_is_not_watched(t):
     t.equal((result.code, result.out.split()[:2]), (0, ["acme/dpo/e", "succeeded"]))
     result = daemon.client("wait", "dpo/nowhere")
     t.equal((result.code, result.out), (4, "acme/dpo/nowhere is not known to the API\n"))
+    t.check(result.err.endswith("if there will be none: tunewatch remove acme/dpo/nowhere\n"),
+            result.err)
     says(t, daemon.client("wait", "nobody/sft/a"), 1, "nobody")
     says(t, daemon.client("wait", "nobody"), 1, "no such job is watched: nobody")
 
