@@ -177,14 +177,14 @@ static void on_durable(void *user, int r)
 	struct test *test = user;
 
 	test->committing = false;
+	if (r == 0) /* it is history, whoever wants to know of the test */
+		feed_publish(test->tester->feed, test->event);
 	if (list_empty(&test->link)) { /* told already */
 		test_free(test);
 		return;
 	}
-	if (r == 0) {
-		feed_publish(test->tester->feed, test->event);
+	if (r == 0)
 		r = dispatcher_test(test->tester->dispatcher, test->notifier, test->event);
-	}
 	if (r < 0) /* else on_tested() is next, perhaps it was, and the test is gone */
 		tell(test, r, VERDICT_DEAD, strerror(-r));
 }
