@@ -14,7 +14,8 @@
 
 #include "base/macro.h"
 
-#define LISTEN_BACKLOG 128
+/* Who does not block is refused by a Unix socket when so many wait: more than are served at a time. */
+#define LISTEN_BACKLOG 1024
 
 static int make_parents(const char *path, struct error *ret_e)
 {

@@ -18,6 +18,8 @@
 #define SERVER_SWEEP_MS     1000
 #define SERVER_HEADERS_MAX  (32UL * 1024)
 #define SERVER_REQUESTS_MAX (16UL << 20)
+#define SERVER_ANSWERS_MAX  (64UL << 20)
+#define SERVER_LAST_RUNS    8
 #define SERVER_BLOCK        (16UL * 1024) /* that a fill is asked for, about */
 
 struct server {
@@ -27,7 +29,9 @@ struct server {
 	int open_handles;
 	struct server_options options;
 	bool left;         /* somebody has, in the present run */
+	bool closing;      /* nobody is asked any more */
 	size_t held;       /* bytes of requests' bodies */
+	size_t owed;       /* bytes of whole answers that are on their way */
 	struct list peers; /* struct peer */
 	struct list calls; /* struct call whose fill waits */
 	void (*closed)(void *user);
@@ -48,8 +52,10 @@ struct call {
 	struct server *server;
 	struct MHD_Connection *connection;
 	struct buf body; /* of the request */
+	size_t owed;     /* of the answer, while it counts in the server's */
 	bool too_large;
 	bool asked; /* fn was called */
+	bool head;  /* HEAD: no body goes out */
 };
 
 /* libmicrohttpd works on what its descriptors and clocks ask for, then says when it wants again. */
@@ -154,8 +160,11 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
 static ssize_t on_fill(void *cls, uint64_t pos _unused_, char *data, size_t max)
 {
 	struct call *call = cls;
-	ssize_t n = call->response.fill(call->response.user, data, max);
+	ssize_t n;
 
+	if (call->server->closing)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	n = call->response.fill(call->response.user, data, max);
 	if (n < 0)
 		return n == SERVER_END ? MHD_CONTENT_READER_END_OF_STREAM
 				       : MHD_CONTENT_READER_END_WITH_ERROR;
@@ -175,6 +184,26 @@ void server_wake(struct server_response *response)
 	list_remove(&call->waiting);
 	MHD_resume_connection(call->connection);
 	run_soon(call->server);
+}
+
+/* When nobody takes his answers, the next ones are not kept for them. */
+static void count_answer(struct call *call)
+{
+	static const char busy[] =
+		"{\"error\":{\"code\":\"too_many\",\"message\":\"too many answers wait to be "
+		"taken: try again later\"}}";
+	struct server_response *response = &call->response;
+	struct server *s = call->server;
+
+	if (!response->fill && s->owed + response->body.len > SERVER_ANSWERS_MAX) {
+		buf_clear(&response->body);
+		response->status = MHD_HTTP_SERVICE_UNAVAILABLE;
+		response->content_type = "application/json";
+		if (buf_puts(&response->body, busy) < 0)
+			buf_clear(&response->body);
+	}
+	call->owed = response->body.len;
+	s->owed += call->owed;
 }
 
 static struct MHD_Response *make_response(struct call *call)
@@ -197,9 +226,11 @@ static struct MHD_Response *make_response(struct call *call)
 static enum MHD_Result queue_response(struct call *call)
 {
 	struct server_response *response = &call->response;
-	struct MHD_Response *r = make_response(call);
+	struct MHD_Response *r;
 	enum MHD_Result result;
 
+	count_answer(call);
+	r = make_response(call);
 	if (!r)
 		return MHD_NO;
 	set_deadline(call->connection,
@@ -213,6 +244,10 @@ static enum MHD_Result queue_response(struct call *call)
 				"frame-ancestors 'none'");
 	if (response->allow)
 		MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, response->allow);
+	/* libmicrohttpd 0.9.75 sends the last chunk of a body that it does not send; in HTTP/1.0 there
+	   are none. */
+	if (response->fill && call->head)
+		MHD_set_response_options(r, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
 	result = MHD_queue_response(call->connection, response->status, r);
 	MHD_destroy_response(r);
 	return result;
@@ -288,6 +323,7 @@ static enum MHD_Result ask(struct call *call, const char *method, const char *ur
 	int r;
 
 	call->asked = true;
+	call->head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
 	set_deadline(call->connection, UINT64_MAX);
 	r = s->options.fn(s->options.user, &request, &call->response);
 	drop_body(call);
@@ -314,7 +350,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 	}
 	if (call->asked) /* resumed by server_answer() */
 		return queue_response(call);
-	return ask(call, method, url);
+	return call->server->closing ? MHD_NO : ask(call, method, url);
 }
 
 const char *server_argument(const struct server_request *request, const char *name)
@@ -351,6 +387,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
 	if (call->response.done)
 		call->response.done(call->response.user);
 	drop_body(call);
+	s->owed -= call->owed;
 	buf_done(&call->response.body);
 	free(call);
 	*con_cls = NULL;
@@ -432,10 +469,24 @@ void server_quiesce(struct server *s)
 		close(fd);
 }
 
+/* What was answered last, because of the end, goes out as far as the clients take it at once. */
+static void flush(struct server *s)
+{
+	MHD_UNSIGNED_LONG_LONG wait_ms;
+
+	for (int i = 0; i < SERVER_LAST_RUNS; i++) {
+		MHD_run(s->mhd);
+		if (MHD_get_timeout(s->mhd, &wait_ms) != MHD_YES || wait_ms > 0)
+			return;
+	}
+}
+
 void server_close(struct server *s, void (*closed)(void *user), void *user)
 {
 	s->closed = closed;
 	s->closed_user = user;
+	s->closing = true;
+	flush(s);
 	uv_close((uv_handle_t *)&s->poll, on_closed);
 	uv_close((uv_handle_t *)&s->timer, on_closed);
 	uv_close((uv_handle_t *)&s->sweep, on_closed);

@@ -3,7 +3,8 @@
  *
  * Everything is bounded: 256 connections, each cut off after 10 s in which nothing moved, 30 s in which
  * its request has not come whole, or 60 s in which its answer has not been taken; headers of 32 KiB,
- * bodies of `max_request` bytes, 16 MiB of them together.
+ * bodies of `max_request` bytes, 16 MiB of them together; 64 MiB of answers that are made whole, beyond
+ * which the next is a 503.
  */
 #pragma once
 
@@ -84,6 +85,7 @@ void server_quiesce(struct server *s);
 
 /*
  * Drops all connections and closes the socket; `closed` is called when the loop has let go. Whatever
- * was to be answered later has been answered by then; who waits to fill is told `done`.
+ * was to be answered later has been answered by now, and still goes out; nobody is asked, and nothing
+ * filled, any more. Who waits to fill is told `done`.
  */
 void server_close(struct server *s, void (*closed)(void *user), void *user);

@@ -14,6 +14,8 @@
 #include "io/listen.h"
 #include "tests/support/tempdir.h"
 
+#define LARGE (4UL << 20) /* the greatest answer */
+
 static struct world {
 	uv_loop_t loop;
 	struct server *server;
@@ -87,6 +89,12 @@ static int on_request(void *user _unused_, const struct server_request *request,
 		w.later = response;
 		return SERVER_LATER;
 	}
+	if (strcmp(request->path, "/large") == 0) {
+		static char large[LARGE];
+
+		memset(large, 'x', sizeof(large));
+		return buf_append(&response->body, large, sizeof(large));
+	}
 	if (strcmp(request->path, "/fails") == 0)
 		return -ENOMEM;
 	return buf_puts(&response->body, "hello");
@@ -95,7 +103,7 @@ static int on_request(void *user _unused_, const struct server_request *request,
 static void begin(size_t max_request)
 {
 	struct server_options options = {.max_request = max_request,
-					 .max_body = 1000,
+					 .max_body = LARGE,
 					 .fn = on_request};
 	struct error e = ERROR_NONE;
 
@@ -247,6 +255,21 @@ Test(server, an_answer_comes_in_pieces_as_they_are_there)
 	cr_expect_eq(w.done, 1);
 }
 
+Test(server, the_head_of_what_comes_in_pieces)
+{
+	begin(0);
+	w.pieces[0] = "never";
+	say("HEAD /x" END "\r\n");
+	until("\r\n\r\n");
+	cr_expect_null(strstr(w.answer, "hello"));
+	say("HEAD /pieces" END "\r\n"); /* on the same connection */
+	until("");
+	cr_expect(strstr(w.answer, "200 OK"), "%s", w.answer);
+	cr_expect_eq(strstr(w.answer, "\r\n\r\n") + 4, w.answer + w.len, "%s", w.answer);
+	cr_expect_eq(w.done, 1);
+	finish();
+}
+
 Test(server, the_end_comes_while_somebody_waits)
 {
 	begin(0);
@@ -296,6 +319,31 @@ Test(server, an_answer_that_comes_later)
 	finish();
 }
 
+Test(server, what_is_answered_at_the_end_goes_out)
+{
+	static char large[900];
+	ssize_t n;
+
+	begin(0);
+	say("GET /later" END "\r\nGET /asked-too-late" END "\r\n");
+	for (int i = 0; i < 1000 && !w.later; i++)
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+	cr_assert_not_null(w.later);
+	memset(large, 'z', sizeof(large) - 1);
+	cr_assert_eq(buf_puts(&w.later->body, large), 0);
+	server_answer(w.later, 0);
+	server_close(w.server, on_closed, NULL);
+	uv_run(&w.loop, UV_RUN_DEFAULT);
+	n = read(w.client, w.answer, sizeof(w.answer) - 1);
+	cr_assert_gt(n, 0);
+	cr_expect_not_null(strstr(w.answer, large));
+	cr_expect_str_eq(w.asked, "/later");
+	close(w.client);
+	cr_expect(w.closed);
+	cr_expect_eq(uv_loop_close(&w.loop), 0);
+	tempdir_remove(w.dir);
+}
+
 Test(server, more_clients_than_there_is_room_for)
 {
 	int fds[300];
@@ -316,6 +364,58 @@ Test(server, more_clients_than_there_is_room_for)
 		uv_run(&w.loop, UV_RUN_NOWAIT);
 	say("GET /x" END "\r\n");
 	until("hello");
+	finish();
+}
+
+static void drain(int fd)
+{
+	for (int i = 0; i < 5000; i++) {
+		if (read(fd, w.answer, sizeof(w.answer)) == 0)
+			return;
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+	}
+	cr_assert(false, "an answer does not end");
+}
+
+Test(server, answers_that_nobody_takes)
+{
+	static const char ask[] = "GET /large" END "Connection: close\r\n\r\n";
+	int fds[16];
+
+	begin(0);
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) { /* 64 MiB */
+		w.asked[0] = '\0';
+		fds[i] = connect_client();
+		cr_assert_eq(write(fds[i], ask, strlen(ask)), (ssize_t)strlen(ask));
+		for (int n = 0; n < 1000 && !w.asked[0]; n++)
+			uv_run(&w.loop, UV_RUN_NOWAIT);
+	}
+	say("GET /x" END "\r\n");
+	until("too_many");
+	cr_expect(strstr(w.answer, " 503 ") && strstr(w.answer, "application/json"));
+	drain(fds[0]);
+	close(fds[0]);
+	say("GET /x" END "\r\n");
+	until("hello");
+	for (size_t i = 1; i < ARRAY_LEN(fds); i++)
+		close(fds[i]);
+	finish();
+}
+
+Test(server, a_rush_of_clients_that_do_not_block)
+{
+	int fds[500];
+
+	begin(0);
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) /* in one turn of the loop */
+		fds[i] = connect_client();
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		w.client = fds[i];
+		say("GET /x" END "\r\n");
+		until("hello");
+		close(fds[i]);
+	}
+	w.client = 0;
 	finish();
 }
 
