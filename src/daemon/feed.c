@@ -13,19 +13,31 @@
 #include "codec/event_json.h"
 #include "io/alarm.h"
 
-#define FEED_SLICE  (16UL * 1024) /* that is made for a reader at a time, and one event more */
+#define FEED_SLICE  (16UL * 1024) /* that is read from the store at a time, and one event more */
+#define FEED_TURN   (8UL * 1024)  /* that a reader gets at a time: all may want as much */
 #define FEED_PAGE   100           /* events that are read from the store at a time */
 #define FEED_OUT    (FEED_PAGE * (EVENT_JSON_MAX + 256UL))
 #define FEED_BEAT   (15 * MS_PER_S)
 #define FEED_HEADER "retry: 1000\n"
+#define FEED_HEAD   128 /* bytes before an event's document, with the NUL */
+
+/* An event as all its readers get it. Counted by reference, on the loop's thread. */
+struct frame {
+	unsigned refs;
+	uint64_t number;
+	size_t len;
+	char subject[NAME_JOB_MAX];
+	char text[];
+};
 
 struct feed {
 	struct committer *committer;
-	struct alarm *alarm;
+	struct alarm *beat, *gather;
+	uint64_t woken_ms; /* when readers were woken last, CLOCK_BOOTTIME */
 	struct list readers;
 	size_t n_readers;
 	/* A ring of the last events: from `first` on, `n` of them. */
-	struct event_record *events[FEED_EVENTS_MAX];
+	struct frame *frames[FEED_EVENTS_MAX];
 	size_t first, n, bytes;
 	uint64_t newest;  /* number of the last event that there was */
 	uint64_t dropped; /* of the last one that is not in the ring any more: all after it are */
@@ -37,7 +49,10 @@ struct feed_reader {
 	void (*wake)(void *user);
 	void *user;
 	uint64_t after; /* it has got, or is about to get, everything up to this number */
-	struct buf out; /* made, and read up to `sent` */
+	/* What is being read, up to `sent`: something made for it alone or, when that is empty, an
+	   event from memory, or nothing. */
+	struct buf out;
+	struct frame *frame; /* a reference */
 	size_t sent;
 	bool follows;    /* it has once been where memory reaches */
 	bool reading;    /* the store is being read for it … */
@@ -50,22 +65,74 @@ struct feed_reader {
 	char subject[NAME_JOB_MAX];
 };
 
+/* --- events as text --- */
+
+/* What stands before the document, which is one line, and the end of it. */
+static int put_head(const struct event_record *event, char ret[FEED_HEAD])
+{
+	return snprintf(ret, FEED_HEAD, "id: %" PRIu64 "\nevent: %s\ndata: ", event->number,
+			event_type_name(event->type));
+}
+
+static const char tail[] = "\n\n";
+
+static struct frame *frame_new(const struct event_record *event)
+{
+	char head[FEED_HEAD];
+	size_t head_len = (size_t)put_head(event, head);
+	size_t len = head_len + event->len + sizeof(tail) - 1;
+	struct frame *frame = malloc(sizeof(*frame) + len);
+	char *at;
+
+	if (!frame)
+		return NULL;
+	*frame = (struct frame){.refs = 1, .number = event->number, .len = len};
+	snprintf(frame->subject, sizeof(frame->subject), "%s", event->subject);
+	at = mempcpy(frame->text, head, head_len);
+	at = mempcpy(at, event->body, event->len);
+	memcpy(at, tail, sizeof(tail) - 1);
+	return frame;
+}
+
+static struct frame *frame_unref(struct frame *frame)
+{
+	if (frame && --frame->refs == 0)
+		free(frame);
+	return NULL;
+}
+
+/* On failure nothing was appended. */
+static int put_event(struct buf *out, const struct event_record *event)
+{
+	size_t before = out->len;
+	char head[FEED_HEAD];
+	int e = buf_append(out, head, (size_t)put_head(event, head));
+
+	if (e == 0)
+		e = buf_append(out, event->body, event->len);
+	if (e == 0)
+		e = buf_puts(out, tail);
+	if (e < 0 && out->len > before)
+		out->data[out->len = before] = '\0';
+	return e;
+}
+
 /* --- what is in memory --- */
 
-static struct event_record *event_at(const struct feed *f, size_t i)
+static struct frame *frame_at(const struct feed *f, size_t i)
 {
-	return f->events[(f->first + i) % FEED_EVENTS_MAX];
+	return f->frames[(f->first + i) % FEED_EVENTS_MAX];
 }
 
 static void drop_first(struct feed *f)
 {
-	struct event_record *event = event_at(f, 0);
+	struct frame *frame = frame_at(f, 0);
 
-	f->dropped = event->number;
-	f->bytes -= event->len;
+	f->dropped = frame->number;
+	f->bytes -= frame->len;
 	f->first = (f->first + 1) % FEED_EVENTS_MAX;
 	f->n--;
-	event_record_unref(event);
+	frame_unref(frame);
 }
 
 static void forget(struct feed *f)
@@ -82,7 +149,7 @@ static size_t place_after(const struct feed *f, uint64_t after)
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (event_at(f, middle)->number > after)
+		if (frame_at(f, middle)->number > after)
 			high = middle;
 		else
 			low = middle + 1;
@@ -100,6 +167,25 @@ uint64_t feed_newest(const struct feed *f)
 	return f->newest;
 }
 
+/* Without memory for it, it is as if memory began behind it: the store has it. */
+static void keep(struct feed *f, const struct event_record *event)
+{
+	struct frame *frame = frame_new(event);
+
+	if (!frame) {
+		forget(f);
+		f->dropped = event->number;
+		return;
+	}
+	if (f->n == FEED_EVENTS_MAX)
+		drop_first(f);
+	f->frames[(f->first + f->n) % FEED_EVENTS_MAX] = frame;
+	f->n++;
+	f->bytes += frame->len;
+	while (f->bytes > FEED_BYTES_MAX && f->n > 1)
+		drop_first(f);
+}
+
 void feed_publish(struct feed *f, struct event_record *event)
 {
 	if (event->number <= f->newest)
@@ -108,42 +194,33 @@ void feed_publish(struct feed *f, struct event_record *event)
 		feed_begin(f, event->number);
 		return;
 	}
-	if (f->n == FEED_EVENTS_MAX)
-		drop_first(f);
-	f->events[(f->first + f->n) % FEED_EVENTS_MAX] = event_record_ref(event);
-	f->n++;
-	f->bytes += event->len;
+	keep(f, event);
 	f->newest = event->number;
-	while (f->bytes > FEED_BYTES_MAX && f->n > 1)
-		drop_first(f);
+	alarm_set(f->gather, f->woken_ms + FEED_GATHER_MS);
+}
+
+/*
+ * Each wake costs a write a reader, however little there is: the first event is told of at once, what
+ * comes right after it is told of together.
+ */
+static void on_gathered(void *user)
+{
+	struct feed *f = user;
+
+	f->woken_ms = clock_boot_now_ms();
 	list_for_each (it, &f->readers) {
 		struct feed_reader *r = container_of(it, struct feed_reader, link);
 
-		r->wake(r->user);
+		if (!r->reading) /* on_read() wakes it */
+			r->wake(r->user);
 	}
 }
 
 /* --- what a reader gets --- */
 
-static bool wants(const struct feed_reader *r, const struct event_record *event)
+static bool wants(const struct feed_reader *r, const struct frame *frame)
 {
-	return !r->subject[0] || strcmp(r->subject, event->subject) == 0;
-}
-
-/* A document is one line. On failure nothing was appended. */
-static int put_event(struct feed_reader *r, const struct event_record *event)
-{
-	size_t before = r->out.len;
-	int e = buf_printf(&r->out, "id: %" PRIu64 "\nevent: %s\ndata: ", event->number,
-			   event_type_name(event->type));
-
-	if (e == 0)
-		e = buf_append(&r->out, event->body, event->len);
-	if (e == 0)
-		e = buf_puts(&r->out, "\n\n");
-	if (e < 0 && r->out.len > before)
-		r->out.data[r->out.len = before] = '\0';
-	return e;
+	return !r->subject[0] || strcmp(r->subject, frame->subject) == 0;
 }
 
 static int put_dropped(struct feed_reader *r)
@@ -156,29 +233,28 @@ static int put_dropped(struct feed_reader *r)
 			  r->after, r->after);
 }
 
-static int put_from_memory(struct feed_reader *r)
+/* The next event that it wants, if there is one yet. */
+static void take_frame(struct feed_reader *r)
 {
 	const struct feed *f = r->feed;
-	int e = 0;
 
 	r->follows = true;
-	for (size_t i = place_after(f, r->after); i < f->n && r->out.len < FEED_SLICE; i++) {
-		const struct event_record *event = event_at(f, i);
+	for (size_t i = place_after(f, r->after); i < f->n && !r->frame; i++) {
+		struct frame *frame = frame_at(f, i);
 
-		if (wants(r, event))
-			e = put_event(r, event);
-		if (e < 0)
-			return e;
-		r->after = event->number;
+		r->after = frame->number;
+		if (!wants(r, frame))
+			continue;
+		frame->refs++;
+		r->frame = frame;
 	}
-	return 0;
 }
 
 /* Called on the thread pool; the loop leaves the reader alone meanwhile. */
 static int take_event(void *user, struct event_record *event)
 {
 	struct feed_reader *r = user;
-	int e = put_event(r, event);
+	int e = put_event(&r->out, event);
 
 	if (e < 0)
 		return e;
@@ -188,7 +264,6 @@ static int take_event(void *user, struct event_record *event)
 }
 
 /* 1 when there may be more before what is in memory. */
-
 static int read_store(void *user, struct store *store, struct error *ret_e)
 {
 	struct feed_reader *r = user;
@@ -230,44 +305,61 @@ static int begin_reading(struct feed_reader *r)
 	return e;
 }
 
-static int fill_out(struct feed_reader *r)
+/* Makes the next thing that it reads; none there is when nothing is left then. Negative at the end. */
+static int go_on(struct feed_reader *r)
 {
-	const struct feed *f = r->feed;
 	int e = 0;
 
 	buf_clear(&r->out);
+	r->frame = frame_unref(r->frame);
 	r->sent = 0;
-	if (r->after >= f->dropped)
-		e = put_from_memory(r);
+	if (r->ended)
+		return -ENODATA;
+	if (r->after >= r->feed->dropped)
+		take_frame(r);
 	else if (r->follows)
 		e = put_dropped(r);
 	else
 		e = begin_reading(r);
-	if (e == 0 && r->out.len == 0 && r->silent && !r->reading)
+	if (e == 0 && r->silent && !r->reading && !r->frame && r->out.len == 0)
 		e = buf_puts(&r->out, ":\n\n");
 	r->silent = false;
+	r->ended |= e < 0;
 	return e;
+}
+
+/* What is left of the present thing. */
+static size_t left(const struct feed_reader *r, const char **ret)
+{
+	bool own = r->out.len > 0 || !r->frame;
+	const char *text = own ? r->out.data : r->frame->text;
+
+	*ret = text ? text + r->sent : NULL;
+	return (own ? r->out.len : r->frame->len) - r->sent;
 }
 
 ssize_t feed_read(struct feed_reader *r, char *data, size_t max)
 {
-	size_t n;
+	const char *text;
+	size_t n = 0;
+	int e = 0;
 
-	if (r->reading)
-		return 0;
-	if (r->sent == r->out.len) {
-		int e = r->ended ? -ENODATA : fill_out(r);
+	max = MIN(max, FEED_TURN);
+	while (n < max && !r->reading && e == 0) {
+		size_t part = MIN(left(r, &text), max - n);
 
-		if (e < 0)
-			return e;
-		if (r->reading)
-			return 0;
+		if (part == 0) {
+			e = go_on(r);
+			if (r->reading || left(r, &text) == 0)
+				break;
+			continue;
+		}
+		memcpy(data + n, text, part);
+		n += part;
+		r->sent += part;
 	}
-	n = MIN(r->out.len - r->sent, max);
 	if (n == 0)
-		return 0;
-	memcpy(data, r->out.data + r->sent, n);
-	r->sent += n;
+		return e;
 	r->spoken = clock_boot_now_ms();
 	return (ssize_t)n;
 }
@@ -275,7 +367,7 @@ ssize_t feed_read(struct feed_reader *r, char *data, size_t max)
 /* --- life --- */
 
 /* A client that has gone is noticed when something is sent to it. */
-static void on_alarm(void *user)
+static void on_beat(void *user)
 {
 	struct feed *f = user;
 	uint64_t now_ms = clock_boot_now_ms();
@@ -289,7 +381,7 @@ static void on_alarm(void *user)
 		r->wake(r->user);
 	}
 	if (f->n_readers > 0)
-		alarm_set(f->alarm, now_ms + FEED_BEAT / 3);
+		alarm_set(f->beat, now_ms + FEED_BEAT / 3);
 }
 
 int feed_new(uv_loop_t *loop, struct committer *committer, struct feed **ret, struct error *ret_e)
@@ -301,8 +393,11 @@ int feed_new(uv_loop_t *loop, struct committer *committer, struct feed **ret, st
 		return -ENOMEM;
 	f->committer = committer;
 	list_init(&f->readers);
-	e = alarm_new(loop, on_alarm, f, &f->alarm);
+	e = alarm_new(loop, on_beat, f, &f->beat);
+	if (e == 0)
+		e = alarm_new(loop, on_gathered, f, &f->gather);
 	if (e < 0) {
+		alarm_close(f->beat);
 		free(f);
 		return error_set(ret_e, e, "no timer for streams: %s", strerror(-e));
 	}
@@ -315,7 +410,8 @@ void feed_close(struct feed *f)
 	if (!f)
 		return;
 	forget(f);
-	alarm_close(f->alarm);
+	alarm_close(f->beat);
+	alarm_close(f->gather);
 	free(f);
 }
 
@@ -344,7 +440,7 @@ int feed_reader_new(struct feed *f, uint64_t after, const char *subject, void (*
 	}
 	list_append(&f->readers, &r->link);
 	if (f->n_readers++ == 0)
-		alarm_set(f->alarm, r->spoken + FEED_BEAT);
+		alarm_set(f->beat, r->spoken + FEED_BEAT);
 	*ret = r;
 	return 0;
 }
@@ -363,5 +459,6 @@ void feed_reader_free(struct feed_reader *r)
 		return;
 	}
 	buf_done(&r->out);
+	frame_unref(r->frame);
 	free(r);
 }

@@ -3,8 +3,9 @@
  *
  * The last events are in memory, once for all readers, while there are any; each reader has a place in
  * history, and gets what comes after it: from memory, or first from the store when it begins further
- * back. So a reader costs some kilobytes, however far behind it is. One that followed and then fell out of what is in
- * memory reads too slowly: it is told so, and where to go on, and its stream ends.
+ * back. So a reader costs some kilobytes, however far behind it is. One that followed and then fell
+ * out of what is in memory reads too slowly: it is told so, and where to go on, and its stream ends.
+ * What happens is told at once; what happens right after that is told of together.
  */
 #pragma once
 
@@ -21,6 +22,7 @@
 #define FEED_EVENTS_MAX  4096        /* in memory … */
 #define FEED_BYTES_MAX   (8UL << 20) /* … and bytes of their documents */
 #define FEED_READERS_MAX 200
+#define FEED_GATHER_MS   5 /* between two times that readers are woken for what happens */
 
 struct feed;
 struct feed_reader;
