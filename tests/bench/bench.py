@@ -8,10 +8,10 @@ with medians in the end: the daemon, from the bytes to the compared snapshot; h2
 the same and looks at nothing; and a Python watcher on aiohttp that parses and compares. Then how soon
 and how fast a change gets out: see delivery.py. And how early the end of a job is seen on a small
 budget, in simulated time: see plan.py. And what a large account costs: see scale.py. And how soon the
-command line answers: see client.py. Prints tables and keeps everything in BUILD-DIRECTORY/bench.json.
+command line answers: see client.py. And what many readers of the event stream cost: see stream.py. Prints tables and keeps everything in BUILD-DIRECTORY/bench.json.
 BENCH_QUICK=1 takes some minutes instead of many and is good for a first look only. BENCH_WHOLE=1
 measures against a server that refuses readMask, so that all ask for whole jobs. BENCH_ONLY=watching,
-delivery, plan, scale or client leaves the others out. The exit status says whether it could measure,
+delivery, plan, scale, client or stream leaves the others out. The exit status says whether it could measure,
 not what.
 """
 
@@ -30,6 +30,7 @@ import delivery
 import plan
 import rivals
 import scale
+import stream
 import webserver
 from daemon import Daemon
 
@@ -40,12 +41,12 @@ JOBS_PER_REQUEST = {"jobs": 1, "pages": corpus.PAGE_SIZE}
 FULL = SimpleNamespace(rounds=3, jobs=20000, listed=10000, window_s=4, settle_s=3,
                        h2load={"jobs": 150000, "pages": 1500},
                        seconds={1: 20, 100: 6, 1000: 6}, backlog=5000, days=7,
-                       archived=100000, cycles=4, shown=10000, runs=40)
+                       archived=100000, cycles=4, shown=10000, runs=40, stream_s=20)
 QUICK = SimpleNamespace(rounds=1, jobs=4000, listed=4000, window_s=2, settle_s=1,
                         h2load={"jobs": 50000, "pages": 500},
                         seconds={1: 5, 100: 3, 1000: 3}, backlog=2000, days=2,
-                        archived=20000, cycles=4, shown=10000, runs=10)
-PARTS = ("watching", "delivery", "plan", "scale", "client")
+                        archived=20000, cycles=4, shown=10000, runs=10, stream_s=8)
+PARTS = ("watching", "delivery", "plan", "scale", "client", "stream")
 SKIP = 77
 
 
@@ -282,13 +283,25 @@ def run_client(build, directory, size):
     return result
 
 
+def run_stream(build, directory, size):
+    measured = stream.Stream(build, directory, size)
+    for number in range(size.rounds):
+        say(f"streams, round {number + 1} of {size.rounds}")
+        measured.round()
+    result = measured.result()
+    result["targets"] = judged(stream.targets(result))
+    stream.print_table(result)
+    return result
+
+
 def run(build, directory, wanted):
     size = QUICK if flag("BENCH_QUICK") else FULL
     result = {"quick": size is QUICK, "targets": []}
     if "watching" in wanted:
         result.update(run_watching(build, directory, size))
     for name, part in (("delivery", run_delivery), ("plan", run_plan),
-                       ("scale", run_scale), ("client", run_client)):
+                       ("scale", run_scale), ("client", run_client),
+                       ("stream", run_stream)):
         if name in wanted:
             result[name] = part(build, directory, size)
             result["targets"] += result[name].pop("targets")

@@ -109,6 +109,10 @@ class Daemon:
     def status(self):
         return _get(self.socket, "/v1/status")
 
+    def newest_event(self):
+        """Its number, 0 while there is none."""
+        return _get(self.socket, "/v1/events?limit=1")["last"]
+
     def wait_stored(self):
         """Until everything that it saw is on the disk."""
         deadline = time.monotonic() + START_LIMIT_S
@@ -155,9 +159,9 @@ class Daemon:
                 after.at - before.at)
 
     def memory_kib(self):
-        """Resident memory, and its share of what is shared with others."""
+        """Resident memory, the most that it ever was, and its share of what is shared."""
         found = {}
-        for name, key in (("status", "VmRSS"), ("smaps_rollup", "Pss")):
+        for name, key in (("status", "VmRSS"), ("status", "VmHWM"), ("smaps_rollup", "Pss")):
             with open(f"/proc/{self._process.pid}/{name}", encoding="ascii") as f:
                 for line in f:
                     if line.startswith(key + ":"):

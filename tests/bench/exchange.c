@@ -6,7 +6,7 @@
  *
  * Serves HTTP/1.1 on a free port of 127.0.0.1 and prints that port. GET …/job-N answers with job N,
  * RUNNING and PAUSED by turns, "token-T" as its status message, and the members in REST-FILE, which
- * begins with a comma and ends with the closing brace. POST takes what ends up in front of people;
+ * begins with a comma and ends with the closing brace; any other GET with the account. POST takes what ends up in front of people;
  * the last "token-T" in it names the answer that it comes from. Commands on standard input, a line
  * each, are answered with a line:
  *
@@ -124,6 +124,19 @@ static bool take_post(struct connection *c, const char *body)
 	return true;
 }
 
+/* Why jobs are paused is asked of the account, once a minute. */
+static bool answer_account(struct connection *c)
+{
+	static const char body[] = "{\"name\":\"accounts/acme\",\"suspendState\":\"UNSUSPENDED\"}";
+	char text[256];
+	int len = snprintf(text, sizeof(text),
+			   "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+			   "Content-Length: %zu\r\n\r\n%s",
+			   sizeof(body) - 1, body);
+
+	return send_all(c, text, (size_t)len);
+}
+
 static bool take_get(struct connection *c)
 {
 	static const char *const states[] = {"JOB_STATE_RUNNING", "JOB_STATE_PAUSED"};
@@ -132,6 +145,8 @@ static bool take_get(struct connection *c)
 	size_t job = name ? strtoul(name + strlen("/job-"), NULL, 10) : JOBS_MAX, n = n_answers;
 	int len;
 
+	if (!name)
+		return answer_account(c);
 	if (job >= JOBS_MAX || n == TOKENS_MAX)
 		return false;
 	if (frozen)
