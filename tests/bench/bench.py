@@ -5,14 +5,15 @@ usage: bench.py BUILD-DIRECTORY
 
 Serves jobs from a local nginx (one worker, TLS, HTTP/2) and measures, in turns and several rounds,
 with medians in the end: the daemon, from the bytes to the compared snapshot; h2load, which asks for
-the same and looks at nothing; and a Python watcher on aiohttp that parses and compares. Then how soon
-and how fast a change gets out: see delivery.py. And how early the end of a job is seen on a small
-budget, in simulated time: see plan.py. And what a large account costs: see scale.py. And how soon the
-command line answers: see client.py. And what many readers of the event stream cost: see stream.py. Prints tables and keeps everything in BUILD-DIRECTORY/bench.json.
-BENCH_QUICK=1 takes some minutes instead of many and is good for a first look only. BENCH_WHOLE=1
-measures against a server that refuses readMask, so that all ask for whole jobs. BENCH_ONLY=watching,
-delivery, plan, scale, client or stream leaves the others out. The exit status says whether it could measure,
-not what.
+the same and looks at nothing; and a Python watcher on aiohttp that parses and compares. Then how
+soon and how fast a change gets out: see delivery.py. And how early the end of a job is seen on a
+small budget, in simulated time: see plan.py. And what a large account costs: see scale.py. And how
+soon the command line answers: see client.py. And what many readers of the event stream cost: see
+stream.py. Prints tables and keeps everything in BUILD-DIRECTORY/bench.json. BENCH_QUICK=1 takes
+some minutes instead of many and is good for a first look only. BENCH_WHOLE=1 measures against a
+server that refuses readMask, so that all ask for whole jobs. BENCH_ONLY=watching, delivery, plan,
+scale, client or stream leaves the others out. The exit status says whether it could measure, not
+what.
 """
 
 import contextlib
