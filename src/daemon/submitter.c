@@ -15,142 +15,31 @@
 #include "daemon/override.h"
 #include "daemon/planning.h"
 #include "daemon/refusal.h"
+#include "daemon/submission.h"
 #include "io/alarm.h"
 #include "io/entropy.h"
 #include "model/submit.h"
 
-#define SUBMISSIONS_MAX 100        /* under way at a time */
-#define WAITERS_MAX     20         /* of one of them */
-#define ABSENT_MS       MS_PER_MIN /* until an account that has left is looked at again */
-#define TEXT_MAX        ERROR_TEXT_MAX
-#define WORDS_MAX       400 /* of the API's that are told */
+#define ABSENT_MS MS_PER_MIN /* until an account that has left is looked at again */
+#define WORDS_MAX 400 /* of the API's that are told */
 
 struct submitter {
-	struct config *const *config;
-	struct committer *committer;
-	struct observer *observer;
-	struct poller *poller; /* NULL before the start and after the stop */
+	struct submission_owner owner;
 	struct alarm *alarm;
 	struct job_json *parser;
-	struct list submissions;
-	size_t n;
 	bool stopped;
 };
 
-/* Who waits for one. */
-struct waiter {
-	struct list link;
-	submit_fn fn;
-	void *user;
-	uint64_t deadline_ms; /* CLOCK_BOOTTIME */
-};
-
-struct submission {
-	struct list link;
-	struct submitter *submitter;
-	struct account *account;
-	struct job_name name;
-	char full[NAME_JOB_MAX];
-	char identity[NAME_ID_MAX + 1]; /* of what is to be created, whatever its id */
-	struct sft_job *job;
-	char *notify;
-	struct submit state;
-	struct list waiters;
-	struct ask *post;            /* while it is under way or waits to be sent */
-	struct config_secret secret; /* the W&B key that it was sent with */
-	uint32_t look;       /* number of the account's last request before the last of these */
-	bool durable;        /* the intent is written down */
-	bool adopting;       /* its end is being written down */
-	unsigned busy;       /* callbacks that are to come, or have not returned */
-	bool over;           /* it goes when these have */
-	char text[TEXT_MAX]; /* of the last failure; of a refused POST */
-	struct snapshot *snapshot;   /* of the job that is there; to be taken in */
-	enum submit_outcome outcome; /* when it is over */
-};
-
-/* --- who hears of one --- */
-
-/*
- * A list may show the job before its adoption, also when the POST's answer was lost: those who were chosen
- * hear of it then, and no others. Where there is no memory for that, the watch's do.
- */
-static void foresee(struct submission *x)
+static struct submitter *submitter_of(const struct submission *x)
 {
-	struct override *override;
-	struct job *job;
-
-	if (!x->notify || account_job(x->account, x->full, KIND_SFT, &job) < 0 ||
-	    (job->override && !job->override->foreseen) ||
-	    override_new(false, x->notify, &override) < 0)
-		return;
-	override->foreseen = true;
-	override_resolve(override, *x->submitter->config);
-	job_set_override(job, override);
-}
-
-/* It will not be. Whatever somebody has asked for of the job meanwhile stays. */
-static void forget(struct submission *x)
-{
-	struct job *job = map_get(&x->account->jobs, x->full);
-
-	if (job && job->override && job->override->foreseen)
-		job_set_override(job, NULL);
-}
-
-/* --- one of them --- */
-
-static void submission_free(struct submission *x)
-{
-	config_secret_done(&x->secret);
-	snapshot_unref(x->snapshot);
-	sft_job_free(x->job);
-	free(x->notify);
-	free(x);
-}
-
-static void submission_end(struct submission *x)
-{
-	if (!x->over) {
-		x->over = true;
-		forget(x);
-		list_remove(&x->link);
-		x->submitter->n--;
-	}
-	if (x->busy == 0)
-		submission_free(x);
-}
-
-/* A callback returns, which may have been the last that an ended one waited for. */
-static void release(struct submission *x)
-{
-	x->busy--;
-	if (x->over)
-		submission_end(x);
-}
-
-static void tell(struct submission *x, const struct submit_result *result)
-{
-	struct waiter *w;
-
-	while ((w = list_first(&x->waiters, struct waiter, link))) {
-		list_remove(&w->link);
-		w->fn(w->user, result);
-		free(w);
-	}
-}
-
-static void tell_text(struct submission *x, enum submit_outcome outcome, const char *text)
-{
-	const struct submit_result result = {.outcome = outcome, .text = text};
-
-	tell(x, &result);
+	return container_of(x->owner, struct submitter, owner);
 }
 
 static void arm(struct submitter *s)
 {
 	uint64_t next_ms = UINT64_MAX;
 
-	list_for_each (it, &s->submissions) {
+	list_for_each (it, &s->owner.submissions) {
 		struct submission *x = container_of(it, struct submission, link);
 
 		if (x->durable && x->busy == 0)
@@ -159,143 +48,6 @@ static void arm(struct submitter *s)
 			next_ms = MIN(next_ms, container_of(w, struct waiter, link)->deadline_ms);
 	}
 	alarm_set(s->alarm, s->stopped ? UINT64_MAX : next_ms);
-}
-
-/* --- the end of one --- */
-
-static int add_drop(const struct submission *x, struct commit *commit)
-{
-	const struct store_op drop = {.type = STORE_SUBMISSION_DROP,
-				      .submission = {.endpoint = x->account->endpoint,
-						     .name = x->full}};
-
-	return commit_add(commit, &drop);
-}
-
-/* The intent is over without a job. Should it stay in the store, it is only looked for once more. */
-static void drop_intent(struct submission *x)
-{
-	struct commit *commit = NULL;
-
-	if (commit_new(x->submitter->committer, &commit) < 0)
-		return;
-	if (add_drop(x, commit) < 0)
-		commit_abandon(commit);
-	else
-		commit_submit(commit, NULL, NULL);
-}
-
-/* Nobody waits any more: that is the end, or what became of it is to be found out. */
-static void leave(struct submission *x)
-{
-	if (!submit_leave(&x->state, clock_boot_now_ms()))
-		return;
-	drop_intent(x);
-	submission_end(x);
-}
-
-static void refuse(struct submission *x, enum submit_outcome outcome)
-{
-	tell_text(x, outcome, x->text);
-	leave(x);
-}
-
-/*
- * The job as the API shows it is known from now on, and what it says is an event like any other. An
- * answer that came meanwhile, to a later question, says more.
- */
-static void take_in(struct submission *x, struct job *job)
-{
-	struct submitter *s = x->submitter;
-	struct observation *b;
-
-	planning_take_job(*s->config, job, clock_boot_now_ms());
-	if (x->snapshot && x->account->config &&
-	    observation_begin(s->observer, x->account, &b) == 0) {
-		struct job *seen;
-
-		if (observation_job(b, x->look, &x->name, x->snapshot, &seen) == 0 && seen)
-			planning_seen(*s->config, seen, true, 0, clock_boot_now_ms());
-		observation_end(b);
-	}
-	if (s->poller)
-		poller_wake(s->poller);
-}
-
-static int watch(struct submission *x, struct job **ret)
-{
-	struct override *override;
-	struct job *job;
-	int r = account_job(x->account, x->full, KIND_SFT, &job);
-
-	if (r < 0)
-		return r;
-	r = override_new(true, x->notify, &override);
-	if (r < 0)
-		return r;
-	job_set_override(job, override);
-	observer_sort(x->submitter->observer, job);
-	*ret = job;
-	return 0;
-}
-
-/* What stands in the store counts at the next start, whatever comes of it now. */
-static void finish(struct submission *x)
-{
-	struct submit_result result = {.outcome = x->outcome, .text = ""};
-
-	if (watch(x, &result.job) < 0) {
-		log_err("out of memory: %s is there, and is watched from the next start on",
-			x->full);
-		tell_text(
-			x, SUBMIT_OUTCOME_UNWATCHED,
-			"the job is there, but there is no memory to watch it before tunewatchd is "
-			"started again");
-		return;
-	}
-	log_notice("%s %s, and is watched", x->full,
-		   x->outcome == SUBMIT_OUTCOME_CREATED ? "was created"
-							: "is there, and the same job");
-	take_in(x, result.job);
-	tell(x, &result);
-}
-
-static void on_adopted(void *user, int r)
-{
-	struct submission *x = user;
-
-	if (r == 0)
-		finish(x);
-	else /* closing */
-		tell_text(x, SUBMIT_OUTCOME_STOPPED, "");
-	submission_end(x);
-	release(x);
-}
-
-/* It is there, and ours: watched from now on, and the intent is over, in one transaction. */
-static void adopt(struct submission *x, enum submit_outcome outcome)
-{
-	const struct store_op override = {.type = STORE_OVERRIDE,
-					  .override = {.endpoint = x->account->endpoint,
-						       .name = x->full,
-						       .watched = true,
-						       .notify = x->notify}};
-	struct commit *commit = NULL;
-	int r = commit_new(x->submitter->committer, &commit);
-
-	x->outcome = outcome;
-	if (r == 0)
-		r = commit_add(commit, &override);
-	if (r == 0)
-		r = add_drop(x, commit);
-	if (r < 0) {
-		commit_abandon(commit);
-		submit_look_again(&x->state, clock_boot_now_ms() + MS_PER_S);
-		return;
-	}
-	x->busy++;
-	x->adopting = true;
-	commit_submit(commit, on_adopted, x);
 }
 
 /* --- another job under that id --- */
@@ -334,8 +86,8 @@ static void is_another(struct submission *x, const struct differences *d)
 					     .differences = d->list,
 					     .n_differences = d->n};
 
-	tell(x, &result);
-	drop_intent(x);
+	submission_tell(x, &result);
+	submission_drop(x);
 	submission_end(x);
 }
 
@@ -349,7 +101,7 @@ static void compare(struct submission *x, const struct http_result *res)
 	} else if (d.n > 0) {
 		is_another(x, &d);
 	} else {
-		adopt(x, SUBMIT_OUTCOME_FOUND);
+		submission_adopt(x, SUBMIT_OUTCOME_FOUND);
 	}
 	differences_done(&d);
 }
@@ -364,7 +116,7 @@ static void note_failure(struct submission *x, const struct http_result *res, co
 	const char *const secrets[] = {key ? key : "", x->secret.value ? x->secret.value : "",
 				       NULL};
 
-	refusal_text(x->submitter->parser, x->account->endpoint, secrets, res, why, WORDS_MAX,
+	refusal_text(submitter_of(x)->parser, x->account->endpoint, secrets, res, why, WORDS_MAX,
 		     x->text, sizeof(x->text));
 }
 
@@ -374,7 +126,7 @@ static bool is_api(struct submission *x, const struct http_result *res)
 	char message[8] = "";
 
 	if (res->r == 0 && res->status == 404)
-		job_json_error_message(x->submitter->parser, res->body, res->len, message,
+		job_json_error_message(submitter_of(x)->parser, res->body, res->len, message,
 				       sizeof(message));
 	return message[0] != '\0';
 }
@@ -390,7 +142,7 @@ static enum submit_reply read_reply(struct submission *x, const struct http_resu
 	snapshot_unref(x->snapshot);
 	x->snapshot = NULL;
 	if (reply == SUBMIT_JOB) {
-		r = job_json_parse(x->submitter->parser, res->body, res->len, &x->name,
+		r = job_json_parse(submitter_of(x)->parser, res->body, res->len, &x->name,
 				   &x->snapshot, &e);
 		if (r != 0)
 			reply = SUBMIT_LOST;
@@ -410,20 +162,20 @@ static void judge(struct submission *x, const struct http_result *res)
 	case SUBMIT_AGAIN:
 		break;
 	case SUBMIT_CREATED:
-		adopt(x, SUBMIT_OUTCOME_CREATED);
+		submission_adopt(x, SUBMIT_OUTCOME_CREATED);
 		break;
 	case SUBMIT_FOUND:
 		compare(x, res);
 		break;
 	case SUBMIT_NOT_CREATED:
 		log_notice("%s was not created", x->full);
-		leave(x);
+		submission_leave(x);
 		break;
 	case SUBMIT_NOT_ALLOWED:
-		refuse(x, SUBMIT_OUTCOME_NOT_ALLOWED);
+		submission_refuse(x, SUBMIT_OUTCOME_NOT_ALLOWED);
 		break;
 	case SUBMIT_NOT_TAKEN:
-		refuse(x, SUBMIT_OUTCOME_REFUSED);
+		submission_refuse(x, SUBMIT_OUTCOME_REFUSED);
 		break;
 	}
 }
@@ -434,7 +186,7 @@ static void take_answer(struct submission *x, const struct http_result *res)
 {
 	if (res->r != -ECANCELED) {
 		judge(x, res);
-	} else if (!x->submitter->stopped) { /* else the next start finds out */
+	} else if (!submitter_of(x)->stopped) { /* else the next start finds out */
 		snprintf(x->text, sizeof(x->text), "the account has left the configuration");
 		submit_unasked(&x->state, clock_boot_now_ms() + ABSENT_MS);
 	}
@@ -443,13 +195,13 @@ static void take_answer(struct submission *x, const struct http_result *res)
 static void on_answer(void *user, const struct http_result *res)
 {
 	struct submission *x = user;
-	struct submitter *s = x->submitter;
+	struct submitter *s = submitter_of(x);
 
 	x->post = NULL;
 	if (!x->over)
 		take_answer(x, res);
 	config_secret_done(&x->secret);
-	release(x);
+	submission_release(x);
 	pump(s);
 }
 
@@ -458,7 +210,7 @@ static int ask_get(struct submission *x)
 	char path[NAME_JOB_MAX + 8];
 
 	snprintf(path, sizeof(path), "v1/%s", x->full);
-	return poller_ask(x->submitter->poller, x->account, path, on_answer, x);
+	return poller_ask(x->owner->poller, x->account, path, on_answer, x);
 }
 
 static int ask_post(struct submission *x)
@@ -471,7 +223,7 @@ static int ask_post(struct submission *x)
 		 x->name.account, kind_info(KIND_SFT)->collection, x->name.id);
 	r = sft_job_body(x->job, x->secret.value, &body);
 	if (r == 0)
-		r = poller_post(x->submitter->poller, x->account, path, buf_str(&body), body.len,
+		r = poller_post(x->owner->poller, x->account, path, buf_str(&body), body.len,
 				on_answer, x, &x->post);
 	if (body.data)
 		explicit_bzero(body.data, body.len);
@@ -502,7 +254,7 @@ static void ask(struct submission *x)
 	int r;
 
 	if (read_secret(x) < 0) {
-		refuse(x, SUBMIT_OUTCOME_BAD);
+		submission_refuse(x, SUBMIT_OUTCOME_BAD);
 		return;
 	}
 	/* What failed for the daemon before is tried again for a person, but for what the API wants. */
@@ -550,7 +302,7 @@ static const char *what_came_between(const struct submission *x)
 static void tell_late(struct submission *x, struct waiter *w)
 {
 	static const char unsure[] = "; whether it was created is not known yet, and is found out";
-	char text[TEXT_MAX + sizeof(unsure)];
+	char text[ERROR_TEXT_MAX + sizeof(unsure)];
 	const struct submit_result late = {.outcome = SUBMIT_OUTCOME_TOO_LATE, .text = text};
 
 	snprintf(text, sizeof(text), "%s%s", what_came_between(x),
@@ -582,18 +334,18 @@ static void look_at_deadlines(struct submission *x, uint64_t now_ms)
 			tell_late(x, w);
 	}
 	if (list_empty(&x->waiters) && !x->adopting)
-		leave(x);
+		submission_leave(x);
 }
 
 static void pump(struct submitter *s)
 {
 	uint64_t now_ms = clock_boot_now_ms();
 
-	if (!s->poller)
+	if (!s->owner.poller)
 		return;
-	list_for_each_safe (it, &s->submissions)
+	list_for_each_safe (it, &s->owner.submissions)
 		look_at_deadlines(container_of(it, struct submission, link), now_ms);
-	list_for_each_safe (it, &s->submissions) {
+	list_for_each_safe (it, &s->owner.submissions) {
 		struct submission *x = container_of(it, struct submission, link);
 
 		if (x->durable && x->busy == 0 && x->state.at_ms <= now_ms)
@@ -612,7 +364,7 @@ static void on_alarm(void *user)
 static struct submission *find(const struct submitter *s, const struct account *account,
 			       const char *full)
 {
-	list_for_each (it, &s->submissions) {
+	list_for_each (it, &s->owner.submissions) {
 		struct submission *x = container_of(it, struct submission, link);
 
 		if (x->account == account && strcmp(x->full, full) == 0)
@@ -621,92 +373,18 @@ static struct submission *find(const struct submitter *s, const struct account *
 	return NULL;
 }
 
-static int add_waiter(struct submission *x, uint64_t timeout_ms, submit_fn fn, void *user)
-{
-	size_t n = 0;
-	struct waiter *w;
-
-	list_for_each (it, &x->waiters)
-		n++;
-	if (n >= WAITERS_MAX)
-		return -EUSERS;
-	w = malloc(sizeof(*w));
-	if (!w)
-		return -ENOMEM;
-	*w = (struct waiter){.fn = fn,
-			     .user = user,
-			     .deadline_ms = clock_boot_now_ms() + timeout_ms};
-	list_append(&x->waiters, &w->link);
-	return 0;
-}
-
-static int submission_new(struct submitter *s, struct account *account, const struct job_name *name,
-			  struct sft_job *job, const char *notify, struct submission **ret)
-{
-	struct submission *x;
-	int r;
-
-	if (s->n >= SUBMISSIONS_MAX)
-		return -EUSERS;
-	x = calloc(1, sizeof(*x));
-	if (!x)
-		return -ENOMEM;
-	list_init(&x->waiters);
-	x->submitter = s;
-	x->account = account;
-	x->name = *name;
-	name_format_full(name, x->full);
-	r = sft_job_id(job, account->id, x->identity);
-	x->notify = notify ? strdup(notify) : NULL;
-	if (r == 0 && notify && !x->notify)
-		r = -ENOMEM;
-	if (r < 0) {
-		submission_free(x);
-		return r;
-	}
-	x->job = job;
-	list_append(&s->submissions, &x->link);
-	s->n++;
-	*ret = x;
-	return 0;
-}
-
 static void on_written(void *user, int r)
 {
 	struct submission *x = user;
-	struct submitter *s = x->submitter;
+	struct submitter *s = submitter_of(x);
 
 	if (r < 0 && !x->over) { /* closing */
-		tell_text(x, SUBMIT_OUTCOME_STOPPED, "");
+		submission_tell_text(x, SUBMIT_OUTCOME_STOPPED, "");
 		submission_end(x);
 	}
 	x->durable = true;
-	release(x);
+	submission_release(x);
 	pump(s);
-}
-
-static int write_intent(struct submission *x)
-{
-	_cleanup_buf_ struct buf body = BUF_INIT(SFT_BODY_MAX_BYTES);
-	struct store_op op = {.type = STORE_SUBMISSION,
-			      .submission = {.endpoint = x->account->endpoint,
-					     .name = x->full,
-					     .notify = x->notify}};
-	struct commit *commit = NULL;
-	int r = sft_job_kept(x->job, &body);
-
-	op.submission.body = buf_str(&body);
-	if (r == 0)
-		r = commit_new(x->submitter->committer, &commit);
-	if (r == 0)
-		r = commit_add(commit, &op);
-	if (r < 0) {
-		commit_abandon(commit);
-		return r;
-	}
-	x->busy++;
-	commit_submit(commit, on_written, x);
-	return 0;
 }
 
 /* A job of that name has been seen, and is not gone. */
@@ -742,18 +420,18 @@ static int begin(struct submitter *s, const struct submit_order *order, struct s
 		 const struct job_name *name, submit_fn fn, void *user)
 {
 	struct submission *x;
-	int r = has_room(order->account, name)
-			? submission_new(s, order->account, name, job, notify_of(order, name), &x)
-			: -ENOSPC;
+	int r = has_room(order->account, name) ? submission_new(&s->owner, order->account, name,
+								job, notify_of(order, name), &x)
+					       : -ENOSPC;
 
 	if (r < 0) {
 		sft_job_free(job);
 		return r;
 	}
 	submit_begin(&x->state, is_known(x->account, x->full), clock_boot_now_ms());
-	r = add_waiter(x, order->timeout_ms, fn, user);
+	r = submission_add_waiter(x, order->timeout_ms, fn, user);
 	if (r == 0)
-		r = write_intent(x);
+		r = submission_write(x, on_written);
 	if (r < 0) {
 		struct waiter *w = list_first(&x->waiters, struct waiter, link);
 
@@ -763,7 +441,7 @@ static int begin(struct submitter *s, const struct submit_order *order, struct s
 		submission_end(x);
 		return r;
 	}
-	foresee(x);
+	submission_foresee(x);
 	arm(s);
 	return 0;
 }
@@ -780,12 +458,12 @@ static int choose_again(struct submission *x, const char *notify)
 	if (!copy)
 		return -ENOMEM;
 	x->notify = copy;
-	r = write_intent(x);
+	r = submission_write(x, on_written);
 	if (r < 0)
 		x->notify = before;
 	free(r < 0 ? copy : before);
 	if (r == 0)
-		foresee(x);
+		submission_foresee(x);
 	return r;
 }
 
@@ -808,11 +486,11 @@ static int join(struct submission *x, struct sft_job *job, const struct submit_o
 	if (r == 0)
 		r = choose_again(x, order->notify);
 	if (r == 0)
-		r = add_waiter(x, order->timeout_ms, fn, user);
+		r = submission_add_waiter(x, order->timeout_ms, fn, user);
 	if (r < 0)
 		return r;
 	submit_join(&x->state, clock_boot_now_ms());
-	arm(x->submitter);
+	arm(submitter_of(x));
 	return 0;
 }
 
@@ -858,13 +536,13 @@ int submitter_restore(struct submitter *s, struct account *account, const struct
 	}
 	if (r < 0)
 		return r;
-	r = submission_new(s, account, name, job, notify, &x);
+	r = submission_new(&s->owner, account, name, job, notify, &x);
 	if (r < 0) {
 		sft_job_free(job);
 		return r == -EUSERS ? 0 : r; /* it stays in the store */
 	}
 	x->durable = true;
-	foresee(x);
+	submission_foresee(x);
 	submit_restore(&x->state);
 	log_notice("whether %s was created is not known, and is found out", x->full);
 	return 0;
@@ -880,8 +558,10 @@ int submitter_new(uv_loop_t *loop, struct config *const *config, struct committe
 
 	if (!s)
 		return -ENOMEM;
-	*s = (struct submitter){.config = config, .committer = committer, .observer = observer};
-	list_init(&s->submissions);
+	s->owner = (struct submission_owner){.config = config,
+					     .committer = committer,
+					     .observer = observer};
+	list_init(&s->owner.submissions);
 	r = job_json_new(&s->parser);
 	if (r == 0)
 		r = alarm_new(loop, on_alarm, s, &s->alarm);
@@ -896,17 +576,18 @@ int submitter_new(uv_loop_t *loop, struct config *const *config, struct committe
 
 void submitter_start(struct submitter *s, struct poller *poller)
 {
-	s->poller = poller;
+	s->owner.poller = poller;
 	pump(s);
 }
 
 void submitter_stop(struct submitter *s)
 {
 	s->stopped = true;
-	s->poller = NULL;
+	s->owner.poller = NULL;
 	alarm_set(s->alarm, UINT64_MAX);
-	list_for_each (it, &s->submissions)
-		tell_text(container_of(it, struct submission, link), SUBMIT_OUTCOME_STOPPED, "");
+	list_for_each (it, &s->owner.submissions)
+		submission_tell_text(container_of(it, struct submission, link),
+				     SUBMIT_OUTCOME_STOPPED, "");
 }
 
 void submitter_close(struct submitter *s)
@@ -915,7 +596,7 @@ void submitter_close(struct submitter *s)
 
 	if (!s)
 		return;
-	while ((x = list_first(&s->submissions, struct submission, link)))
+	while ((x = list_first(&s->owner.submissions, struct submission, link)))
 		submission_end(x);
 	alarm_close(s->alarm);
 	job_json_free(s->parser);
