@@ -136,21 +136,62 @@ int api_get_events(struct api *api, const struct server_request *request, const 
 
 /* --- the stream --- */
 
+/* Anybody on the machine may read over TCP: that leaves the control socket its streams. */
+#define WEB_STREAMS_MAX 50
+
+struct stream {
+	struct api *api;
+	struct server_response *response;
+	struct feed_reader *reader;
+	bool web; /* over TCP */
+};
+
 static ssize_t stream_fill(void *user, char *data, size_t max)
 {
-	ssize_t n = feed_read(user, data, max);
+	const struct stream *s = user;
+	ssize_t n = feed_read(s->reader, data, max);
 
 	return n < 0 ? SERVER_END : n;
 }
 
 static void stream_done(void *user)
 {
-	feed_reader_free(user);
+	struct stream *s = user;
+
+	s->api->web_streams -= s->web;
+	feed_reader_free(s->reader);
+	free(s);
 }
 
 static void stream_wake(void *user)
 {
-	server_wake(user);
+	const struct stream *s = user;
+
+	server_wake(s->response);
+}
+
+static int stream_new(struct api *api, const struct server_request *request, uint64_t after,
+		      const char *subject, struct server_response *response, struct stream **ret)
+{
+	struct ucred peer;
+	bool web = server_peer(request, &peer) < 0;
+	struct stream *s;
+	int r;
+
+	if (web && api->web_streams >= WEB_STREAMS_MAX)
+		return -EUSERS;
+	s = malloc(sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	*s = (struct stream){.api = api, .response = response, .web = web};
+	r = feed_reader_new(api->sources.feed, after, subject, stream_wake, s, &s->reader);
+	if (r < 0) {
+		free(s);
+		return r;
+	}
+	api->web_streams += web;
+	*ret = s;
+	return 0;
 }
 
 /* Where it begins: after the event that the client has got last. */
@@ -174,7 +215,7 @@ static int place_of(struct api *api, const struct server_request *request,
 int api_stream_events(struct api *api, const struct server_request *request, const char *rest,
 		      struct server_response *response)
 {
-	struct feed_reader *reader;
+	struct stream *stream;
 	char subject[NAME_JOB_MAX];
 	uint64_t after;
 	int r = subject_of(request, response, subject);
@@ -183,16 +224,18 @@ int api_stream_events(struct api *api, const struct server_request *request, con
 		r = place_of(api, request, response, &after);
 	if (r < 0)
 		return 0; /* the response says why */
-	r = feed_reader_new(api->sources.feed, after, subject, stream_wake, response, &reader);
+	r = stream_new(api, request, after, subject, response, &stream);
 	if (r == -EUSERS)
-		return api_refuse(response, 503, "too_many",
-				  "%d streams are being read, which is the most", FEED_READERS_MAX);
+		return api_refuse(
+			response, 503, "too_many",
+			"%d streams are being read, which is the most, %d of them over TCP",
+			FEED_READERS_MAX, WEB_STREAMS_MAX);
 	if (r < 0)
 		return r;
 	response->content_type = "text/event-stream";
 	response->fill = stream_fill;
 	response->done = stream_done;
-	response->user = reader;
+	response->user = stream;
 	response->endless = true;
 	return 0;
 }

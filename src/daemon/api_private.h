@@ -16,7 +16,8 @@ struct api {
 	struct server *web;    /* of the loopback address, or NULL */
 	char *address;         /* its address, or NULL */
 	bool stopping;
-	unsigned open; /* servers that are not closed yet, and one more until api_close() */
+	unsigned web_streams; /* streams that are read over TCP */
+	unsigned open;        /* servers that are not closed yet, and one more until api_close() */
 	char *path;
 	struct stat socket; /* what stands at `path`, to know it again */
 	int64_t started_us;

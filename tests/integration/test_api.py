@@ -467,6 +467,13 @@ def the_loopback_address_is_for_reading(t):
                          ("DELETE", "/v1/jobs/acme/sft/x"), ("POST", "/v1/notifiers/web/test")):
         status, document = web(port, path, method)
         t.equal((status, document["error"]["code"]), (403, "read_only"), f"{method} {path}")
+    held = []
+    for wanted in [200] * 50 + [503]:
+        held.append(http.client.HTTPConnection("127.0.0.1", port, timeout=10))
+        t.defer(held[-1].close)
+        held[-1].request("GET", "/v1/events/stream")
+        t.equal(held[-1].getresponse().status, wanted, f"stream {len(held)}")
+    Stream(t, daemon).next()  # the control socket has others
     for headers in ({"Host": "evil.example"}, {"Host": f"evil.example:{port}"},
                     {"Origin": "http://evil.example"}, {"Origin": "null"},
                     {"Sec-Fetch-Site": "cross-site"}):
