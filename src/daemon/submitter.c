@@ -21,7 +21,7 @@
 #include "model/submit.h"
 
 #define ABSENT_MS MS_PER_MIN /* until an account that has left is looked at again */
-#define WORDS_MAX 400 /* of the API's that are told */
+#define WORDS_MAX 400        /* of the API's that are told */
 
 struct submitter {
 	struct submission_owner owner;

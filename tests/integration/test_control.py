@@ -185,7 +185,7 @@ def a_single_job(t):
 def errors_have_one_shape(t):
     _, _, daemon = ready(t)
     for method, path, wanted in (
-            ("GET", "/", 404), ("GET", "/v2/jobs", 404), ("GET", "/v1/job", 404),
+            ("GET", "/v1", 404), ("GET", "/v2/jobs", 404), ("GET", "/v1/job", 404),
             ("GET", "/v1/status/", 404), ("POST", "/v1/status", 405), ("DELETE", "/healthz", 405)):
         status_, headers, body = daemon.request(path, method)
         t.equal(status_, wanted, f"{method} {path}")
