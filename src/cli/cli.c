@@ -77,6 +77,20 @@ int cli_parse_jobs(const struct buf *body, const char *members, status_json_fn f
 	return r < 0 ? r : status_json_parse_jobs(buf_str(body), body->len, &mask, fn, user);
 }
 
+int cli_read_status(const struct cli *cli, const struct status_reader *reader, void *user)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT(CLI_ANSWER_MAX);
+	struct client_result result;
+	int r = client_get(cli->client, "/v1/status", &body, &result);
+
+	if (r < 0)
+		return cli_fail_call(&result, r);
+	r = status_json_parse_status(buf_str(&body), body.len, reader, user);
+	if (r == -EBADMSG)
+		return cli_fail_unreadable(cli);
+	return r < 0 ? cli_fail_errno(r) : 0;
+}
+
 int cli_put_escaped(struct buf *b, const char *s)
 {
 	static const char plain[] =

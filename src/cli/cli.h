@@ -118,6 +118,9 @@ int cli_print_table(const struct cli *cli, struct table *table);
 /* Columns of the terminal at standard output; 0 when it is none: no limit. */
 size_t cli_width(void);
 
+/* Asks for the daemon's status and reads it: 0, or an exit status after a sentence. */
+int cli_read_status(const struct cli *cli, const struct status_reader *reader, void *user);
+
 /*
  * Reads a list of jobs of which `members` were asked for, as in readMask; what else an older daemon
  * sends is there, too. As status_json_parse_jobs().

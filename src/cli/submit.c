@@ -51,17 +51,9 @@ static int take_account(void *user, const struct account_view *v)
 static int read_accounts(const struct cli *cli, struct accounts *a)
 {
 	static const struct status_reader reader = {.account = take_account};
-	_cleanup_buf_ struct buf body = BUF_INIT(CLI_ANSWER_MAX);
-	struct client_result result;
-	int r = client_get(cli->client, "/v1/status", &body, &result);
 
-	if (r < 0)
-		return cli_fail_call(&result, r);
 	a->found = SIZE_MAX;
-	r = status_json_parse_status(buf_str(&body), body.len, &reader, a);
-	if (r == -ENOMEM)
-		return cli_fail(EX_OSERR, "out of memory");
-	return r < 0 ? cli_fail_unreadable(cli) : 0;
+	return cli_read_status(cli, &reader, a);
 }
 
 static int name_accounts(const struct accounts *a, const char *sentence)

@@ -76,16 +76,8 @@ static int ask_names(const struct cli *cli, struct known *k)
 static int ask_accounts(const struct cli *cli, struct known *k)
 {
 	static const struct status_reader reader = {.account = take_account};
-	_cleanup_buf_ struct buf body = BUF_INIT(CLI_ANSWER_MAX);
-	struct client_result result;
-	int r = client_get(cli->client, "/v1/status", &body, &result);
 
-	if (r < 0)
-		return cli_fail_call(&result, r);
-	r = status_json_parse_status(buf_str(&body), body.len, &reader, k);
-	if (r == -EBADMSG)
-		return cli_fail_unreadable(cli);
-	return r < 0 ? cli_fail_errno(r) : 0;
+	return cli_read_status(cli, &reader, k);
 }
 
 static int fail_ambiguous(const char *argument, const struct known *k, const size_t at[], size_t n)
