@@ -2,6 +2,7 @@
 #include "io/server.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,7 @@ struct server {
 	bool closing;      /* nobody is asked any more */
 	size_t held;       /* bytes of requests' bodies */
 	size_t owed;       /* bytes of whole answers that are on their way */
+	size_t n_later;    /* answers that are to come */
 	struct list peers; /* struct peer */
 	struct list calls; /* struct call whose fill waits */
 	void (*closed)(void *user);
@@ -43,6 +45,7 @@ struct peer {
 	struct list link;
 	int fd;
 	uint64_t deadline_ms; /* of the loop's clock; then it is cut off */
+	struct call *later;   /* its answer is to come: the connection is suspended */
 };
 
 /* A request, from its headers to the end of its answer. */
@@ -50,11 +53,12 @@ struct call {
 	struct list waiting; /* in server->calls while its fill waits */
 	struct server_response response;
 	struct server *server;
-	struct MHD_Connection *connection;
-	struct buf body; /* of the request */
-	size_t owed;     /* of the answer, while it counts in the server's */
+	struct MHD_Connection *connection; /* NULL when it has gone before its answer came */
+	struct buf body;                   /* of the request */
+	size_t owed;                       /* of the answer, while it counts in the server's */
 	bool too_large;
 	bool asked; /* fn was called */
+	bool later; /* its answer is to come */
 	bool head;  /* HEAD: no body goes out */
 };
 
@@ -93,11 +97,18 @@ static void run_soon(struct server *s)
 
 /* --- connections --- */
 
-static void set_deadline(struct MHD_Connection *connection, uint64_t deadline_ms)
+/* NULL for one that there was no memory for. */
+static struct peer *peer_of(struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	struct peer *peer = info ? info->socket_context : NULL;
+
+	return info ? info->socket_context : NULL;
+}
+
+static void set_deadline(struct MHD_Connection *connection, uint64_t deadline_ms)
+{
+	struct peer *peer = peer_of(connection);
 
 	if (peer)
 		peer->deadline_ms = deadline_ms;
@@ -111,7 +122,28 @@ static int fd_of(struct MHD_Connection *connection)
 	return info ? info->connect_fd : -1;
 }
 
-/* Whoever drips its request, or takes its answer in drops, holds a place that others want. */
+static void expect_answer(struct call *call, bool expected)
+{
+	struct peer *peer = call->connection ? peer_of(call->connection) : NULL;
+
+	call->later = expected;
+	call->server->n_later += expected ? 1 : (size_t)-1;
+	if (peer)
+		peer->later = expected ? call : NULL;
+}
+
+/* Both directions: who has only ended its own may still wait for the answer. */
+static bool has_hung_up(int fd)
+{
+	struct pollfd p = {.fd = fd};
+
+	return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR));
+}
+
+/*
+ * Whoever drips its request, takes its answer in drops, or has gone before it came, holds a place that
+ * others want. libmicrohttpd does not look at a connection that is suspended.
+ */
 static void on_sweep(uv_timer_t *timer)
 {
 	struct server *s = timer->data;
@@ -120,6 +152,10 @@ static void on_sweep(uv_timer_t *timer)
 	list_for_each (it, &s->peers) {
 		struct peer *peer = container_of(it, struct peer, link);
 
+		if (peer->later && has_hung_up(peer->fd)) {
+			MHD_resume_connection(TAKE_PTR(peer->later)->connection);
+			run_soon(s);
+		}
 		if (peer->deadline_ms > now_ms)
 			continue;
 		shutdown(peer->fd, SHUT_RDWR); /* libmicrohttpd sees that, and closes it */
@@ -153,6 +189,24 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
 		if (!uv_is_active((uv_handle_t *)&s->sweep))
 			uv_timer_start(&s->sweep, on_sweep, SERVER_SWEEP_MS, SERVER_SWEEP_MS);
 	}
+}
+
+/* The end of a server, when all that uses it has let go. */
+static void finish(struct server *s)
+{
+	struct call *call;
+
+	/* It aborts when it is stopped with connections that are suspended. */
+	if (s->open_handles > 0 || s->n_later > 0)
+		return;
+	while ((call = list_first(&s->calls, struct call, waiting))) {
+		list_remove(&call->waiting);
+		MHD_resume_connection(call->connection);
+	}
+	/* Only now: the loop must not poll a descriptor that is closed already. */
+	MHD_stop_daemon(s->mhd);
+	s->closed(s->closed_user);
+	free(s);
 }
 
 /* --- answers --- */
@@ -253,6 +307,12 @@ static enum MHD_Result queue_response(struct call *call)
 	return result;
 }
 
+static void response_done(struct server_response *response)
+{
+	if (response->done)
+		response->done(response->user);
+}
+
 static void judge(struct server_response *response, int r)
 {
 	if (r >= 0)
@@ -261,13 +321,32 @@ static void judge(struct server_response *response, int r)
 	response->status = MHD_HTTP_INTERNAL_SERVER_ERROR;
 }
 
+static void call_free(struct call *call)
+{
+	call->server->held -= call->body.len;
+	call->server->owed -= call->owed;
+	buf_done(&call->body);
+	buf_done(&call->response.body);
+	free(call);
+}
+
 void server_answer(struct server_response *response, int r)
 {
 	struct call *call = container_of(response, struct call, response);
+	struct server *s = call->server;
 
 	judge(response, r);
-	MHD_resume_connection(call->connection);
-	run_soon(call->server);
+	expect_answer(call, false);
+	if (call->connection) {
+		MHD_resume_connection(call->connection);
+	} else {
+		response_done(response);
+		call_free(call);
+	}
+	if (s->closing)
+		finish(s);
+	else
+		run_soon(s);
 }
 
 /* --- requests --- */
@@ -328,6 +407,7 @@ static enum MHD_Result ask(struct call *call, const char *method, const char *ur
 	r = s->options.fn(s->options.user, &request, &call->response);
 	drop_body(call);
 	if (r == SERVER_LATER) {
+		expect_answer(call, true);
 		MHD_suspend_connection(call->connection);
 		return MHD_YES;
 	}
@@ -348,6 +428,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 		*upload_data_size = 0;
 		return MHD_YES;
 	}
+	if (call->later) /* resumed because the client has gone */
+		return MHD_NO;
 	if (call->asked) /* resumed by server_answer() */
 		return queue_response(call);
 	return call->server->closing ? MHD_NO : ask(call, method, url);
@@ -383,14 +465,13 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
 	set_deadline(connection, uv_now(s->poll.loop) + SERVER_REQUEST_MS);
 	if (!call)
 		return;
-	list_remove(&call->waiting);
-	if (call->response.done)
-		call->response.done(call->response.user);
-	drop_body(call);
-	s->owed -= call->owed;
-	buf_done(&call->response.body);
-	free(call);
 	*con_cls = NULL;
+	list_remove(&call->waiting);
+	call->connection = NULL;
+	if (call->later) /* server_answer() frees it */
+		return;
+	response_done(&call->response);
+	call_free(call);
 }
 
 /* --- life --- */
@@ -446,19 +527,9 @@ int server_new(uv_loop_t *loop, const struct server_options *options, struct ser
 static void on_closed(uv_handle_t *handle)
 {
 	struct server *s = handle->data;
-	struct call *call;
 
-	if (--s->open_handles > 0)
-		return;
-	/* It aborts when it is stopped with connections that are suspended. */
-	while ((call = list_first(&s->calls, struct call, waiting))) {
-		list_remove(&call->waiting);
-		MHD_resume_connection(call->connection);
-	}
-	/* Only now: the loop must not poll a descriptor that is closed already. */
-	MHD_stop_daemon(s->mhd);
-	s->closed(s->closed_user);
-	free(s);
+	s->open_handles--;
+	finish(s);
 }
 
 void server_quiesce(struct server *s)

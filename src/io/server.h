@@ -56,7 +56,10 @@ struct server_response {
 typedef int (*server_fn)(void *user, const struct server_request *request,
 			 struct server_response *response);
 
-/* The answer to a request that was to be answered later, once; a negative `r` becomes 500. */
+/*
+ * The answer to a request that was to be answered later, once, also when its client has gone meanwhile,
+ * whose connection is closed within a second; a negative `r` becomes 500.
+ */
 void server_answer(struct server_response *response, int r);
 
 /* `fill` is called again soon, if it waits. */
@@ -84,8 +87,8 @@ int server_new(uv_loop_t *loop, const struct server_options *options, struct ser
 void server_quiesce(struct server *s);
 
 /*
- * Drops all connections and closes the socket; `closed` is called when the loop has let go. Whatever
- * was to be answered later has been answered by now, and still goes out; nobody is asked, and nothing
- * filled, any more. Who waits to fill is told `done`.
+ * Drops all connections and closes the socket; `closed` is called when the loop has let go and what
+ * was to be answered later has been answered. Answers that came before this call still go out; nobody
+ * is asked, and nothing filled, any more. Who waits to fill is told `done`.
  */
 void server_close(struct server *s, void (*closed)(void *user), void *user);

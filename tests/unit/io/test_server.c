@@ -304,13 +304,18 @@ Test(server, who_left_is_noticed_when_there_is_something_to_send)
 	finish();
 }
 
+static void run_until_later(void)
+{
+	for (int i = 0; i < 1000 && !w.later; i++)
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+	cr_assert_not_null(w.later);
+}
+
 Test(server, an_answer_that_comes_later)
 {
 	begin(0);
 	say("GET /later" END "\r\n");
-	for (int i = 0; i < 1000 && !w.later; i++)
-		uv_run(&w.loop, UV_RUN_NOWAIT);
-	cr_assert_not_null(w.later);
+	run_until_later();
 	w.later->status = 404;
 	cr_assert_eq(buf_puts(&w.later->body, "at last"), 0);
 	server_answer(w.later, 0);
@@ -326,9 +331,7 @@ Test(server, what_is_answered_at_the_end_goes_out)
 
 	begin(0);
 	say("GET /later" END "\r\nGET /asked-too-late" END "\r\n");
-	for (int i = 0; i < 1000 && !w.later; i++)
-		uv_run(&w.loop, UV_RUN_NOWAIT);
-	cr_assert_not_null(w.later);
+	run_until_later();
 	memset(large, 'z', sizeof(large) - 1);
 	cr_assert_eq(buf_puts(&w.later->body, large), 0);
 	server_answer(w.later, 0);
@@ -342,6 +345,75 @@ Test(server, what_is_answered_at_the_end_goes_out)
 	cr_expect(w.closed);
 	cr_expect_eq(uv_loop_close(&w.loop), 0);
 	tempdir_remove(w.dir);
+}
+
+/* As when a reload moves the address that is listened on. */
+Test(server, the_end_waits_for_an_answer_that_is_to_come)
+{
+	begin(0);
+	say("GET /later" END "\r\n");
+	run_until_later();
+	server_close(w.server, on_closed, NULL);
+	for (int i = 0; i < 20; i++)
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+	cr_expect(!w.closed);
+	cr_assert_eq(buf_puts(&w.later->body, "too late"), 0);
+	server_answer(w.later, 0);
+	cr_expect(w.closed);
+	uv_run(&w.loop, UV_RUN_DEFAULT);
+	cr_expect_eq(uv_loop_close(&w.loop), 0);
+	close(w.client);
+	tempdir_remove(w.dir);
+}
+
+/* More of them than there are connections, and their answers still come. */
+Test(server, who_leaves_before_the_answer_frees_the_place)
+{
+	struct server_response *later[600];
+	size_t n = 0;
+
+	begin(0);
+	for (int turn = 0; turn < 3; turn++) {
+		int fds[200];
+
+		for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+			w.client = 0;
+			w.later = NULL;
+			say("GET /later" END "\r\n");
+			fds[i] = w.client;
+			run_until_later();
+			later[n++] = w.later;
+		}
+		for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+			close(fds[i]);
+		for (int i = 0; i < 150; i++) {
+			usleep(10000);
+			uv_run(&w.loop, UV_RUN_NOWAIT);
+		}
+	}
+	w.client = 0;
+	say("GET /now" END "\r\n");
+	until("hello");
+	for (size_t i = 0; i < n; i++)
+		server_answer(later[i], 0);
+	finish();
+}
+
+/* It may have ended its own direction, and still reads. */
+Test(server, who_has_said_all_still_gets_the_answer)
+{
+	begin(0);
+	say("GET /later" END "\r\n");
+	run_until_later();
+	shutdown(w.client, SHUT_WR);
+	for (int i = 0; i < 150; i++) {
+		usleep(10000);
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+	}
+	cr_assert_eq(buf_puts(&w.later->body, "at last"), 0);
+	server_answer(w.later, 0);
+	until("at last");
+	finish();
 }
 
 Test(server, more_clients_than_there_is_room_for)
