@@ -297,10 +297,12 @@ static void on_read(void *user, int e, const char *text _unused_)
 
 static int begin_reading(struct feed_reader *r)
 {
-	int e = committer_run(r->feed->committer, read_store, on_read, r);
+	int e;
 
+	/* All that the other thread looks at stands before it can begin. */
 	r->target = r->feed->dropped;
 	r->n_read = 0;
+	e = committer_run(r->feed->committer, read_store, on_read, r);
 	r->reading = e == 0;
 	return e;
 }
