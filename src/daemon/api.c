@@ -95,6 +95,11 @@ int api_refuse(struct server_response *response, unsigned status, const char *co
 	return status_json_error(code, text, &response->body);
 }
 
+int api_refuse_stopping(struct server_response *response)
+{
+	return api_refuse(response, 503, "stopping", "tunewatchd is being stopped");
+}
+
 int api_done(struct server_response *response)
 {
 	return status_json_health(NULL, 0, &response->body);
@@ -114,7 +119,7 @@ static int run(struct api *api, const struct call *call, const struct server_req
 	       struct server_response *response)
 {
 	if (api->stopping)
-		return api_refuse(response, 503, "stopping", "tunewatchd is being stopped");
+		return api_refuse_stopping(response);
 	if (request->too_large)
 		return api_refuse(response, 413, "too_large",
 				  "the request's body is longer than %lu bytes, or too many are "
@@ -341,8 +346,10 @@ static void on_server_closed(void *user)
 
 static void stop_web(struct api *api)
 {
-	if (api->web)
-		server_close(TAKE_PTR(api->web), on_server_closed, api);
+	if (!api->web)
+		return;
+	server_quiesce(api->web); /* its address is free at once */
+	server_close(TAKE_PTR(api->web), on_server_closed, api);
 	free(api->address);
 	api->address = NULL;
 }

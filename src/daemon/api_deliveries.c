@@ -100,7 +100,9 @@ static void on_listed(void *user, int r, const char *text)
 {
 	struct outbox_list *l = user;
 
-	if (r < 0)
+	if (r == -ECANCELED)
+		r = api_refuse_stopping(l->response);
+	else if (r < 0)
 		r = api_refuse(l->response, 503, "store_failing", "%s", text);
 	server_answer(l->response, r);
 	outbox_list_free(l);

@@ -75,7 +75,9 @@ static void on_read(void *user, int r, const char *text)
 {
 	struct history *h = user;
 
-	if (r < 0)
+	if (r == -ECANCELED)
+		r = api_refuse_stopping(h->response);
+	else if (r < 0)
 		r = api_refuse(h->response, 503, "store_failing", "%s", text);
 	server_answer(h->response, r);
 	free(h);

@@ -147,7 +147,7 @@ static void on_sorted(void *user, int r, const char *text _unused_)
 
 	if (r < 0) { /* closing */
 		walk_done(w);
-		r = api_refuse(response, 503, "stopping", "tunewatchd is being stopped");
+		r = api_refuse_stopping(response);
 	} else {
 		walk_begin(w);
 	}
@@ -243,7 +243,7 @@ DEFINE_CLEANUP(struct wish *, wish_free);
 static int on_wished(struct wish *w)
 {
 	struct api *api = w->api;
-	bool was_watched;
+	bool wanted = w->override && w->override->watched, was_watched;
 
 	if (!*api->sources.poller) /* at the end; it is durable, and counts at the next start */
 		return api_done(w->response);
@@ -255,8 +255,10 @@ static int on_wished(struct wish *w)
 		planning_take_job(*api->sources.config, w->job, clock_boot_now_ms());
 	poller_wake(*api->sources.poller);
 	w->response->status = w->status;
-	return w->job->watches ? api_job_document(api, w->job, &w->response->body)
-			       : api_done(w->response);
+	if (w->job->watches)
+		return api_job_document(api, w->job, &w->response->body);
+	/* A job that is wanted and not watched is one whose account has left the configuration. */
+	return wanted ? api_no_account(w->response, w->job->account->id) : api_done(w->response);
 }
 
 static void on_durable(void *user, int r)
@@ -264,8 +266,7 @@ static void on_durable(void *user, int r)
 	struct wish *w = user;
 	struct server_response *response = w->response;
 
-	r = r < 0 ? api_refuse(response, 503, "stopping", "tunewatchd is being stopped")
-		  : on_wished(w);
+	r = r < 0 ? api_refuse_stopping(response) : on_wished(w);
 	wish_free(w);
 	server_answer(response, r);
 }

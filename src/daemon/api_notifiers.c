@@ -91,7 +91,7 @@ static void on_tested(void *user, int r, enum verdict verdict, const char *text,
 		r = api_refuse(response, 409, "conflict",
 			       "the notifier has left the configuration meanwhile");
 	else if (r < 0)
-		r = api_refuse(response, 503, "stopping", "tunewatchd is being stopped");
+		r = api_refuse_stopping(response);
 	else
 		r = api_json_verdict(verdict_name(verdict), text, event_id, &response->body);
 	server_answer(response, r);

@@ -79,6 +79,7 @@ struct api_status {
 void api_view_status(struct api *api, struct api_status *ret);
 
 /* Makes the response an error: 0 or -ENOMEM. */
+int api_refuse_stopping(struct server_response *response);
 int api_refuse(struct server_response *response, unsigned status, const char *code, const char *fmt,
 	       ...) _printf_(4, 5);
 

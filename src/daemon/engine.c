@@ -182,7 +182,9 @@ static int load_again(struct engine *e, struct faults *faults)
 		r = dispatcher_configure(e->dispatcher, config, &error);
 	if (r < 0) {
 		on_reload_fault(faults, NULL, 0, error_text(&error, r));
-		(void)api_listen(e->api, e->config->http_listen, NULL);
+		error = ERROR_NONE;
+		if (api_listen(e->api, e->config->http_listen, &error) < 0)
+			log_err("%s", error_text(&error, -EADDRINUSE));
 		return r;
 	}
 	tester_configure(e->tester);

@@ -331,6 +331,8 @@ static size_t batch(const struct outlet *o, const struct lane *l)
 	return n;
 }
 
+#define PAST_TEXT "given up: too old when the notifier came back"
+
 static void give_up_past(struct lane *l)
 {
 	struct outlet *o = outlet_of(l);
@@ -341,7 +343,8 @@ static void give_up_past(struct lane *l)
 	o->told_past = true;
 	lane_head(l)->verdict = DELIVERY_DEAD;
 	o->dead++;
-	acknowledge(l, 0, "given up: too old when the notifier came back");
+	tell_test(o, lane_head(l), VERDICT_DEAD, PAST_TEXT);
+	acknowledge(l, 0, PAST_TEXT);
 }
 
 /* What waited while the notifier was away; not what somebody asked for after its return. */
