@@ -79,7 +79,7 @@ static void on_submitted(void *user, const struct submit_result *result)
 			       refusals[result->outcome].code, "%s", result->text);
 		break;
 	case SUBMIT_OUTCOME_STOPPED:
-		r = api_refuse(c->response, 503, "stopping", "tunewatchd is being stopped");
+		r = api_refuse_stopping(c->response);
 		break;
 	}
 	server_answer(c->response, r);
@@ -131,7 +131,7 @@ static bool read_account(const char *rest, char ret[NAME_ID_MAX + 1])
 	if (!slash || strcmp(slash, "/jobs/sft") != 0 || slash - rest > NAME_ID_MAX)
 		return false;
 	snprintf(ret, NAME_ID_MAX + 1, "%.*s", (int)(slash - rest), rest);
-	return true;
+	return name_id_valid(ret); /* an account whose id is not known yet has "" */
 }
 
 /* What did not come to a question. */
@@ -149,7 +149,7 @@ static int refuse_order(struct server_response *response, const struct account *
 		return api_refuse(response, 409, "conflict", "account %s has too many jobs",
 				  account->id);
 	case -ESHUTDOWN:
-		return api_refuse(response, 503, "stopping", "tunewatchd is being stopped");
+		return api_refuse_stopping(response);
 	}
 	return r;
 }

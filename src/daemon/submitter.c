@@ -20,8 +20,9 @@
 #include "io/entropy.h"
 #include "model/submit.h"
 
-#define ABSENT_MS MS_PER_MIN /* until an account that has left is looked at again */
-#define WORDS_MAX 400        /* of the API's that are told */
+#define ABSENT_MS     MS_PER_MIN /* until an account that has left is looked at again */
+#define UNREADABLE_MS MS_PER_MIN /* until a job that cannot be compared is looked at again */
+#define WORDS_MAX     400        /* of the API's that are told */
 
 struct submitter {
 	struct submission_owner owner;
@@ -96,7 +97,11 @@ static void compare(struct submission *x, const struct http_result *res)
 	struct differences d = {.n = 0};
 	int r = sft_job_differences(x->job, res->body, res->len, add_difference, &d);
 
-	if (r < 0 || d.failed) { /* out of memory: its form is known to be right */
+	if (r == -EBADMSG) { /* larger, or stranger, than any job that is compared */
+		snprintf(x->text, sizeof(x->text),
+			 "there is a job of this id, which cannot be read");
+		submit_look_again(&x->state, clock_boot_now_ms() + UNREADABLE_MS);
+	} else if (r < 0 || d.failed) { /* out of memory */
 		submit_look_again(&x->state, clock_boot_now_ms() + MS_PER_S);
 	} else if (d.n > 0) {
 		is_another(x, &d);

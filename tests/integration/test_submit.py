@@ -199,6 +199,27 @@ def a_job_that_others_have_made_is_found(t):
 
 
 @tap.test()
+def a_job_that_cannot_be_compared(t):
+    """It is not asked for again and again, and who waits is told at once."""
+    sim, _, daemon, _ = begin(t)
+    sim.set("sft", "a", state="RUNNING", displayName="x" * (1 << 20))
+    late = Submit(t, daemon, "a", timeout=30)
+    late.fails(503, "api_unavailable", "cannot be read")
+    t.check(late.seconds < 5, late.seconds)
+    time.sleep(3)
+    t.equal((len(posts(sim)), len(gets(sim, "a"))), (1, 1))
+
+
+@tap.test()
+def an_account_whose_id_is_not_known_yet(t):
+    sim, _, daemon, _ = begin(t, account={"account_id": ""}, start=False)
+    sim.fault("503", path="/v1/accounts$")
+    daemon.start()
+    t.equal(daemon.request(path_of("a", account=""), "POST", json.dumps(JOB).encode())[0], 404)
+    t.equal((posts(sim), intents(daemon)), ([], []))
+
+
+@tap.test()
 def another_job_under_a_taken_id(t):
     sim, _, daemon, _ = begin(t)
     created(t, daemon, "taken", body={**JOB, "displayName": "one"})
