@@ -153,7 +153,7 @@ static int post(const struct cli *cli, const char *account, uint64_t timeout_ms,
 		q.path = buf_str(&path);
 		q.timeout_ms = left_ms + MARGIN_MS;
 		r = client_call(cli->client, &q, body, result);
-		if (result->status)
+		if (result->status && !is_away(result, r)) /* 503 stopping is away */
 			return 0;
 		if (!is_away(result, r) || clock_boot_now_ms() >= end_ms)
 			return give_up(result, r);

@@ -15,9 +15,10 @@
 #include "cli/wait_decide.h"
 #include "codec/control_json.h"
 
-#define LOOK_MS      5000 /* without an event */
-#define DOCUMENT_MAX (1UL << 20)
-#define JOB_PATH_MAX (NAME_JOB_MAX + 16)
+#define LOOK_MS         5000  /* without an event */
+#define LOOK_TIMEOUT_MS 10000 /* for an answer from memory */
+#define DOCUMENT_MAX    (1UL << 20)
+#define JOB_PATH_MAX    (NAME_JOB_MAX + 16)
 
 struct waited {
 	char full[NAME_JOB_MAX], name[NAME_JOB_MAX], path[JOB_PATH_MAX];
@@ -148,9 +149,12 @@ static int begin_job(struct waiting *w, size_t i)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT(DOCUMENT_MAX);
 	struct waited *j = &w->jobs[i];
+	const struct client_request get = {.method = "GET",
+					   .path = j->path,
+					   .timeout_ms = LOOK_TIMEOUT_MS};
 	const struct client_request put = {.method = "PUT", .path = j->path};
 	struct client_result result;
-	int r = client_get(w->cli->client, j->path, &body, &result);
+	int r = client_call(w->cli->client, &get, &body, &result);
 
 	if (r == -ENOENT) {
 		r = client_call(w->cli->client, &put, &body, &result);
@@ -166,8 +170,15 @@ static int begin_job(struct waiting *w, size_t i)
 static int look_at(struct waiting *w, size_t i)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT(DOCUMENT_MAX);
+	uint64_t now_ms = clock_boot_now_ms();
+	const struct client_request get = {
+		.method = "GET",
+		.path = w->jobs[i].path,
+		.timeout_ms =
+			MIN(LOOK_TIMEOUT_MS, w->deadline_ms - MIN(now_ms, w->deadline_ms - 1)),
+	};
 	struct client_result result;
-	int r = client_get(w->cli->client, w->jobs[i].path, &body, &result);
+	int r = client_call(w->cli->client, &get, &body, &result);
 
 	if (client_is_outage(r)) {
 		if (!w->lost)

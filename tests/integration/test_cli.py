@@ -149,6 +149,18 @@ def wait_outlasts_the_daemon(t):
 
 
 @tap.test()
+def wait_ends_in_time_though_the_daemon_hangs(t):
+    _, daemon = begin(t, job("a"))
+    began = time.monotonic()
+    program = waiting(t, daemon, "a", "--timeout", "7s")
+    time.sleep(2)  # with the stream open
+    daemon.program.send_signal(signal.SIGSTOP)
+    t.defer(lambda: daemon.program.send_signal(signal.SIGCONT))
+    t.equal(program.wait(20), 124)
+    t.check(time.monotonic() - began < 10, "not when the daemon answers")
+
+
+@tap.test()
 def wait_outlasts_the_api(t):
     sim, daemon = begin(t, job("a"))
     program = waiting(t, daemon, "a")

@@ -336,6 +336,18 @@ def a_lost_answer_is_asked_for_again(t):
 
 
 @tap.test()
+def a_daemon_that_is_being_stopped_is_asked_again(t):
+    """Nobody knows whether it has sent the POST."""
+    stopping = refusal(503, "stopping", "tunewatchd is being stopped")
+    result = submit(t, Daemon(t, [stopping, stopping, answer("found", "queued")]))
+    t.equal(result.code, 0, result.err)
+    t.equal(result.err.count("went away"), 1, result.err)
+    result = submit(t, Daemon(t, [stopping] * 100, name="b.sock"), "--timeout", "1s")
+    t.equal((result.code, result.out), (69, ""), result.err)
+    t.check("makes no second job" in result.err, result.err)
+
+
+@tap.test()
 def a_restart_in_between(t):
     daemon = Daemon(t, [LOST, answer("created")])
     closing = daemon.reply
