@@ -87,10 +87,18 @@ static void bench_done(struct bench *b)
 	close(b->pipe[1]);
 }
 
-/* A timer runs before the poll of its turn, a socket's callback inside of it. */
+static void on_first(uv_timer_t *timer)
+{
+	uv_timer_start(timer, on_timer, 1, 0);
+}
+
+/*
+ * A timer runs before the poll of its turn, a socket's callback inside of it. On a slow machine the
+ * first is due before the first turn, from whose poll on the watch counts.
+ */
 static void run_with_timer(struct bench *b)
 {
-	uv_timer_start(&b->timer, on_timer, 1, 0);
+	uv_timer_start(&b->timer, on_first, 1, 0);
 	cr_expect_eq(uv_run(&b->loop, UV_RUN_DEFAULT), 0, "the watch keeps the loop alive");
 }
 
