@@ -266,6 +266,14 @@ def every_allocation_fails(t):
     t.wait(lambda: not stage.intents(), 30, "no intent to be left")
     names = stage.names()
     t.equal(sorted(names), sorted(f"job-{i + 1}" for i in range(stage.n)))
+
+    def explain():
+        if len(stage.told()) != stage.n:
+            t.note(f"told of {sorted(stage.told())}; in the outbox: " + str(query(
+                stage.daemon.config.state_dir,
+                "SELECT event, state, tries, due_us, error FROM delivery")))
+
+    t.defer(explain)
     stage.daemon.restart()  # what could not be told then is told later, or now
     t.wait(lambda: len(stage.told()) == stage.n, 20, "all to be told of")
     t.note(f"{plan.failed} allocations failed: {dict(outcomes)}")
