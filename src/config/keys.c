@@ -128,6 +128,44 @@ static int key_from_file(struct load *l, const struct raw_section *s, struct con
 			FROM_FILE, path, ret);
 }
 
+/*
+ * The directory that the system unit hands over as credentials; systemd puts its LoadCredential='s own
+ * name and a "_" before the names of the files. Outside of any service, which is where an
+ * administrator checks the configuration, the files are read themselves.
+ */
+#define CREDENTIALS_DIR    "credentials"
+#define CREDENTIALS_PREFIX "tunewatch_"
+
+/* The directory of the first file, which is where conf.d is looked for, too. */
+static int beside_config(const struct load *l, const char *name, char **ret)
+{
+	const char *file = l->n_files > 0 ? l->files[0].path : "";
+	const char *slash = strrchr(file, '/');
+
+	return asprintf(ret, "%.*s" CREDENTIALS_DIR "/%s", slash ? (int)(slash + 1 - file) : 0,
+			file, name);
+}
+
+/* 0; -ENOENT with the path that was looked at last; -EINVAL: there is a fault; -ENOMEM. */
+static int read_credential(struct load *l, struct place at, const char *what, const char *name,
+			   char **ret_path, char **ret)
+{
+	static const char *const prefixes[] = {"", CREDENTIALS_PREFIX};
+	const char *dir = l->env->credentials_directory;
+	int r = -ENOENT;
+
+	for (size_t i = 0; r == -ENOENT && i < (dir ? ARRAY_LEN(prefixes) : 1); i++) {
+		free(TAKE_PTR(*ret_path));
+		if ((dir ? asprintf(ret_path, "%s/%s%s", dir, prefixes[i], name)
+			 : beside_config(l, name, ret_path)) < 0) {
+			*ret_path = NULL;
+			return -ENOMEM;
+		}
+		r = read_secret(l, at, what, *ret_path, dir != NULL, ret);
+	}
+	return r;
+}
+
 static int key_from_credential(struct load *l, const struct raw_section *s,
 			       struct config_secret *ret)
 {
@@ -145,20 +183,16 @@ static int key_from_credential(struct load *l, const struct raw_section *s,
 			  fault_quote(name).text);
 		return 0;
 	}
-	if (!l->env->credentials_directory) {
-		fault_add(l, at,
-			  "%s: there are no credentials: the unit needs LoadCredential=%s:PATH",
-			  what.text, fault_quote(name).text);
-		return 0;
-	}
-	if (asprintf(&path, "%s/%s", l->env->credentials_directory, name) < 0) {
-		path = NULL;
-		return -ENOMEM;
-	}
-	r = read_secret(l, at, what.text, path, true, &key);
-	if (r == -ENOENT)
-		fault_add(l, at, "%s: there is no credential %s: the unit needs LoadCredential=",
-			  what.text, fault_quote(name).text);
+	r = read_credential(l, at, what.text, name, &path, &key);
+	if (r == -ENOENT && l->env->credentials_directory)
+		fault_add(
+			l, at,
+			"%s: there was no credential %s when the service started; put the key into " CREDENTIALS_DIR
+			"/%s beside the configuration, then restart it",
+			what.text, fault_quote(name).text, name);
+	else if (r == -ENOENT)
+		fault_add(l, at, "%s: there is no file %s, and this is no service with credentials",
+			  what.text, fault_quote(path).text);
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
 	return take_key(l, at, what.text, key, "credential", name, ret);

@@ -62,6 +62,18 @@ const char *secret_not_private(const struct stat *st, const char **ret_command)
 	return NULL;
 }
 
+/* A service has a user of its own, and a file that root wrote is closed to it. */
+static int not_ours(const char *path, struct error *ret_e)
+{
+	const struct group *group = getgrgid(getegid());
+
+	if (!group)
+		return error_set(ret_e, -EINVAL, "cannot read %s: %s", path, strerror(EACCES));
+	return error_set(ret_e, -EINVAL,
+			 "cannot read %s: %s; if root owns it, run: chgrp %s %s && chmod 640 %s",
+			 path, strerror(EACCES), group->gr_name, path, path);
+}
+
 int secret_read(const char *path, bool exempt, char **ret, struct error *ret_e)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -73,6 +85,8 @@ int secret_read(const char *path, bool exempt, char **ret, struct error *ret_e)
 
 	if (fd < 0 && errno == ENOENT)
 		return -ENOENT;
+	if (fd < 0 && errno == EACCES)
+		return not_ours(path, ret_e);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return error_set(ret_e, -EINVAL, "cannot read %s: %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))

@@ -293,6 +293,20 @@ static int serve(struct api *api, int fd, server_fn fn, struct server **ret, str
 	return r;
 }
 
+/* systemd's, where it has one; else our own, at `path`. */
+static int open_socket(struct api *api, const char *path, int *ret_fd, struct error *ret_e)
+{
+	int r = listen_handed_over(ret_fd, ret_e);
+
+	if (r != -ENOENT)
+		return r;
+	api->path = strdup(path);
+	r = api->path ? listen_unix(path, ret_fd, ret_e) : -ENOMEM;
+	if (r == 0 && lstat(path, &api->socket) < 0)
+		api->socket = (struct stat){0}; /* gone already: there is nothing to remove */
+	return r;
+}
+
 int api_new(uv_loop_t *loop, const char *path, const struct api_sources *sources, struct api **ret,
 	    struct error *ret_e)
 {
@@ -305,8 +319,7 @@ int api_new(uv_loop_t *loop, const char *path, const struct api_sources *sources
 	api->open = 1;
 	api->sources = *sources;
 	api->started_us = clock_real_now_us();
-	api->path = strdup(path);
-	r = api->path ? listen_unix(path, &fd, ret_e) : -ENOMEM;
+	r = open_socket(api, path, &fd, ret_e);
 	if (r == 0)
 		r = serve(api, fd, on_request, &api->server, ret_e);
 	if (r < 0) {
@@ -314,8 +327,6 @@ int api_new(uv_loop_t *loop, const char *path, const struct api_sources *sources
 		free(api);
 		return r;
 	}
-	if (lstat(path, &api->socket) < 0)
-		api->socket = (struct stat){0}; /* gone already: there is nothing to remove */
 	*ret = api;
 	return 0;
 }
@@ -325,7 +336,7 @@ static void remove_socket(const struct api *api)
 {
 	struct stat st;
 
-	if (lstat(api->path, &st) == 0 && st.st_dev == api->socket.st_dev &&
+	if (api->path && lstat(api->path, &st) == 0 && st.st_dev == api->socket.st_dev &&
 	    st.st_ino == api->socket.st_ino)
 		unlink(api->path);
 }

@@ -10,7 +10,10 @@
 #include <sys/un.h>
 #include <netdb.h>
 #include <stdbool.h>
+#include <fcntl.h>
 #include <unistd.h>
+
+#include <systemd/sd-daemon.h>
 
 #include "base/macro.h"
 
@@ -76,6 +79,29 @@ int listen_unix(const char *path, int *ret_fd, struct error *ret_e)
 		return error_set(ret_e, r, "cannot listen on %s: %s", path, strerror(-r));
 	if (listen(fd, LISTEN_BACKLOG) < 0)
 		return error_set(ret_e, -errno, "cannot listen on %s: %s", path, strerror(errno));
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+int listen_handed_over(int *ret_fd, struct error *ret_e)
+{
+	_cleanup_close_ int fd = -1;
+	int n = sd_listen_fds(1), flags;
+
+	if (n == 0)
+		return -ENOENT;
+	if (n < 0)
+		return error_set(ret_e, n, "cannot take the socket that systemd hands over: %s",
+				 strerror(-n));
+	fd = SD_LISTEN_FDS_START;
+	if (n > 1 || sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) <= 0)
+		return error_set(ret_e, -EINVAL,
+				 "systemd hands over %d sockets; a socket unit may have one, with "
+				 "ListenStream= and a path",
+				 n);
+	flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }

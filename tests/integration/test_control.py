@@ -2,6 +2,7 @@
 """The first control socket: GET /v1/status, /v1/jobs, /healthz; and `tunewatch status`."""
 
 import json
+import os
 import re
 import socket
 
@@ -18,6 +19,7 @@ JOBS = {"jobs": [
     {"kind": "ft", "id": "0123456789abcdef0123456789abcdef", "state": "COMPLETED"},
 ]}
 KNOWN = [name_of(job["kind"], job["id"]) for job in JOBS["jobs"]]
+ACTIVATE = "/usr/bin/systemd-socket-activate"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
@@ -329,6 +331,43 @@ def the_socket_is_where_the_configuration_says(t):
     daemon = Daemon(t, config.watch())
     t.equal(daemon.request("/v1/status")[0], 200)
     t.equal(daemon.client("status").code, 0)
+
+
+def activated(t, *paths):
+    """A daemon that systemd's own program starts when somebody connects, handing the sockets over."""
+    if not os.access(ACTIVATE, os.X_OK):
+        raise tap.Skip("needs systemd-socket-activate (Debian: systemd)")
+    _, _, daemon = setup(t, {"jobs": []}, start=False, webhook=False)
+    daemon.expect_running = False
+    daemon.wrapper = lambda env: [
+        ACTIVATE, *(f"-l{path}" for path in paths), *(f"-E{name}" for name in env)]
+    daemon.start(ready=False)
+    t.wait(lambda: all(map(os.path.exists, paths)), 10, "the sockets")
+    return daemon
+
+
+@tap.test()
+def systemd_hands_the_socket_over(t):
+    """Who connects first starts the daemon, and waits for it; the socket stays when it has ended."""
+    path = t.path("handed.sock")
+    daemon = activated(t, path)
+    inode = os.stat(path).st_ino
+    daemon.config.socket, configured = path, daemon.config.socket
+    result = daemon.client("--json", "status")
+    t.equal(result.code, 0, result.err)
+    t.check(not os.path.exists(configured), "a socket of its own, too")
+    daemon.stop()
+    t.equal(os.stat(path).st_ino, inode, "the socket, which is systemd's to remove")
+
+
+@tap.test()
+def two_sockets_are_too_many(t):
+    daemon = activated(t, t.path("one.sock"), t.path("two.sock"))
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(t.path("two.sock"))
+        t.equal(daemon.wait_exit(), 73)
+    t.check("systemd hands over 2 sockets; a socket unit may have one" in daemon.log(),
+            daemon.log())
 
 
 if __name__ == "__main__":

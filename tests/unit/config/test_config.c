@@ -413,7 +413,6 @@ static void replace(char *line, size_t size, const char *what, const char *with)
 Test(config, installed_example)
 {
 	static const char *const stand_ins[][2] = {
-		{"/etc/tunewatch/acme.key", "@/key"},
 		{"/etc/tunewatch/wandb.key", "@/key"},
 		{"/etc/tunewatch/chat.url", "@/url"},
 		{"/usr/local/bin/deploy-model", "@/hook"},
@@ -436,6 +435,7 @@ Test(config, installed_example)
 	}
 	fclose(in);
 	good(buf_str(&whole));
+	fixture_write(&f, "credentials/acme", "fw_key", 0600);
 	good(buf_str(&live));
 	cr_expect_eq(f.config->n_notifiers, 3);
 	cr_expect_str_eq(f.config->accounts[0].name, "acme");

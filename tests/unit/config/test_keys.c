@@ -80,18 +80,44 @@ Test(keys, credentials)
 {
 	char credentials[128];
 
-	expect_fault(
-		"account a { api-key-credential = acme }",
-		"main.conf:1: 'api-key-credential' in account \"a\": there are no credentials: "
-		"the unit needs LoadCredential='acme':PATH\n");
 	snprintf(credentials, sizeof(credentials), "%s/cred", f.dir);
 	f.env.credentials_directory = credentials;
-	expect_fault("account a { api-key-credential = acme }",
-		     "main.conf:1: 'api-key-credential' in account \"a\": there is no credential "
-		     "'acme': the unit needs LoadCredential=\n");
+	expect_fault(
+		"account a { api-key-credential = acme }",
+		"main.conf:1: 'api-key-credential' in account \"a\": there was no credential "
+		"'acme' when the service started; put the key into credentials/acme beside the "
+		"configuration, then restart it\n");
 	expect_fault("account a { api-key-credential = \"../key\" }",
 		     "main.conf:1: 'api-key-credential' in account \"a\": '../key' is not the name "
 		     "of a credential\n");
+}
+
+/* What systemd makes of LoadCredential=tunewatch:DIRECTORY; one that is named alone comes first. */
+Test(keys, credentials_of_the_units_directory)
+{
+	char credentials[128];
+
+	snprintf(credentials, sizeof(credentials), "%s/cred", f.dir);
+	f.env.credentials_directory = credentials;
+	fixture_write(&f, "credentials/acme", "fw_not_handed_over", 0600);
+	fixture_write(&f, "cred/tunewatch_acme", "fw_of_directory", 0400);
+	expect_key("account a { api-key-credential = acme }", "fw_of_directory", "credential acme");
+	fixture_write(&f, "cred/acme", "fw_alone", 0400);
+	expect_key("account a { api-key-credential = acme }", "fw_alone", "credential acme");
+}
+
+/* `tunewatchd --check-config` in a terminal reads what the unit would hand over. */
+Test(keys, credentials_outside_of_a_service)
+{
+	expect_fault("account a { api-key-credential = acme }",
+		     "main.conf:1: 'api-key-credential' in account \"a\": there is no file "
+		     "'@/credentials/acme', and this is no service with credentials\n");
+	fixture_write(&f, "credentials/acme", "fw_beside", 0600);
+	expect_key("account a { api-key-credential = acme }", "fw_beside", "credential acme");
+	fixture_write(&f, "credentials/acme", "fw_beside", 0644);
+	expect_fault("account a { api-key-credential = acme }",
+		     "main.conf:1: 'api-key-credential' in account \"a\": @/credentials/acme is "
+		     "open to everybody; run: chmod 600 @/credentials/acme\n");
 }
 
 Test(keys, auth_ini)
