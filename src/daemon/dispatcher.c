@@ -12,19 +12,12 @@
 #include "daemon/sender.h"
 #include "daemon/window.h"
 #include "io/alarm.h"
-#include "io/http.h"
-#include "io/journal.h"
-#include "model/route.h"
-#include "notify/webhook.h"
+#include "notify/env.h"
 
-#define OUTLET_WINDOW   1000 /* deliveries in memory, some kilobytes each at most */
-#define CONNECTIONS_MAX ((long)ROUTE_MAX * WEBHOOK_MAX_PARALLEL)
+#define OUTLET_WINDOW 1000 /* deliveries in memory, some kilobytes each at most */
 
 struct dispatcher {
 	struct outlet_owner owner;
-	uv_loop_t *loop;
-	struct http *http;
-	struct journal *journal;
 	struct alarm *alarm;
 	struct notifier_env env;
 	struct map outlets;      /* by name */
@@ -363,24 +356,22 @@ static void on_log(void *user _unused_, enum log_level level, const char *line)
 	log_msg(level, "%s", line);
 }
 
-static void on_unused_http_closed(void *user)
+static void dispatcher_free(void *user)
 {
-	free(user);
+	struct dispatcher *d = user;
+
+	gate_free(d->owner.gate);
+	free(d);
 }
 
 int dispatcher_new(uv_loop_t *loop, struct committer *committer, struct dispatcher **ret,
 		   struct error *ret_e)
 {
-	/* The bound is each notifier's own: one that hangs takes no place of another at its host. */
-	static const struct http_options options = {.max_connections_per_host = CONNECTIONS_MAX,
-						    .max_connections = CONNECTIONS_MAX,
-						    .user_agent = "tunewatch/" PACKAGE_VERSION};
 	struct dispatcher *d = calloc(1, sizeof(*d));
 	int r;
 
 	if (!d)
 		return -ENOMEM;
-	d->loop = loop;
 	d->owner = (struct outlet_owner){.committer = committer,
 					 .window = OUTLET_WINDOW,
 					 .changed = on_changed};
@@ -393,28 +384,16 @@ int dispatcher_new(uv_loop_t *loop, struct committer *committer, struct dispatch
 	}
 	r = alarm_new(loop, on_alarm, d, &d->alarm);
 	if (r < 0) {
-		gate_free(d->owner.gate);
-		free(d);
+		dispatcher_free(d);
 		return error_set(ret_e, r, "no timer for deliveries: %s", strerror(-r));
 	}
-	r = http_new(loop, &options, &d->http, ret_e);
+	r = notifier_env_init(&d->env, loop, ret_e);
 	if (r < 0) {
 		alarm_close(d->alarm);
-		gate_free(d->owner.gate);
-		free(d);
+		notifier_env_close(&d->env, dispatcher_free, d);
 		return r;
 	}
-	r = journal_new(loop, system_log_write, &d->journal);
-	if (r < 0) {
-		alarm_close(d->alarm);
-		gate_free(d->owner.gate);
-		http_close(d->http, on_unused_http_closed, d);
-		return r;
-	}
-	d->env = (struct notifier_env){.loop = loop,
-				       .http = d->http,
-				       .journal = d->journal,
-				       .log = on_log};
+	d->env.log = on_log;
 	*ret = d;
 	return 0;
 }
@@ -436,24 +415,16 @@ void dispatcher_stop(struct dispatcher *d, uint64_t grace_ms, void (*stopped)(vo
 	alarm_set(d->alarm, d->owner.running > 0 ? d->grace_until_ms : 0);
 }
 
-static void on_journal_closed(void *user)
+static void on_env_closed(void *user)
 {
 	struct dispatcher *d = user;
 
 	map_for_each (&d->outlets, struct outlet, o)
 		outlet_free(o);
 	map_done(&d->outlets);
-	gate_free(d->owner.gate);
 	free(d->current);
 	d->closed(d->closed_user);
-	free(d);
-}
-
-static void on_http_closed(void *user)
-{
-	struct dispatcher *d = user;
-
-	journal_close(d->journal, on_journal_closed, d);
+	dispatcher_free(d);
 }
 
 void dispatcher_close(struct dispatcher *d, void (*closed)(void *user), void *user)
@@ -461,7 +432,7 @@ void dispatcher_close(struct dispatcher *d, void (*closed)(void *user), void *us
 	d->closed = closed;
 	d->closed_user = user;
 	d->alarm = alarm_close(d->alarm);
-	http_close(d->http, on_http_closed, d);
+	notifier_env_close(&d->env, on_env_closed, d);
 }
 
 /* --- for the control socket --- */

@@ -43,7 +43,7 @@ struct notifier_delivery {
 	enum model_ready model_ready; /* goes into the document: event_json_say_model() */
 };
 
-/* What a notifier may use. Borrowed, outlives every notifier. */
+/* What a notifier may use (env.h). Borrowed, outlives every notifier. */
 struct notifier_env {
 	uv_loop_t *loop;
 	struct http *http;       /* the multi handle of the webhooks */
@@ -51,6 +51,10 @@ struct notifier_env {
 	/* A line for the daemon's log: what a hook says; an event, where there is no other log. */
 	void (*log)(void *user, enum log_level level, const char *line);
 	void *log_user;
+	/* private to env.c: its end */
+	unsigned open; /* parts that are not closed yet */
+	void (*closed)(void *user);
+	void *closed_user;
 };
 
 /* One row a type. A notifier begins with `struct notifier`. */
