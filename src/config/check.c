@@ -342,6 +342,8 @@ static const char *digest_fault(const struct raw_section *s, const struct config
 	switch (n->type) {
 	case NOTIFIER_EXEC:
 		return "a hook runs for one event, which is its cause";
+	case NOTIFIER_UNIT:
+		return "a unit is started for one event, which is its cause";
 	case NOTIFIER_SYSLOG:
 		return "the journal has an entry for each event";
 	case NOTIFIER_WEBHOOK:
@@ -445,6 +447,8 @@ static int check_notifier(struct load *l, const struct raw_section *s, size_t i)
 		check_format(l, s, n);
 	} else if (n->type == NOTIFIER_EXEC && !raw_find(s, "command")) {
 		fault_add(l, s->at, "%s needs 'command'", fault_section(s).text);
+	} else if (n->type == NOTIFIER_UNIT && !raw_find(s, "unit")) {
+		fault_add(l, s->at, "%s needs 'unit'", fault_section(s).text);
 	}
 	l->config->route_accepts[i] = n->events;
 	return r;

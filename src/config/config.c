@@ -48,6 +48,7 @@ static void notifier_done(struct config_notifier *n)
 	config_secret_done(&n->signing);
 	list_free(n->headers, true);
 	list_free(n->command, false);
+	free(n->unit);
 }
 
 static void config_free(struct config *c)
@@ -225,6 +226,7 @@ int config_load(const char *path, const struct config_env *env, config_fault_fn 
 	if (!l.config)
 		return -ENOMEM;
 	l.config->refs = 1;
+	l.config->system = env->system;
 	r = load_files(&l, path);
 	if (r == 0)
 		r = check_sections(&l);

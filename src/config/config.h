@@ -48,6 +48,7 @@ enum notifier_type {
 	NOTIFIER_SYSLOG,
 	NOTIFIER_WEBHOOK,
 	NOTIFIER_EXEC,
+	NOTIFIER_UNIT,
 	NOTIFIER_TYPE_COUNT_,
 };
 
@@ -74,7 +75,9 @@ struct config_notifier {
 	bool allow_http;
 	/* exec */
 	char **command;        /* NULL-terminated; [0] is an absolute path */
-	unsigned max_parallel; /* default 1 */
+	unsigned max_parallel; /* default 1; units, too */
+	/* unit */
+	char *unit; /* a pattern for unit_name_format() */
 	/* webhook: 20 s; exec: default 10 min */
 	uint64_t timeout_ms;
 	uint64_t digest_ms; /* 0: each event alone; webhooks with a chat format only */
@@ -86,6 +89,7 @@ struct config_notifier {
 
 struct config {
 	unsigned refs;
+	bool system; /* as config_env.system: a service of the machine, not of a user */
 	uint64_t poll_interval_ms;
 	uint64_t list_interval_ms; /* default 1 h; UINT64_MAX: all pages are read once, at first */
 	uint64_t degraded_after_ms;

@@ -209,6 +209,10 @@ static void dump_notifier(const struct config_notifier *n, FILE *out)
 	case NOTIFIER_EXEC:
 		dump_exec(n, out);
 		break;
+	case NOTIFIER_UNIT:
+		put_text("\t", "unit", n->unit, out);
+		fprintf(out, "\tmax-parallel = %u\n", n->max_parallel);
+		break;
 	}
 	fputs("}\n", out);
 }

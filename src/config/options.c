@@ -12,11 +12,13 @@
 #include <sys/un.h>
 
 #include "base/clock.h"
+#include "model/unit_name.h"
 
 const char *const notifier_type_names[NOTIFIER_TYPE_COUNT_] = {
 	[NOTIFIER_SYSLOG] = "syslog",
 	[NOTIFIER_WEBHOOK] = "webhook",
 	[NOTIFIER_EXEC] = "exec",
+	[NOTIFIER_UNIT] = "unit",
 };
 
 const char *const webhook_format_names[WEBHOOK_FORMAT_COUNT_] = {
@@ -313,6 +315,26 @@ static int apply_command(struct load *l, const struct raw_section *s, const stru
 	return copy_list(o, &n->command);
 }
 
+/* What it is for no job in particular has to be a name as well. */
+static int apply_unit(struct load *l, const struct raw_section *s, const struct raw_option *o,
+		      void *t)
+{
+	const char *pattern = o->values[0].text, *why = NULL;
+	char name[UNIT_NAME_MAX + 1];
+	int r = unit_name_format(pattern, "accounts/a", name);
+
+	if (r == -EINVAL)
+		why = "has an unknown specifier; there are %j, the job's name, %i, its id, and %%";
+	else if (r == -E2BIG)
+		why = "is longer than the name of a unit may be";
+	else if (!unit_name_is_service(name))
+		why = "is not the name of a service, such as deploy@%j.service";
+	if (why)
+		fault_add(l, place_of(o, 0), "'unit'%s: %s %s", fault_in_section(s).text,
+			  fault_quote(pattern).text, why);
+	return value_text(l, s, o, t);
+}
+
 /* ---- the table ---- */
 
 #define TOP(member) .section = SECTION_TOP, .offset = offsetof(struct config, member)
@@ -323,6 +345,7 @@ static int apply_command(struct load *l, const struct raw_section *s, const stru
 	.section = SECTION_NOTIFIER, .offset = offsetof(struct config_notifier, member)
 #define ON_WEBHOOK (1U << NOTIFIER_WEBHOOK)
 #define ON_EXEC    (1U << NOTIFIER_EXEC)
+#define ON_UNIT    (1U << NOTIFIER_UNIT)
 #define STALL(name_, phase)                                                                        \
 	{                                                                                          \
 		.name = name_, .apply = value_span, .min = MS_PER_S, .max = 365 * MS_PER_DAY,      \
@@ -416,8 +439,9 @@ const struct option_spec option_specs[] = {
 	 .apply = value_number,
 	 .min = 1,
 	 .max = 64,
-	 .types = ON_EXEC,
+	 .types = ON_EXEC | ON_UNIT,
 	 NOTIFIER(max_parallel)},
+	{.name = "unit", .apply = apply_unit, .types = ON_UNIT, NOTIFIER(unit)},
 	{.name = "timeout",
 	 .apply = value_span,
 	 .min = MS_PER_S,

@@ -364,8 +364,8 @@ static void dispatcher_free(void *user)
 	free(d);
 }
 
-int dispatcher_new(uv_loop_t *loop, struct committer *committer, struct dispatcher **ret,
-		   struct error *ret_e)
+int dispatcher_new(uv_loop_t *loop, struct committer *committer, const struct config *config,
+		   struct dispatcher **ret, struct error *ret_e)
 {
 	struct dispatcher *d = calloc(1, sizeof(*d));
 	int r;
@@ -387,7 +387,7 @@ int dispatcher_new(uv_loop_t *loop, struct committer *committer, struct dispatch
 		dispatcher_free(d);
 		return error_set(ret_e, r, "no timer for deliveries: %s", strerror(-r));
 	}
-	r = notifier_env_init(&d->env, loop, ret_e);
+	r = notifier_env_init(&d->env, loop, config, ret_e);
 	if (r < 0) {
 		alarm_close(d->alarm);
 		notifier_env_close(&d->env, dispatcher_free, d);

@@ -24,8 +24,9 @@
 struct dispatcher;
 struct outlet;
 
-int dispatcher_new(uv_loop_t *loop, struct committer *committer, struct dispatcher **ret,
-		   struct error *ret_e);
+/* `config` is the one of the start; its notifiers come with dispatcher_configure(). */
+int dispatcher_new(uv_loop_t *loop, struct committer *committer, const struct config *config,
+		   struct dispatcher **ret, struct error *ret_e);
 
 /*
  * What the store knows of a notifier, how many deliveries wait in it for it, and when the oldest of

@@ -370,7 +370,7 @@ static int start(struct engine *e, enum engine_exit *ret_exit, struct error *err
 	r = committer_new(&e->loop, e->store, on_store_health, e, &e->committer);
 	if (r < 0)
 		return r;
-	r = dispatcher_new(&e->loop, e->committer, &e->dispatcher, error);
+	r = dispatcher_new(&e->loop, e->committer, e->config, &e->dispatcher, error);
 	if (r < 0)
 		return r;
 	r = feed_new(&e->loop, e->committer, &e->feed, error);

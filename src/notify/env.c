@@ -1,8 +1,15 @@
 /* What notifiers send through: who owns it, and its end. */
 #include "notify/env.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/bus.h"
 #include "io/http.h"
 #include "io/journal.h"
+#include "io/units.h"
 #include "model/route.h"
 #include "notify/webhook.h"
 
@@ -12,8 +19,20 @@ static void part_closed(void *user)
 {
 	struct notifier_env *env = user;
 
-	if (--env->open == 0 && env->closed)
-		env->closed(env->closed_user);
+	if (--env->open > 0)
+		return;
+	free(TAKE_PTR(env->unit_dir));
+	env->closed(env->closed_user);
+}
+
+static void on_bus_closed(void *user)
+{
+	struct notifier_env *env = user;
+
+	if (env->units)
+		units_close(TAKE_PTR(env->units), part_closed, env);
+	else
+		part_closed(env);
 }
 
 void notifier_env_close(struct notifier_env *env, void (*closed)(void *user), void *user)
@@ -29,10 +48,28 @@ void notifier_env_close(struct notifier_env *env, void (*closed)(void *user), vo
 		env->open++;
 		journal_close(TAKE_PTR(env->journal), part_closed, env);
 	}
+	if (env->manager_bus) {
+		env->open++;
+		bus_close(TAKE_PTR(env->manager_bus), on_bus_closed, env);
+	}
 	part_closed(env);
 }
 
-int notifier_env_init(struct notifier_env *env, uv_loop_t *loop, struct error *ret_e)
+#define UNIT_DIR "units" /* beside the control socket: in /run, or in the user's own part of it */
+
+static int unit_dir(const struct config *config, char **ret)
+{
+	const char *slash = strrchr(config->control_socket, '/');
+
+	if (asprintf(ret, "%.*s/" UNIT_DIR, (int)(slash - config->control_socket),
+		     config->control_socket) >= 0)
+		return 0;
+	*ret = NULL;
+	return -ENOMEM;
+}
+
+int notifier_env_init(struct notifier_env *env, uv_loop_t *loop, const struct config *config,
+		      struct error *ret_e)
 {
 	/* The bound is each notifier's own: one that hangs takes no place of another at its host. */
 	static const struct http_options options = {.max_connections_per_host = CONNECTIONS_MAX,
@@ -44,5 +81,11 @@ int notifier_env_init(struct notifier_env *env, uv_loop_t *loop, struct error *r
 	r = http_new(loop, &options, &env->http, ret_e);
 	if (r == 0)
 		r = journal_new(loop, system_log_write, &env->journal);
+	if (r == 0)
+		r = bus_new(loop, config->system ? BUS_SYSTEM : BUS_USER, &env->manager_bus);
+	if (r == 0)
+		r = units_new(loop, env->manager_bus, &env->units);
+	if (r == 0)
+		r = unit_dir(config, &env->unit_dir);
 	return r;
 }

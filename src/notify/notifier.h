@@ -33,6 +33,8 @@ typedef void (*verdict_fn)(void *user, const struct verdict_result *result);
 
 struct http;
 struct journal;
+struct bus;
+struct units;
 struct notifier;
 struct notifier_call; /* a delivery under way */
 
@@ -48,10 +50,13 @@ struct notifier_env {
 	uv_loop_t *loop;
 	struct http *http;       /* the multi handle of the webhooks */
 	struct journal *journal; /* the one of the program */
+	struct units *units; /* the manager's that runs the daemon: the system's or the user's */
+	char *unit_dir;      /* where units get their events from; private to the daemon */
 	/* A line for the daemon's log: what a hook says; an event, where there is no other log. */
 	void (*log)(void *user, enum log_level level, const char *line);
 	void *log_user;
-	/* private to env.c: its end */
+	/* private to env.c: what the parts stand on, and the end */
+	struct bus *manager_bus;
 	unsigned open; /* parts that are not closed yet */
 	void (*closed)(void *user);
 	void *closed_user;

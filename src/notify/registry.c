@@ -3,12 +3,14 @@
 #include "notify/exec.h"
 #include "notify/notifier.h"
 #include "notify/syslog.h"
+#include "notify/unit.h"
 #include "notify/webhook.h"
 
 static const struct notifier_type_info *const types[NOTIFIER_TYPE_COUNT_] = {
 	[NOTIFIER_SYSLOG] = &notifier_syslog,
 	[NOTIFIER_WEBHOOK] = &notifier_webhook,
 	[NOTIFIER_EXEC] = &notifier_exec,
+	[NOTIFIER_UNIT] = &notifier_unit,
 };
 
 int notifier_new(const struct notifier_env *env, const struct config_notifier *config,

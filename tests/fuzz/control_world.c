@@ -216,7 +216,7 @@ static void start_parts(void)
 	struct error e = ERROR_NONE;
 
 	FUZZ_CHECK(committer_new(&w.loop, w.store, NULL, NULL, &w.committer) == 0);
-	FUZZ_CHECK(dispatcher_new(&w.loop, w.committer, &w.dispatcher, &e) == 0);
+	FUZZ_CHECK(dispatcher_new(&w.loop, w.committer, w.config, &w.dispatcher, &e) == 0);
 	FUZZ_CHECK(feed_new(&w.loop, w.committer, &w.feed, &e) == 0);
 	FUZZ_CHECK(tester_new(w.committer, w.dispatcher, w.feed, &w.tester) == 0);
 	FUZZ_CHECK(observer_new(&w.accounts, w.committer, w.dispatcher, w.feed, &w.observer) == 0);

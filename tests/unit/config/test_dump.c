@@ -46,6 +46,7 @@ Test(dump, round_trip)
 		"first-sight = announce stall-running = off notify = x }\n"
 		"watch v { account = a jobs = {sft/a, a/dpo/b} poll-interval = \"1min 30s\" }\n"
 		"notifier x { type = exec command = {\"@/hook\", \"\", \"a b\"} max-parallel = 3 }\n"
+		"notifier u { type = unit unit = \"d-%j.service\" max-parallel = 2 }\n"
 		"notifier y { type = webhook url-file = \"@/url\" secret-file = \"@/secret\" "
 		"timeout = 3s max-waiting = 7 wait-for-model = true wait-for-model-max = \"1h 30min\" }\n"
 		"notifier v { type = syslog wait-for-model = on }\n"

@@ -250,7 +250,8 @@ Test(faults, watches)
 Test(faults, notifiers)
 {
 	static const struct bad cases[] = {
-		{N "}", "1: notifier \"n\" needs 'type'; known: 'syslog', 'webhook' and 'exec'"},
+		{N "}", "1: notifier \"n\" needs 'type'; known: 'syslog', 'webhook', 'exec' "
+			"and 'unit'"},
 		{N "type = webhok }",
 		 "2: 'type' in notifier \"n\": unknown value 'webhok'; did you mean 'webhook'?"},
 		{N "type = syslog\nurl = \"https://x\"\ncommand = /x\ntimeout = 3s }",
@@ -302,6 +303,20 @@ Test(faults, notifiers)
 		{N "type = exec command = \"@/hook\"\nmax-parallel = 65\ntimeout = off }",
 		 "3: 'max-parallel' in notifier \"n\": '65' is not a whole number from 1 to 64\n"
 		 "4: 'timeout' in notifier \"n\": 'off' is not between 1s and 1d"},
+		{N "type = unit }", "1: notifier \"n\" needs 'unit'"},
+		{N "type = unit\nunit = \"deploy\\x40%n.service\" }",
+		 "3: 'unit' in notifier \"n\": 'deploy@%n.service' has an unknown specifier; there "
+		 "are %j, the job's name, %i, its id, and %%"},
+		{N "type = unit\nunit = deploy\ntimeout = 3s }",
+		 "3: 'unit' in notifier \"n\": 'deploy' is not the name of a service, such as "
+		 "deploy@%j.service\n"
+		 "4: 'timeout' in notifier \"n\": a notifier of type unit has no such option"},
+		{N "type = unit\nunit = \"deploy\\x40.service\" }",
+		 "3: 'unit' in notifier \"n\": 'deploy@.service' is not the name of a service, such "
+		 "as deploy@%j.service"},
+		{N "type = unit unit = \"d\\x40%j.service\"\ndigest = 30s }",
+		 "3: 'digest' in notifier \"n\": a unit is started for one event, which is its "
+		 "cause; only webhooks of format slack, discord, teams or ntfy join several"},
 		{N "type = exec command = \"@/hook\"\ndigest = 30s }",
 		 "3: 'digest' in notifier \"n\": a hook runs for one event, which is its cause; "
 		 "only webhooks of format slack, discord, teams or ntfy join several"},

@@ -1,0 +1,453 @@
+/*
+ * A start: the unit is loaded and looked at, then started, and its job's end is a signal, after
+ * which a service that failed is asked how.
+ *
+ * A signal can be missed, when systemd is executed anew; so the state of what is followed is also
+ * asked for every CHECK_MS.
+ */
+#include "io/units.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/macro.h"
+
+#define CHECK_MS (30 * MS_PER_S)
+
+#define DESTINATION "org.freedesktop.systemd1"
+#define MANAGER     "/org/freedesktop/systemd1"
+#define UNIT        "org.freedesktop.systemd1.Unit"
+#define SERVICE     "org.freedesktop.systemd1.Service"
+
+static const struct bus_method subscribe = {DESTINATION, DESTINATION ".Manager", "Subscribe"};
+static const struct bus_method load_unit = {DESTINATION, DESTINATION ".Manager", "LoadUnit"};
+static const struct bus_method start_unit = {DESTINATION, DESTINATION ".Manager", "StartUnit"};
+static const struct bus_method get_all = {DESTINATION, "org.freedesktop.DBus.Properties", "GetAll"};
+
+struct units {
+	struct bus *bus;
+	struct bus_signal job_removed;
+	struct list starts;
+	uv_timer_t check;
+	void (*closed)(void *user);
+	void *closed_user;
+};
+
+struct unit_start {
+	struct list node;
+	struct units *u;
+	bool join, cancelled;
+	int (*prepare)(void *user);
+	unit_fn fn;
+	void *user;
+	struct bus_call *call; /* under way, or NULL while the job runs */
+	char *path;            /* of the unit's object */
+	char *job;             /* of its job, while that is followed */
+	struct unit_result result;
+	char name[];
+};
+
+/* What a unit is asked. */
+struct unit_state {
+	char active[32]; /* ActiveState */
+	char job[64];    /* the path of its job; "/": none */
+};
+
+static const char *const results[] = {
+	[UNIT_DONE] = "done",         [UNIT_FAILED] = "failed",   [UNIT_TIMED_OUT] = "timeout",
+	[UNIT_CANCELED] = "canceled", [UNIT_SKIPPED] = "skipped", [UNIT_DEPENDENCY] = "dependency",
+};
+
+static enum unit_end end_of(const char *job_result)
+{
+	for (size_t i = 0; i < ARRAY_LEN(results); i++)
+		if (results[i] && strcmp(results[i], job_result) == 0)
+			return (enum unit_end)i;
+	return UNIT_FAILED; /* assert, unsupported, collected, once: it did not run */
+}
+
+/* Errors that stay until somebody changes the machine; others may pass. */
+static const struct {
+	const char *name;
+	enum unit_end end;
+} errors[] = {
+	{"org.freedesktop.systemd1.NoSuchUnit", UNIT_REFUSED},
+	{"org.freedesktop.systemd1.LoadFailed", UNIT_REFUSED},
+	{"org.freedesktop.systemd1.BadUnitSetting", UNIT_REFUSED},
+	{"org.freedesktop.systemd1.UnitMasked", UNIT_REFUSED},
+	{"org.freedesktop.systemd1.OnlyByDependency", UNIT_REFUSED},
+	{SD_BUS_ERROR_INVALID_ARGS, UNIT_REFUSED},
+	{SD_BUS_ERROR_ACCESS_DENIED, UNIT_DENIED},
+	{SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, UNIT_DENIED},
+};
+
+static enum unit_end end_of_error(int r, const sd_bus_error *error)
+{
+	if (r == -ECANCELED && !error)
+		return UNIT_INTERRUPTED;
+	for (size_t i = 0; error && i < ARRAY_LEN(errors); i++)
+		if (strcmp(error->name, errors[i].name) == 0)
+			return errors[i].end;
+	return UNIT_UNKNOWN;
+}
+
+static void start_free(struct unit_start *s)
+{
+	list_remove(&s->node);
+	free(s->path);
+	free(s->job);
+	free(s);
+}
+
+static void end(struct unit_start *s, enum unit_end how)
+{
+	s->result.end = how;
+	s->fn(s->user, &s->result);
+	start_free(s);
+}
+
+static void end_with_error(struct unit_start *s, int r, const sd_bus_error *error)
+{
+	snprintf(s->result.detail, sizeof(s->result.detail), "%s",
+		 error && error->message ? error->message : strerror(-r));
+	end(s, end_of_error(r, error));
+}
+
+/* The next call of the start; without one it ends. */
+static void ask(struct unit_start *s, const struct bus_method *method, const char *path,
+		bus_reply_fn fn, const char *types, const char *a, const char *b)
+{
+	int r = bus_call(s->u->bus, method, path, fn, s, &s->call, types, a, b);
+
+	if (r < 0)
+		end_with_error(s, r, NULL);
+}
+
+/* --- properties --- */
+
+struct property {
+	const char *name, *type; /* "s"; "(uo)", of which the path is taken; "i" */
+	void *ret;               /* char[size]; int32_t */
+	size_t size;
+};
+
+static int read_value(sd_bus_message *m, const struct property *p)
+{
+	const char *text = "";
+	int r = sd_bus_message_enter_container(m, SD_BUS_TYPE_VARIANT, p->type);
+
+	if (r < 0)
+		return r;
+	if (strcmp(p->type, "i") == 0)
+		r = sd_bus_message_read(m, "i", p->ret);
+	else if (strcmp(p->type, "s") == 0)
+		r = sd_bus_message_read(m, "s", &text);
+	else
+		r = sd_bus_message_read(m, "(uo)", NULL, &text);
+	if (r >= 0 && p->size > 0)
+		snprintf(p->ret, p->size, "%s", text);
+	return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+/* Reads those of the table out of GetAll's reply. 0 or a negative errno. */
+static int read_properties(sd_bus_message *m, const struct property *table, size_t n)
+{
+	const char *name;
+	int r = sd_bus_message_enter_container(m, SD_BUS_TYPE_ARRAY, "{sv}");
+
+	while (r >= 0 &&
+	       (r = sd_bus_message_enter_container(m, SD_BUS_TYPE_DICT_ENTRY, "sv")) > 0) {
+		const struct property *found = NULL;
+
+		r = sd_bus_message_read(m, "s", &name);
+		for (size_t i = 0; r >= 0 && i < n; i++)
+			if (strcmp(table[i].name, name) == 0)
+				found = &table[i];
+		if (r >= 0)
+			r = found ? read_value(m, found) : sd_bus_message_skip(m, "v");
+		if (r >= 0)
+			r = sd_bus_message_exit_container(m);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int read_state(sd_bus_message *m, struct unit_state *ret)
+{
+	const struct property table[] = {
+		{"ActiveState", "s", ret->active, sizeof(ret->active)},
+		{"Job", "(uo)", ret->job, sizeof(ret->job)},
+	};
+
+	*ret = (struct unit_state){.job = "/"};
+	return read_properties(m, table, ARRAY_LEN(table));
+}
+
+static bool has_job(const struct unit_state *state)
+{
+	return strcmp(state->job, "/") != 0;
+}
+
+/* --- the end of the job --- */
+
+static void on_service(void *user, int r, sd_bus_message *reply, const sd_bus_error *error _unused_)
+{
+	struct unit_start *s = user;
+	int32_t code = 0, status = 0;
+	const struct property table[] = {
+		{"Result", "s", s->result.result, sizeof(s->result.result)},
+		{"ExecMainCode", "i", &code, 0},
+		{"ExecMainStatus", "i", &status, 0},
+	};
+
+	/* That it failed is known; what the rest would be is lost, if it cannot be asked. */
+	if (r == 0 && read_properties(reply, table, ARRAY_LEN(table)) == 0) {
+		if (code == CLD_EXITED && strcmp(s->result.result, "exit-code") == 0)
+			s->result.exit_status = status;
+		else if (code == CLD_KILLED || code == CLD_DUMPED)
+			s->result.signal = status;
+	}
+	end(s, UNIT_FAILED);
+}
+
+static void on_job_end(struct unit_start *s, enum unit_end how)
+{
+	free(TAKE_PTR(s->job));
+	if (how == UNIT_FAILED)
+		ask(s, &get_all, s->path, on_service, "s", SERVICE, NULL);
+	else
+		end(s, how);
+}
+
+/* What is followed and not being asked about. */
+static struct unit_start *followed(struct list *node)
+{
+	struct unit_start *s = container_of(node, struct unit_start, node);
+
+	return s->job && !s->call ? s : NULL;
+}
+
+static void lose_all(struct units *u)
+{
+	list_for_each_safe (it, &u->starts) {
+		struct unit_start *s = followed(it);
+
+		if (s)
+			end_with_error(s, -ECONNRESET, NULL);
+	}
+}
+
+static void on_job_removed(void *user, sd_bus_message *m)
+{
+	struct units *u = user;
+	const char *job, *result;
+
+	if (!m) {
+		lose_all(u);
+		return;
+	}
+	if (sd_bus_message_read(m, "uoss", NULL, &job, NULL, &result) < 0)
+		return;
+	list_for_each_safe (it, &u->starts) {
+		struct unit_start *s = followed(it);
+
+		if (s && strcmp(s->job, job) == 0)
+			on_job_end(s, end_of(result));
+	}
+}
+
+/* Its job has gone, and nobody said how. */
+static void on_checked(void *user, int r, sd_bus_message *reply, const sd_bus_error *error)
+{
+	struct unit_start *s = user;
+	struct unit_state state;
+
+	s->call = NULL;
+	if (r == 0)
+		r = read_state(reply, &state);
+	if (r < 0)
+		end_with_error(s, r, error);
+	else if (!has_job(&state))
+		on_job_end(s, strcmp(state.active, "failed") == 0 ? UNIT_FAILED : UNIT_DONE);
+}
+
+static void on_check(uv_timer_t *timer)
+{
+	struct units *u = timer->data;
+
+	list_for_each_safe (it, &u->starts) {
+		struct unit_start *s = followed(it);
+
+		if (s && s->cancelled)
+			end(s, UNIT_INTERRUPTED);
+		else if (s)
+			ask(s, &get_all, s->path, on_checked, "s", UNIT, NULL);
+	}
+	if (list_empty(&u->starts))
+		uv_timer_stop(&u->check);
+}
+
+/* --- the beginning --- */
+
+static void follow(struct unit_start *s, const char *job)
+{
+	s->job = strdup(job);
+	if (!s->job)
+		end_with_error(s, -ENOMEM, NULL);
+	else if (!uv_is_active((uv_handle_t *)&s->u->check))
+		uv_timer_start(&s->u->check, on_check, CHECK_MS, CHECK_MS);
+}
+
+static void on_started(void *user, int r, sd_bus_message *reply, const sd_bus_error *error)
+{
+	struct unit_start *s = user;
+	const char *job;
+
+	s->call = NULL;
+	if (r == 0)
+		r = sd_bus_message_read(reply, "o", &job);
+	if (r < 0)
+		end_with_error(s, r, error);
+	else
+		follow(s, job);
+}
+
+static void prepare_and_start(struct unit_start *s)
+{
+	int r = s->prepare(s->user);
+
+	if (r < 0)
+		end_with_error(s, r, NULL);
+	else
+		ask(s, &start_unit, MANAGER, on_started, "ss", s->name, "replace");
+}
+
+static bool is(const char *state, const char *a, const char *b)
+{
+	return strcmp(state, a) == 0 || strcmp(state, b) == 0;
+}
+
+static void on_state(void *user, int r, sd_bus_message *reply, const sd_bus_error *error)
+{
+	struct unit_start *s = user;
+	struct unit_state state;
+
+	s->call = NULL;
+	if (r == 0)
+		r = read_state(reply, &state);
+	if (r < 0)
+		end_with_error(s, r, error);
+	else if (is(state.active, "active", "reloading"))
+		end(s, UNIT_ACTIVE);
+	else if (is(state.active, "deactivating", "") || (has_job(&state) && !s->join))
+		end(s, UNIT_BUSY);
+	else if (has_job(&state))
+		follow(s, state.job); /* the signal of its end comes after this reply */
+	else
+		prepare_and_start(s);
+}
+
+static void on_loaded(void *user, int r, sd_bus_message *reply, const sd_bus_error *error)
+{
+	struct unit_start *s = user;
+	const char *path;
+
+	s->call = NULL;
+	if (r == 0)
+		r = sd_bus_message_read(reply, "o", &path);
+	if (r >= 0)
+		s->path = strdup(path);
+	if (r < 0 || !s->path)
+		end_with_error(s, r < 0 ? r : -ENOMEM, error);
+	else
+		ask(s, &get_all, s->path, on_state, "s", UNIT, NULL);
+}
+
+/* Without it, systemd may keep its signals to itself. That it was asked before is an error. */
+static void on_subscribed(void *user, int r, sd_bus_message *reply _unused_,
+			  const sd_bus_error *error)
+{
+	struct unit_start *s = user;
+
+	s->call = NULL;
+	if (r < 0 && !error)
+		end_with_error(s, r, NULL);
+	else
+		ask(s, &load_unit, MANAGER, on_loaded, "s", s->name, NULL);
+}
+
+int units_start(struct units *u, const struct unit_start_options *options, unit_fn fn, void *user,
+		struct unit_start **ret)
+{
+	size_t len = strlen(options->name);
+	struct unit_start *s = calloc(1, sizeof(*s) + len + 1);
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	s->u = u;
+	s->join = options->join;
+	s->prepare = options->prepare;
+	s->fn = fn;
+	s->user = user;
+	s->result.exit_status = -1;
+	memcpy(s->name, options->name, len);
+	r = bus_call(u->bus, &subscribe, MANAGER, on_subscribed, s, &s->call, "");
+	if (r < 0) {
+		free(s);
+		return r;
+	}
+	list_append(&u->starts, &s->node);
+	*ret = s;
+	return 0;
+}
+
+void unit_start_cancel(struct unit_start *s)
+{
+	if (s->call) {
+		bus_cancel(s->call);
+		return;
+	}
+	s->cancelled = true;
+	(void)uv_timer_start(&s->u->check, on_check, 0,
+			     CHECK_MS); /* fails on closing handles only */
+}
+
+int units_new(uv_loop_t *loop, struct bus *bus, struct units **ret)
+{
+	struct units *u = calloc(1, sizeof(*u));
+
+	if (!u)
+		return -ENOMEM;
+	u->bus = bus;
+	u->job_removed = (struct bus_signal){.sender = DESTINATION,
+					     .path = MANAGER,
+					     .interface = DESTINATION ".Manager",
+					     .member = "JobRemoved",
+					     .fn = on_job_removed,
+					     .user = u};
+	list_init(&u->starts);
+	uv_timer_init(loop, &u->check);
+	u->check.data = u;
+	bus_listen(bus, &u->job_removed);
+	*ret = u;
+	return 0;
+}
+
+static void on_check_closed(uv_handle_t *handle)
+{
+	struct units *u = handle->data;
+
+	u->closed(u->closed_user);
+	free(u);
+}
+
+void units_close(struct units *u, void (*closed)(void *user), void *user)
+{
+	u->closed = closed;
+	u->closed_user = user;
+	uv_close((uv_handle_t *)&u->check, on_check_closed);
+}
