@@ -16,6 +16,9 @@
 #include "base/buf.h"
 #include "codec/event_json.h"
 
+/* How good the news is; of a digest, the worst. */
+enum chat_tone { CHAT_NEUTRAL, CHAT_GOOD, CHAT_WARNING, CHAT_BAD, CHAT_TONE_COUNT_ };
+
 enum chat_service {
 	CHAT_SLACK,   /* incoming webhooks: an attachment of blocks */
 	CHAT_DISCORD, /* webhooks: an embed */

@@ -27,9 +27,6 @@ enum chat_escape {
  */
 int chat_text(const char *s, size_t max, enum chat_escape escape, struct buf *b);
 
-/* How good the news is; of a digest, the worst. */
-enum chat_tone { CHAT_NEUTRAL, CHAT_GOOD, CHAT_WARNING, CHAT_BAD, CHAT_TONE_COUNT_ };
-
 /* What a service takes. */
 struct chat_style {
 	enum chat_escape escape;

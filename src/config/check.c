@@ -344,6 +344,8 @@ static const char *digest_fault(const struct raw_section *s, const struct config
 		return "a hook runs for one event, which is its cause";
 	case NOTIFIER_UNIT:
 		return "a unit is started for one event, which is its cause";
+	case NOTIFIER_DESKTOP:
+		return "there is one notification for each job";
 	case NOTIFIER_SYSLOG:
 		return "the journal has an entry for each event";
 	case NOTIFIER_WEBHOOK:
@@ -423,6 +425,17 @@ static void check_format(struct load *l, const struct raw_section *s,
 	}
 }
 
+/* It would wait for ever, without a word. */
+static void check_desktop(struct load *l, const struct raw_section *s)
+{
+	if (l->env->system && !l->env->session_bus)
+		fault_add(
+			l, raw_place(s, "type"),
+			"'type'%s: a service of the machine has no desktop; desktop is for a user's "
+			"own, see systemctl --user in tunewatchd(8)",
+			fault_in_section(s).text);
+}
+
 static int check_notifier(struct load *l, const struct raw_section *s, size_t i)
 {
 	struct config_notifier *n = &l->config->notifiers[i];
@@ -449,6 +462,8 @@ static int check_notifier(struct load *l, const struct raw_section *s, size_t i)
 		fault_add(l, s->at, "%s needs 'command'", fault_section(s).text);
 	} else if (n->type == NOTIFIER_UNIT && !raw_find(s, "unit")) {
 		fault_add(l, s->at, "%s needs 'unit'", fault_section(s).text);
+	} else if (n->type == NOTIFIER_DESKTOP) {
+		check_desktop(l, s);
 	}
 	l->config->route_accepts[i] = n->events;
 	return r;

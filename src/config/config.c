@@ -116,6 +116,7 @@ void config_env_read(struct config_env *ret)
 		.runtime_directory = env_get("RUNTIME_DIRECTORY"),
 		.configuration_directory = env_get("CONFIGURATION_DIRECTORY"),
 		.credentials_directory = env_get("CREDENTIALS_DIRECTORY"),
+		.session_bus = env_get("DBUS_SESSION_BUS_ADDRESS"),
 		.fireworks_api_key = env_get("FIREWORKS_API_KEY"),
 		.fireworks_account_id = env_get("FIREWORKS_ACCOUNT_ID"),
 		.fireworks_base_url = base_url ? base_url : env_get("FIREWORKS_API_BASE"),

@@ -49,6 +49,7 @@ enum notifier_type {
 	NOTIFIER_WEBHOOK,
 	NOTIFIER_EXEC,
 	NOTIFIER_UNIT,
+	NOTIFIER_DESKTOP,
 	NOTIFIER_TYPE_COUNT_,
 };
 
@@ -126,6 +127,7 @@ struct config_env {
 	const char *fireworks_api_key, *fireworks_account_id;
 	const char *fireworks_base_url; /* $FIREWORKS_BASE_URL, else $FIREWORKS_API_BASE */
 	const char *fireworks_profile, *fireworks_auth_file;
+	const char *session_bus; /* $DBUS_SESSION_BUS_ADDRESS */
 	bool system; /* runs as root or as a system service: /etc, /var/lib, /run instead of XDG */
 };
 

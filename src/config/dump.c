@@ -201,6 +201,7 @@ static void dump_notifier(const struct config_notifier *n, FILE *out)
 	}
 	switch (n->type) {
 	case NOTIFIER_SYSLOG:
+	case NOTIFIER_DESKTOP:
 	case NOTIFIER_TYPE_COUNT_:
 		break;
 	case NOTIFIER_WEBHOOK:

@@ -15,10 +15,8 @@
 #include "model/unit_name.h"
 
 const char *const notifier_type_names[NOTIFIER_TYPE_COUNT_] = {
-	[NOTIFIER_SYSLOG] = "syslog",
-	[NOTIFIER_WEBHOOK] = "webhook",
-	[NOTIFIER_EXEC] = "exec",
-	[NOTIFIER_UNIT] = "unit",
+	[NOTIFIER_SYSLOG] = "syslog", [NOTIFIER_WEBHOOK] = "webhook", [NOTIFIER_EXEC] = "exec",
+	[NOTIFIER_UNIT] = "unit",     [NOTIFIER_DESKTOP] = "desktop",
 };
 
 const char *const webhook_format_names[WEBHOOK_FORMAT_COUNT_] = {

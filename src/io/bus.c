@@ -8,12 +8,14 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/macro.h"
 
-#define MESSAGES_PER_TURN 64 /* then others have their turn on the loop */
+#define MESSAGES_PER_TURN 64  /* then others have their turn on the loop */
+#define RULE_MAX          512 /* bytes of a match rule, of constants all */
 
 /* The connection's descriptor; its handle closes later than the connection. */
 struct bus_socket {
@@ -210,17 +212,26 @@ static int watch_socket(struct bus *b)
 	return 0;
 }
 
+static int listen_to(struct bus *b, struct bus_signal *s)
+{
+	char rule[RULE_MAX];
+	int n = snprintf(rule, sizeof(rule),
+			 "type='signal',sender='%s',path='%s',interface='%s',member='%s'%s%s%s",
+			 s->sender, s->path, s->interface, s->member, s->arg0 ? ",arg0='" : "",
+			 s->arg0 ? s->arg0 : "", s->arg0 ? "'" : "");
+
+	if (n < 0 || (size_t)n >= sizeof(rule))
+		return -EINVAL;
+	return sd_bus_add_match_async(b->sd, &s->slot, rule, on_signal, NULL, s);
+}
+
 static int listen_all(struct bus *b)
 {
 	int r = 0;
 
-	list_for_each (it, &b->signals) {
-		struct bus_signal *s = signal_of(it);
-
+	list_for_each (it, &b->signals)
 		if (r >= 0)
-			r = sd_bus_match_signal_async(b->sd, &s->slot, s->sender, s->path,
-						      s->interface, s->member, on_signal, NULL, s);
-	}
+			r = listen_to(b, signal_of(it));
 	return r < 0 ? r : 0;
 }
 

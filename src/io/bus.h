@@ -38,7 +38,8 @@ struct bus_method {
  * outlives the bus. `fn` gets NULL when a connection is lost: what was sent meanwhile was missed.
  */
 struct bus_signal {
-	const char *sender, *path, *interface, *member; /* live as long as the program */
+	/* As in a match rule; they live as long as the program. `arg0` may be NULL: any. */
+	const char *sender, *path, *interface, *member, *arg0;
 	void (*fn)(void *user, sd_bus_message *m);
 	void *user;
 	struct list node;  /* private */

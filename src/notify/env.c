@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/browser.h"
 #include "io/bus.h"
 #include "io/http.h"
 #include "io/journal.h"
+#include "io/notifications.h"
 #include "io/units.h"
 #include "model/route.h"
 #include "notify/webhook.h"
@@ -25,7 +27,18 @@ static void part_closed(void *user)
 	env->closed(env->closed_user);
 }
 
-static void on_bus_closed(void *user)
+static void on_session_bus_closed(void *user)
+{
+	struct notifier_env *env = user;
+
+	env->browser = browser_free(env->browser);
+	if (env->notifications)
+		notifications_close(TAKE_PTR(env->notifications), part_closed, env);
+	else
+		part_closed(env);
+}
+
+static void on_manager_bus_closed(void *user)
 {
 	struct notifier_env *env = user;
 
@@ -50,7 +63,11 @@ void notifier_env_close(struct notifier_env *env, void (*closed)(void *user), vo
 	}
 	if (env->manager_bus) {
 		env->open++;
-		bus_close(TAKE_PTR(env->manager_bus), on_bus_closed, env);
+		bus_close(TAKE_PTR(env->manager_bus), on_manager_bus_closed, env);
+	}
+	if (env->session_bus) {
+		env->open++;
+		bus_close(TAKE_PTR(env->session_bus), on_session_bus_closed, env);
 	}
 	part_closed(env);
 }
@@ -66,6 +83,20 @@ static int unit_dir(const struct config *config, char **ret)
 		return 0;
 	*ret = NULL;
 	return -ENOMEM;
+}
+
+static void on_open(void *user, const char *url)
+{
+	struct notifier_env *env = user;
+
+	browser_open(env->browser, url);
+}
+
+static void on_not_opened(void *user, const char *text)
+{
+	struct notifier_env *env = user;
+
+	env->log(env->log_user, LOG_LEVEL_WARNING, text);
 }
 
 int notifier_env_init(struct notifier_env *env, uv_loop_t *loop, const struct config *config,
@@ -87,5 +118,11 @@ int notifier_env_init(struct notifier_env *env, uv_loop_t *loop, const struct co
 		r = units_new(loop, env->manager_bus, &env->units);
 	if (r == 0)
 		r = unit_dir(config, &env->unit_dir);
+	if (r == 0)
+		r = bus_new(loop, BUS_USER, &env->session_bus);
+	if (r == 0)
+		r = browser_new(env->session_bus, on_not_opened, env, &env->browser);
+	if (r == 0)
+		r = notifications_new(loop, env->session_bus, on_open, env, &env->notifications);
 	return r;
 }

@@ -1,6 +1,6 @@
 /*
  * What notifiers send through, one of each for all of them: connections for webhooks, the journal,
- * systemd's manager.
+ * systemd's manager, the user's desktop.
  */
 #pragma once
 

@@ -34,6 +34,8 @@ typedef void (*verdict_fn)(void *user, const struct verdict_result *result);
 struct http;
 struct journal;
 struct bus;
+struct browser;
+struct notifications;
 struct units;
 struct notifier;
 struct notifier_call; /* a delivery under way */
@@ -55,8 +57,10 @@ struct notifier_env {
 	/* A line for the daemon's log: what a hook says; an event, where there is no other log. */
 	void (*log)(void *user, enum log_level level, const char *line);
 	void *log_user;
+	struct notifications *notifications; /* the user's desktop */
 	/* private to env.c: what the parts stand on, and the end */
-	struct bus *manager_bus;
+	struct bus *manager_bus, *session_bus;
+	struct browser *browser;
 	unsigned open; /* parts that are not closed yet */
 	void (*closed)(void *user);
 	void *closed_user;

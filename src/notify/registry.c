@@ -1,5 +1,6 @@
 /* The table of notifier types, and the calls through it. */
 #include "base/macro.h"
+#include "notify/desktop.h"
 #include "notify/exec.h"
 #include "notify/notifier.h"
 #include "notify/syslog.h"
@@ -7,10 +8,9 @@
 #include "notify/webhook.h"
 
 static const struct notifier_type_info *const types[NOTIFIER_TYPE_COUNT_] = {
-	[NOTIFIER_SYSLOG] = &notifier_syslog,
-	[NOTIFIER_WEBHOOK] = &notifier_webhook,
-	[NOTIFIER_EXEC] = &notifier_exec,
-	[NOTIFIER_UNIT] = &notifier_unit,
+	[NOTIFIER_SYSLOG] = &notifier_syslog,   [NOTIFIER_WEBHOOK] = &notifier_webhook,
+	[NOTIFIER_EXEC] = &notifier_exec,       [NOTIFIER_UNIT] = &notifier_unit,
+	[NOTIFIER_DESKTOP] = &notifier_desktop,
 };
 
 int notifier_new(const struct notifier_env *env, const struct config_notifier *config,

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from buses import Bus
-from harness import PACER, begin, die_with_parent, name_of, running, settle, tap
+from harness import begin, die_with_parent, name_of, running, settle, tap
 
 A = name_of("sft", "a")
 UNIT = r"deploy@accounts-acme-supervisedFineTuningJobs-a.service"

@@ -247,11 +247,28 @@ Test(faults, watches)
 	expect(cases, ARRAY_LEN(cases));
 }
 
+Test(faults, desktop_of_a_machine)
+{
+	static const char text[] = "account a {}\nnotifier n { type = desktop }";
+
+	f.env.system = true;
+	fixture_load(&f, text);
+	cr_expect_str_eq(fixture_faults(&f),
+			 "main.conf:2: 'type' in notifier \"n\": a service of the machine has no "
+			 "desktop; desktop is for a user's own, see systemctl --user in "
+			 "tunewatchd(8)\n");
+	f.env.session_bus = "unix:path=/run/user/0/bus";
+	cr_expect_eq(fixture_load(&f, text), 0, "%s", fixture_faults(&f));
+	f.env.system = false;
+	f.env.session_bus = NULL;
+	cr_expect_eq(fixture_load(&f, text), 0, "%s", fixture_faults(&f));
+}
+
 Test(faults, notifiers)
 {
 	static const struct bad cases[] = {
-		{N "}", "1: notifier \"n\" needs 'type'; known: 'syslog', 'webhook', 'exec' "
-			"and 'unit'"},
+		{N "}", "1: notifier \"n\" needs 'type'; known: 'syslog', 'webhook', 'exec', "
+			"'unit' and 'desktop'"},
 		{N "type = webhok }",
 		 "2: 'type' in notifier \"n\": unknown value 'webhok'; did you mean 'webhook'?"},
 		{N "type = syslog\nurl = \"https://x\"\ncommand = /x\ntimeout = 3s }",
@@ -317,6 +334,9 @@ Test(faults, notifiers)
 		{N "type = unit unit = \"d\\x40%j.service\"\ndigest = 30s }",
 		 "3: 'digest' in notifier \"n\": a unit is started for one event, which is its "
 		 "cause; only webhooks of format slack, discord, teams or ntfy join several"},
+		{N "type = desktop\ndigest = 30s }",
+		 "3: 'digest' in notifier \"n\": there is one notification for each job; only "
+		 "webhooks of format slack, discord, teams or ntfy join several"},
 		{N "type = exec command = \"@/hook\"\ndigest = 30s }",
 		 "3: 'digest' in notifier \"n\": a hook runs for one event, which is its cause; "
 		 "only webhooks of format slack, discord, teams or ntfy join several"},

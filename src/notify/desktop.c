@@ -1,0 +1,165 @@
+/* Events to the user's desktop. */
+#include "notify/desktop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/macro.h"
+#include "base/utf8.h"
+#include "codec/notice.h"
+#include "notify/document.h"
+
+#define WAIT_MS MS_PER_DAY
+
+#define TAG_MAX (STORE_NOTIFIER_MAX + NAME_JOB_MAX + 2)
+
+struct desktop {
+	struct notifier base;
+	const struct notifier_env *env;
+};
+
+struct desktop_call {
+	verdict_fn fn;
+	void *user;
+	bool test;
+	struct notification_call *shown;
+};
+
+static const struct {
+	enum notification_urgency urgency;
+	const char *icon, *category;
+} tones[CHAT_TONE_COUNT_] = {
+	[CHAT_NEUTRAL] = {NOTIFICATION_LOW, "dialog-information", "transfer"},
+	[CHAT_GOOD] = {NOTIFICATION_NORMAL, "emblem-default", "transfer.complete"},
+	[CHAT_WARNING] = {NOTIFICATION_NORMAL, "dialog-warning", "transfer"},
+	[CHAT_BAD] = {NOTIFICATION_CRITICAL, "dialog-error", "transfer.error"},
+};
+
+enum notification_urgency desktop_urgency(enum chat_tone tone)
+{
+	return tones[tone].urgency;
+}
+
+const char *desktop_icon(enum chat_tone tone)
+{
+	return tones[tone].icon;
+}
+
+enum verdict desktop_verdict(enum notification_end end, bool test)
+{
+	switch (end) {
+	case NOTIFICATION_SHOWN:
+		return VERDICT_DELIVERED;
+	case NOTIFICATION_NO_SERVICE:
+		return test ? VERDICT_RETRY : VERDICT_DEAD;
+	case NOTIFICATION_FAILED:
+		return VERDICT_RETRY;
+	case NOTIFICATION_CANCELLED:
+		return VERDICT_CANCELLED;
+	}
+	return VERDICT_DEAD;
+}
+
+static void on_end(void *user, enum notification_end end, const char *detail)
+{
+	static const char *const what[] = {
+		[NOTIFICATION_SHOWN] = "shown",
+		[NOTIFICATION_NO_SERVICE] = "no service shows notifications",
+		[NOTIFICATION_FAILED] = "the notification service refused it",
+		[NOTIFICATION_CANCELLED] = "cancelled",
+	};
+	struct desktop_call *call = user;
+	char text[STORE_ERROR_MAX];
+	struct verdict_result result = {.verdict = desktop_verdict(end, call->test), .text = text};
+
+	utf8_snprintf(text, sizeof(text), "%s%s%s", what[end], *detail ? ": " : "", detail);
+	call->fn(call->user, &result);
+	free(call);
+}
+
+static int show(struct desktop *desktop, const struct event_fields *fields,
+		struct desktop_call *call)
+{
+	_cleanup_notice_ struct notice notice = {0};
+	char tag[TAG_MAX];
+	struct notification what;
+	int r = notice_init(&notice, fields);
+
+	if (r < 0)
+		return r;
+	utf8_snprintf(tag, sizeof(tag), "%s %s", desktop->base.config->name,
+		      fields->values[EVENT_FIELD_SUBJECT]);
+	what = (struct notification){
+		.tag = tag,
+		.icon = tones[notice.tone].icon,
+		.category = tones[notice.tone].category,
+		.urgency = tones[notice.tone].urgency,
+		.summary = notice.summary,
+		.body = notice.body,
+		.markup = notice.markup,
+		.url = notice.link,
+	};
+	/* Who tries it out wants to know at once. */
+	return notifications_show(desktop->env->notifications, &what, call->test ? 0 : WAIT_MS,
+				  on_end, call, &call->shown);
+}
+
+static int desktop_deliver(struct notifier *n, const struct notifier_delivery *d, size_t n_d,
+			   verdict_fn fn, void *user, struct notifier_call **ret)
+{
+	_cleanup_(event_fields_done) struct event_fields fields = {0};
+	_cleanup_free_ struct desktop_call *call = calloc(1, sizeof(*call));
+	int r;
+
+	if (!call)
+		return -ENOMEM;
+	r = document_fields(d, &fields);
+	if (r < 0)
+		return r;
+	*call = (struct desktop_call){.fn = fn,
+				      .user = user,
+				      .test = event_id_is_test(d->event->id)};
+	r = show(container_of(n, struct desktop, base), &fields, call);
+	if (r < 0)
+		return r;
+	*ret = (struct notifier_call *)TAKE_PTR(call);
+	return 0;
+}
+
+static void desktop_cancel(struct notifier *n, struct notifier_call *call)
+{
+	notification_cancel(((struct desktop_call *)call)->shown);
+}
+
+static int desktop_new(const struct notifier_env *env, const struct config_notifier *config,
+		       struct notifier **ret, struct error *ret_e)
+{
+	struct desktop *desktop = calloc(1, sizeof(*desktop));
+
+	if (!desktop)
+		return -ENOMEM;
+	desktop->env = env;
+	*ret = &desktop->base;
+	return 0;
+}
+
+static void desktop_free(struct notifier *n)
+{
+	free(container_of(n, struct desktop, base));
+}
+
+/* In order: what came last is what stays on the screen. */
+static unsigned desktop_max_parallel(const struct notifier *n)
+{
+	return 1;
+}
+
+const struct notifier_type_info notifier_desktop = {
+	.name = "desktop",
+	.new = desktop_new,
+	.deliver = desktop_deliver,
+	.cancel = desktop_cancel,
+	.free = desktop_free,
+	.max_parallel = desktop_max_parallel,
+};
