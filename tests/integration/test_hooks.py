@@ -89,6 +89,39 @@ def verdicts_of_a_hook(t):
             t.equal([r["env"]["TUNEWATCH_DELIVERY_TRY"] for r in runs], ["1", "2", "1"])
 
 
+@tap.test()
+def a_running_hook_outlives_reloads(t):
+    """It ends under the configuration that started it, once, also when its notifier has gone; what
+    waits behind it is kept for the notifier's return."""
+    sim, daemon = running(t)
+    gate = t.path("gate")
+    hook = Hook(t, body="if True:\n" + until(gate))
+    daemon.config.exec(hook)
+    begin(sim, daemon)
+    sim.set("sft", "a", state="PAUSED")
+    hook.wait_runs(1)
+    daemon.config.sections["notifier", "run"]["command"] = ["/bin/false"]
+    daemon.config.account(sim, requests_per_minute=60000).write()
+    daemon.reload()
+    notifier = daemon.config.sections.pop(("notifier", "run"))
+    daemon.config.section("notifier", "other", {"type": "exec", "command": ["/bin/true"]}).write()
+    daemon.reload()
+    with open(gate, "w", encoding="utf-8"):
+        pass
+    hook.wait_ends(1)
+    settle(sim)
+    notifier["command"] = [hook.program]
+    daemon.config.section("notifier", "run", notifier).write()
+    daemon.reload()
+    n = t.wait(lambda: daemon.notifier("run")["pending"] == 0 and daemon.notifier("run"), 10,
+               "its verdict")
+    t.equal((n["delivered"], n["retried"], n["dead"]), (1, 0, 0))
+    settle(sim)
+    t.equal(len(hook.runs()), 1)
+    sim.set("sft", "a", state="COMPLETED")
+    hook.wait_runs(2)
+
+
 BASE_ENVIRONMENT = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "XDG_RUNTIME_DIR"}
 
 

@@ -375,10 +375,16 @@ def a_bad_reload_is_refused(t):
     daemon.signal(signal.SIGHUP)
     daemon.wait_log("nonsense")
     t.wait(lambda: len(daemon.notify.having("READY")) > before, 10, "READY=1, or systemd waits on")
+    t.check("the last reload was refused" in daemon.notify.having("STATUS")[-1]["STATUS"],
+            daemon.notify.having("STATUS")[-1]["STATUS"])
+    t.check("unknown option 'nonsense'" in daemon.get("/v1/status")["configurationError"],
+            daemon.get("/v1/status"))
     sim.set("sft", "a", state="COMPLETED")
     hook.wait(1)
     daemon.config.write()
     daemon.reload()
+    t.equal(daemon.get("/v1/status")["configurationError"], None)
+    t.check("refused" not in daemon.notify.having("STATUS")[-1]["STATUS"], daemon.notify.having("STATUS")[-1]["STATUS"])
     sim.set("sft", "a", state="RUNNING")
     hook.wait(2)
 
