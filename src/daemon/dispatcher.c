@@ -279,14 +279,13 @@ static int note_changes(struct dispatcher *d, int64_t now_us, struct commit *com
 }
 
 /* Makes the notifiers of the configuration, as the outlets' next ones. */
-static int prepare(struct dispatcher *d, struct config *config, struct outlet **outlets,
-		   struct error *ret_e)
+static int prepare(struct dispatcher *d, struct config *config, struct outlet **outlets)
 {
 	for (size_t i = 0; i < config->n_notifiers; i++) {
 		int r = get_outlet(d, config->notifiers[i].name, &outlets[i]);
 
 		if (r == 0)
-			r = instance_new(&d->env, config, i, &outlets[i]->next, ret_e);
+			r = instance_new(&d->env, config, i, &outlets[i]->next);
 		if (r < 0)
 			return r;
 	}
@@ -319,7 +318,7 @@ static void switch_over(struct outlet *o, int64_t now_us)
 		window_hasten(o);
 }
 
-int dispatcher_configure(struct dispatcher *d, struct config *config, struct error *ret_e)
+int dispatcher_configure(struct dispatcher *d, struct config *config)
 {
 	_cleanup_free_ struct outlet **outlets = calloc(config->n_notifiers + 1, sizeof(*outlets));
 	struct commit *commit = NULL;
@@ -327,7 +326,7 @@ int dispatcher_configure(struct dispatcher *d, struct config *config, struct err
 	int r = outlets ? commit_new(d->owner.committer, &commit) : -ENOMEM;
 
 	if (r == 0)
-		r = prepare(d, config, outlets, ret_e);
+		r = prepare(d, config, outlets);
 	if (r == 0)
 		r = note_changes(d, now_us, commit);
 	if (r < 0) {

@@ -40,7 +40,7 @@ int dispatcher_restore(struct dispatcher *d, const struct store_notifier *notifi
  * deliveries end with the notifier that began them. A notifier that a 410 switched off is on again.
  * Who is new, has left or has come back is written down; what waits for one that has left stays.
  */
-int dispatcher_configure(struct dispatcher *d, struct config *config, struct error *ret_e);
+int dispatcher_configure(struct dispatcher *d, struct config *config);
 
 /* The outlet of the i-th notifier of the present configuration: for outlet_admit() and the like. */
 struct outlet *dispatcher_outlet(struct dispatcher *d, size_t i);

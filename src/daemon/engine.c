@@ -179,7 +179,7 @@ static int load_again(struct engine *e, struct faults *faults)
 	}
 	r = api_listen(e->api, config->http_listen, &error);
 	if (r == 0)
-		r = dispatcher_configure(e->dispatcher, config, &error);
+		r = dispatcher_configure(e->dispatcher, config);
 	if (r < 0) {
 		on_reload_fault(faults, NULL, 0, error_text(&error, r));
 		error = ERROR_NONE;
@@ -389,7 +389,7 @@ static int start(struct engine *e, enum engine_exit *ret_exit, struct error *err
 	if (r < 0)
 		return r;
 	*ret_exit = ENGINE_CONFIG;
-	r = dispatcher_configure(e->dispatcher, e->config, error);
+	r = dispatcher_configure(e->dispatcher, e->config);
 	if (r < 0)
 		return r;
 	*ret_exit = ENGINE_FAILED;

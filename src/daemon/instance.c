@@ -8,24 +8,18 @@ static void free_if_unused(struct instance *i)
 {
 	if (!i->retired || i->calls > 0)
 		return;
-	notifier_free(i->notifier);
 	config_unref(i->config);
 	free(i);
 }
 
 int instance_new(const struct notifier_env *env, struct config *config, size_t index,
-		 struct instance **ret, struct error *ret_e)
+		 struct instance **ret)
 {
 	struct instance *i = calloc(1, sizeof(*i));
-	int r;
 
 	if (!i)
 		return -ENOMEM;
-	r = notifier_new(env, &config->notifiers[index], &i->notifier, ret_e);
-	if (r < 0) {
-		free(i);
-		return r;
-	}
+	i->notifier = notifier_make(env, &config->notifiers[index]);
 	i->config = config_ref(config);
 	*ret = i;
 	return 0;

@@ -11,15 +11,15 @@
 #include "notify/notifier.h"
 
 struct instance {
-	struct notifier *notifier;
+	struct notifier notifier;
 	struct config *config; /* a reference: the notifier looks into it */
 	unsigned calls;        /* under way; instance_end_call() counts down */
 	bool retired;
 };
 
-/* From the configuration's notifier of that index. */
+/* From the configuration's notifier of that index. 0 or -ENOMEM. */
 int instance_new(const struct notifier_env *env, struct config *config, size_t index,
-		 struct instance **ret, struct error *ret_e);
+		 struct instance **ret);
 
 /* A call of it is over. */
 void instance_end_call(struct instance *i);

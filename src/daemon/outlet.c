@@ -38,7 +38,7 @@ bool outlet_is_open(const struct outlet *o)
 
 static const struct config_notifier *config_of(const struct outlet *o)
 {
-	return o->instance->notifier->config;
+	return o->instance->notifier.config;
 }
 
 uint64_t outlet_digest_ms(const struct outlet *o)
@@ -147,8 +147,8 @@ struct notifier_view outlet_view(const struct outlet *o)
 {
 	return (struct notifier_view){
 		.name = o->name,
-		.type = o->instance ? o->instance->notifier->info->name : "",
-		.events = o->instance ? o->instance->notifier->config->events : 0,
+		.type = o->instance ? o->instance->notifier.info->name : "",
+		.events = o->instance ? o->instance->notifier.config->events : 0,
 		.off = o->off,
 		.removed = !o->instance,
 		.pending = outlet_waiting(o),

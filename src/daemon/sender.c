@@ -264,7 +264,7 @@ static void start(struct lane *l)
 	l->instance = o->instance;
 	l->instance->calls++;
 	o->owner->running++;
-	r = notifier_deliver(l->instance->notifier, d, n, on_verdict, l, &l->call);
+	r = notifier_deliver(&l->instance->notifier, d, n, on_verdict, l, &l->call);
 	if (r < 0) {
 		end_call(l);
 		try_later(l, 0, strerror(-r));
@@ -442,7 +442,7 @@ static void try_head(struct lane *l, uint64_t now_ms)
 		return;
 	l->n_busy = batch(o, l);
 	o->running++;
-	if (o->instance->notifier->info->counts_starts) {
+	if (o->instance->notifier.info->counts_starts) {
 		note_try(l);
 	} else {
 		count_try(l);
@@ -456,7 +456,7 @@ void sender_pump(struct outlet *o, uint64_t now_ms)
 
 	if (!outlet_is_open(o))
 		return;
-	while (o->running < notifier_max_parallel(o->instance->notifier) &&
+	while (o->running < notifier_max_parallel(&o->instance->notifier) &&
 	       (l = lanes_first(&o->lanes)) && l->due.due <= now_ms)
 		try_head(l, now_ms);
 }
@@ -466,7 +466,7 @@ uint64_t sender_due_ms(const struct outlet *o)
 	const struct lane *first = lanes_first(&o->lanes);
 
 	if (!first || !outlet_is_open(o) ||
-	    o->running >= notifier_max_parallel(o->instance->notifier))
+	    o->running >= notifier_max_parallel(&o->instance->notifier))
 		return UINT64_MAX;
 	return first->due.due;
 }
@@ -475,5 +475,5 @@ void sender_cancel(struct outlet *o)
 {
 	map_for_each (&o->lanes.by_subject, struct lane, l)
 		if (l->call)
-			notifier_cancel(l->instance->notifier, TAKE_PTR(l->call));
+			notifier_cancel(&l->instance->notifier, TAKE_PTR(l->call));
 }

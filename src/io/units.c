@@ -259,19 +259,31 @@ static void on_job_removed(void *user, sd_bus_message *m)
 	}
 }
 
+static bool is(const char *state, const char *a, const char *b)
+{
+	return strcmp(state, a) == 0 || strcmp(state, b) == 0;
+}
+
+/* False: it could not be asked, and the start has ended. */
+static bool take_state(struct unit_start *s, int r, sd_bus_message *reply,
+		       const sd_bus_error *error, struct unit_state *ret)
+{
+	s->call = NULL;
+	if (r == 0)
+		r = read_state(reply, ret);
+	if (r < 0)
+		end_with_error(s, r, error);
+	return r >= 0;
+}
+
 /* Its job has gone, and nobody said how. */
 static void on_checked(void *user, int r, sd_bus_message *reply, const sd_bus_error *error)
 {
 	struct unit_start *s = user;
 	struct unit_state state;
 
-	s->call = NULL;
-	if (r == 0)
-		r = read_state(reply, &state);
-	if (r < 0)
-		end_with_error(s, r, error);
-	else if (!has_job(&state))
-		on_job_end(s, strcmp(state.active, "failed") == 0 ? UNIT_FAILED : UNIT_DONE);
+	if (take_state(s, r, reply, error, &state) && !has_job(&state))
+		on_job_end(s, is(state.active, "inactive", "active") ? UNIT_DONE : UNIT_FAILED);
 }
 
 static void on_check(uv_timer_t *timer)
@@ -325,22 +337,14 @@ static void prepare_and_start(struct unit_start *s)
 		ask(s, &start_unit, MANAGER, on_started, "ss", s->name, "replace");
 }
 
-static bool is(const char *state, const char *a, const char *b)
-{
-	return strcmp(state, a) == 0 || strcmp(state, b) == 0;
-}
-
 static void on_state(void *user, int r, sd_bus_message *reply, const sd_bus_error *error)
 {
 	struct unit_start *s = user;
 	struct unit_state state;
 
-	s->call = NULL;
-	if (r == 0)
-		r = read_state(reply, &state);
-	if (r < 0)
-		end_with_error(s, r, error);
-	else if (is(state.active, "active", "reloading"))
+	if (!take_state(s, r, reply, error, &state))
+		return;
+	if (is(state.active, "active", "reloading"))
 		end(s, UNIT_ACTIVE);
 	else if (is(state.active, "deactivating", "") || (has_job(&state) && !s->join))
 		end(s, UNIT_BUSY);

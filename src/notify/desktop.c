@@ -14,11 +14,6 @@
 
 #define TAG_MAX (STORE_NOTIFIER_MAX + NAME_JOB_MAX + 2)
 
-struct desktop {
-	struct notifier base;
-	const struct notifier_env *env;
-};
-
 struct desktop_call {
 	verdict_fn fn;
 	void *user;
@@ -78,7 +73,7 @@ static void on_end(void *user, enum notification_end end, const char *detail)
 	free(call);
 }
 
-static int show(struct desktop *desktop, const struct event_fields *fields,
+static int show(const struct notifier *n, const struct event_fields *fields,
 		struct desktop_call *call)
 {
 	_cleanup_notice_ struct notice notice = {0};
@@ -88,7 +83,7 @@ static int show(struct desktop *desktop, const struct event_fields *fields,
 
 	if (r < 0)
 		return r;
-	utf8_snprintf(tag, sizeof(tag), "%s %s", desktop->base.config->name,
+	utf8_snprintf(tag, sizeof(tag), "%s %s", n->config->name,
 		      fields->values[EVENT_FIELD_SUBJECT]);
 	what = (struct notification){
 		.tag = tag,
@@ -101,8 +96,8 @@ static int show(struct desktop *desktop, const struct event_fields *fields,
 		.url = notice.link,
 	};
 	/* Who tries it out wants to know at once. */
-	return notifications_show(desktop->env->notifications, &what, call->test ? 0 : WAIT_MS,
-				  on_end, call, &call->shown);
+	return notifications_show(n->env->notifications, &what, call->test ? 0 : WAIT_MS, on_end,
+				  call, &call->shown);
 }
 
 static int desktop_deliver(struct notifier *n, const struct notifier_delivery *d, size_t n_d,
@@ -120,7 +115,7 @@ static int desktop_deliver(struct notifier *n, const struct notifier_delivery *d
 	*call = (struct desktop_call){.fn = fn,
 				      .user = user,
 				      .test = event_id_is_test(d->event->id)};
-	r = show(container_of(n, struct desktop, base), &fields, call);
+	r = show(n, &fields, call);
 	if (r < 0)
 		return r;
 	*ret = (struct notifier_call *)TAKE_PTR(call);
@@ -132,23 +127,6 @@ static void desktop_cancel(struct notifier *n, struct notifier_call *call)
 	notification_cancel(((struct desktop_call *)call)->shown);
 }
 
-static int desktop_new(const struct notifier_env *env, const struct config_notifier *config,
-		       struct notifier **ret, struct error *ret_e)
-{
-	struct desktop *desktop = calloc(1, sizeof(*desktop));
-
-	if (!desktop)
-		return -ENOMEM;
-	desktop->env = env;
-	*ret = &desktop->base;
-	return 0;
-}
-
-static void desktop_free(struct notifier *n)
-{
-	free(container_of(n, struct desktop, base));
-}
-
 /* In order: what came last is what stays on the screen. */
 static unsigned desktop_max_parallel(const struct notifier *n)
 {
@@ -157,9 +135,7 @@ static unsigned desktop_max_parallel(const struct notifier *n)
 
 const struct notifier_type_info notifier_desktop = {
 	.name = "desktop",
-	.new = desktop_new,
 	.deliver = desktop_deliver,
 	.cancel = desktop_cancel,
-	.free = desktop_free,
 	.max_parallel = desktop_max_parallel,
 };

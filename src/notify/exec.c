@@ -16,13 +16,8 @@
 
 _Static_assert(LINE_PREFIX_MAX + PROCESS_LINE_MAX < LOG_LINE_MAX / 2, "the log cuts no line");
 
-struct exec {
-	struct notifier base;
-	const struct notifier_env *env;
-};
-
 struct exec_call {
-	struct exec *exec;
+	const struct notifier *notifier;
 	verdict_fn fn;
 	void *user;
 	struct process *process;
@@ -74,8 +69,8 @@ void exec_text(const struct process_result *result, uint64_t timeout_ms, char *r
 static void on_line(void *user, const char *line, size_t len, size_t dropped)
 {
 	struct exec_call *call = user;
-	const struct exec *exec = call->exec;
-	const char *name = exec->base.config->name;
+	const struct notifier *n = call->notifier;
+	const char *name = n->config->name;
 	char clean[PROCESS_LINE_MAX + 1], text[LINE_PREFIX_MAX + PROCESS_LINE_MAX + 1];
 
 	if (dropped > 0)
@@ -85,7 +80,7 @@ static void on_line(void *user, const char *line, size_t len, size_t dropped)
 		excerpt_printable(line, len, clean, sizeof(clean));
 		snprintf(text, sizeof(text), "hook %s: %s", name, clean);
 	}
-	exec->env->log(exec->env->log_user, LOG_LEVEL_INFO, text);
+	n->env->log(n->env->log_user, LOG_LEVEL_INFO, text);
 }
 
 static void on_end(void *user, const struct process_result *end)
@@ -94,7 +89,7 @@ static void on_end(void *user, const struct process_result *end)
 	char text[STORE_ERROR_MAX];
 	struct verdict_result result = {.verdict = exec_verdict(end), .text = text};
 
-	exec_text(end, call->exec->base.config->timeout_ms, text, sizeof(text));
+	exec_text(end, call->notifier->config->timeout_ms, text, sizeof(text));
 	call->fn(call->user, &result);
 	free(call);
 }
@@ -121,9 +116,7 @@ static int exec_deliver(struct notifier *n, const struct notifier_delivery *d, s
 	call = malloc(sizeof(*call));
 	if (!call)
 		return -ENOMEM;
-	*call = (struct exec_call){.exec = container_of(n, struct exec, base),
-				   .fn = fn,
-				   .user = user};
+	*call = (struct exec_call){.notifier = n, .fn = fn, .user = user};
 	options = (struct process_options){
 		.argv = n->config->command,
 		.env = environment.list,
@@ -132,7 +125,7 @@ static int exec_deliver(struct notifier *n, const struct notifier_delivery *d, s
 		.timeout_ms = n->config->timeout_ms,
 		.line = on_line,
 	};
-	r = process_start(call->exec->env->loop, &options, on_end, call, &call->process);
+	r = process_start(call->notifier->env->loop, &options, on_end, call, &call->process);
 	if (r < 0)
 		return r;
 	*ret = (struct notifier_call *)TAKE_PTR(call);
@@ -144,23 +137,6 @@ static void exec_cancel(struct notifier *n, struct notifier_call *call)
 	process_cancel(((struct exec_call *)call)->process);
 }
 
-static int exec_new(const struct notifier_env *env, const struct config_notifier *config,
-		    struct notifier **ret, struct error *ret_e)
-{
-	struct exec *e = calloc(1, sizeof(*e));
-
-	if (!e)
-		return -ENOMEM;
-	e->env = env;
-	*ret = &e->base;
-	return 0;
-}
-
-static void exec_free(struct notifier *n)
-{
-	free(container_of(n, struct exec, base));
-}
-
 static unsigned exec_max_parallel(const struct notifier *n)
 {
 	return n->config->max_parallel;
@@ -168,10 +144,8 @@ static unsigned exec_max_parallel(const struct notifier *n)
 
 const struct notifier_type_info notifier_exec = {
 	.name = "exec",
-	.new = exec_new,
 	.deliver = exec_deliver,
 	.cancel = exec_cancel,
-	.free = exec_free,
 	.max_parallel = exec_max_parallel,
 	.counts_starts = true,
 };

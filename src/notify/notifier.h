@@ -66,12 +66,9 @@ struct notifier_env {
 	void *closed_user;
 };
 
-/* One row a type. A notifier begins with `struct notifier`. */
+/* One row a type. What a type has to remember between deliveries is in the environment. */
 struct notifier_type_info {
 	const char *name;
-	/* A configuration that passed the check. */
-	int (*new)(const struct notifier_env *env, const struct config_notifier *config,
-		   struct notifier **ret, struct error *ret_e);
 	/*
 	 * 0 and later the callback; or negative, as if VERDICT_RETRY, and no callback. `d` are
 	 * `n_d` deliveries, in order: one, but for a notifier with a digest. The verdict is on all
@@ -80,24 +77,24 @@ struct notifier_type_info {
 	int (*deliver)(struct notifier *n, const struct notifier_delivery *d, size_t n_d,
 		       verdict_fn fn, void *user, struct notifier_call **ret);
 	void (*cancel)(struct notifier *n, struct notifier_call *call);
-	void (*free)(struct notifier *n); /* no call is under way */
 	unsigned (*max_parallel)(const struct notifier *n);
 	/* A try counts from its start and is written down before it: what it does may be half done. */
 	bool counts_starts;
 };
 
+/* Stays where it is while calls are under way. */
 struct notifier {
 	const struct notifier_type_info *info;
+	const struct notifier_env *env;
 	const struct config_notifier *config; /* borrowed: the owner holds the config */
 };
 
 /*
  * registry.c: the table of types, and the calls through it.
  */
-int notifier_new(const struct notifier_env *env, const struct config_notifier *config,
-		 struct notifier **ret, struct error *ret_e);
+/* Of a configuration that passed the check. There is nothing to be freed. */
+struct notifier notifier_make(const struct notifier_env *env, const struct config_notifier *config);
 int notifier_deliver(struct notifier *n, const struct notifier_delivery *d, size_t n_d,
 		     verdict_fn fn, void *user, struct notifier_call **ret);
 void notifier_cancel(struct notifier *n, struct notifier_call *call);
 unsigned notifier_max_parallel(const struct notifier *n);
-struct notifier *notifier_free(struct notifier *n); /* takes NULL, returns NULL */

@@ -1,5 +1,4 @@
 /* The table of notifier types, and the calls through it. */
-#include "base/macro.h"
 #include "notify/desktop.h"
 #include "notify/exec.h"
 #include "notify/notifier.h"
@@ -13,19 +12,9 @@ static const struct notifier_type_info *const types[NOTIFIER_TYPE_COUNT_] = {
 	[NOTIFIER_DESKTOP] = &notifier_desktop,
 };
 
-int notifier_new(const struct notifier_env *env, const struct config_notifier *config,
-		 struct notifier **ret, struct error *ret_e)
+struct notifier notifier_make(const struct notifier_env *env, const struct config_notifier *config)
 {
-	const struct notifier_type_info *info = types[config->type];
-	struct notifier *n;
-	int r = info->new (env, config, &n, ret_e);
-
-	if (r < 0)
-		return error_prefix(ret_e, r, "notifier \"%s\"", config->name);
-	n->info = info;
-	n->config = config;
-	*ret = n;
-	return 0;
+	return (struct notifier){.info = types[config->type], .env = env, .config = config};
 }
 
 int notifier_deliver(struct notifier *n, const struct notifier_delivery *d, size_t n_d,
@@ -42,11 +31,4 @@ void notifier_cancel(struct notifier *n, struct notifier_call *call)
 unsigned notifier_max_parallel(const struct notifier *n)
 {
 	return n->info->max_parallel(n);
-}
-
-struct notifier *notifier_free(struct notifier *n)
-{
-	if (n)
-		n->info->free(n);
-	return NULL;
 }

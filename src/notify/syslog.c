@@ -14,13 +14,8 @@
 
 #define SENTENCE_MAX EVENT_JSON_MAX /* bytes of MESSAGE */
 
-struct syslog {
-	struct notifier base;
-	const struct notifier_env *env;
-};
-
 struct syslog_call {
-	struct syslog *syslog;
+	const struct notifier *notifier;
 	verdict_fn fn;
 	void *user;
 	struct journal_entry *entry;
@@ -83,7 +78,7 @@ static void on_sent(void *user, int r)
 	char text[128];
 
 	if (r == SYSTEM_LOG_ABSENT) {
-		call->syslog->env->log(call->syslog->env->log_user, call->level, call->message);
+		call->notifier->env->log(call->notifier->env->log_user, call->level, call->message);
 		result.text = "there is no system log here: written to the daemon's own";
 	} else if (r == 0) {
 		result.text = "the log took it";
@@ -113,7 +108,7 @@ static int send_entry(struct syslog_call *call, const struct event_fields *f,
 	fields[n++] = (struct journal_field){VARIABLE_DELIVERY_TRY, try};
 	if (d->replaced > 0)
 		fields[n++] = (struct journal_field){VARIABLE_REPLACED, replaced};
-	return journal_send(call->syslog->env->journal, call->level, call->message, fields, n,
+	return journal_send(call->notifier->env->journal, call->level, call->message, fields, n,
 			    on_sent, call, &call->entry);
 }
 
@@ -134,7 +129,7 @@ static int syslog_deliver(struct notifier *n, const struct notifier_delivery *d,
 	call = calloc(1, sizeof(*call) + sentence.len + 1);
 	if (!call)
 		return -ENOMEM;
-	*call = (struct syslog_call){.syslog = container_of(n, struct syslog, base),
+	*call = (struct syslog_call){.notifier = n,
 				     .fn = fn,
 				     .user = user,
 				     .level = syslog_level(fields.type)};
@@ -151,23 +146,6 @@ static void syslog_cancel(struct notifier *n, struct notifier_call *call)
 	journal_cancel(((struct syslog_call *)call)->entry);
 }
 
-static int syslog_new(const struct notifier_env *env, const struct config_notifier *config,
-		      struct notifier **ret, struct error *ret_e)
-{
-	struct syslog *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return -ENOMEM;
-	s->env = env;
-	*ret = &s->base;
-	return 0;
-}
-
-static void syslog_free(struct notifier *n)
-{
-	free(container_of(n, struct syslog, base));
-}
-
 /* The entries of all go one at a time: more under way would only wait elsewhere. */
 static unsigned syslog_max_parallel(const struct notifier *n)
 {
@@ -176,9 +154,7 @@ static unsigned syslog_max_parallel(const struct notifier *n)
 
 const struct notifier_type_info notifier_syslog = {
 	.name = "syslog",
-	.new = syslog_new,
 	.deliver = syslog_deliver,
 	.cancel = syslog_cancel,
-	.free = syslog_free,
 	.max_parallel = syslog_max_parallel,
 };

@@ -12,13 +12,8 @@
 #include "model/unit_name.h"
 #include "notify/document.h"
 
-struct unit {
-	struct notifier base;
-	const struct notifier_env *env;
-};
-
 struct unit_call {
-	struct unit *unit;
+	const struct notifier *notifier;
 	verdict_fn fn;
 	void *user;
 	struct unit_start *start;
@@ -114,7 +109,7 @@ static int on_prepare(void *user)
 {
 	struct unit_call *call = user;
 
-	return private_file_write(call->unit->env->unit_dir, call->name, call->body, call->len,
+	return private_file_write(call->notifier->env->unit_dir, call->name, call->body, call->len,
 				  &call->error);
 }
 
@@ -125,7 +120,7 @@ static void on_end(void *user, const struct unit_result *end)
 	struct verdict_result result = {.verdict = unit_verdict(end), .text = text};
 
 	if (is_over(end->end))
-		private_file_remove(call->unit->env->unit_dir, call->name);
+		private_file_remove(call->notifier->env->unit_dir, call->name);
 	if (call->error.text[0])
 		utf8_snprintf(text, sizeof(text), "%s", call->error.text);
 	else
@@ -137,7 +132,6 @@ static void on_end(void *user, const struct unit_result *end)
 static int unit_deliver(struct notifier *n, const struct notifier_delivery *d, size_t n_d,
 			verdict_fn fn, void *user, struct notifier_call **ret)
 {
-	struct unit *unit = container_of(n, struct unit, base);
 	_cleanup_(event_fields_done) struct event_fields fields = {0};
 	_cleanup_document_ struct document document = {0};
 	_cleanup_free_ struct unit_call *call = NULL;
@@ -153,17 +147,17 @@ static int unit_deliver(struct notifier *n, const struct notifier_delivery *d, s
 	call = calloc(1, sizeof(*call) + document.len);
 	if (!call)
 		return -ENOMEM;
-	*call = (struct unit_call){.unit = unit, .fn = fn, .user = user, .len = document.len};
+	*call = (struct unit_call){.notifier = n, .fn = fn, .user = user, .len = document.len};
 	memcpy(call->body, document.body, document.len);
 	r = unit_name_format(n->config->unit, fields.values[EVENT_FIELD_SUBJECT], call->name);
 	if (r < 0)
 		return r;
 	options = (struct unit_start_options){
 		.name = call->name,
-		.join = private_file_holds(unit->env->unit_dir, call->name, call->body, call->len),
+		.join = private_file_holds(n->env->unit_dir, call->name, call->body, call->len),
 		.prepare = on_prepare,
 	};
-	r = units_start(unit->env->units, &options, on_end, call, &call->start);
+	r = units_start(n->env->units, &options, on_end, call, &call->start);
 	if (r < 0)
 		return r;
 	*ret = (struct notifier_call *)TAKE_PTR(call);
@@ -175,23 +169,6 @@ static void unit_cancel(struct notifier *n, struct notifier_call *call)
 	unit_start_cancel(((struct unit_call *)call)->start);
 }
 
-static int unit_new(const struct notifier_env *env, const struct config_notifier *config,
-		    struct notifier **ret, struct error *ret_e)
-{
-	struct unit *unit = calloc(1, sizeof(*unit));
-
-	if (!unit)
-		return -ENOMEM;
-	unit->env = env;
-	*ret = &unit->base;
-	return 0;
-}
-
-static void unit_free(struct notifier *n)
-{
-	free(container_of(n, struct unit, base));
-}
-
 static unsigned unit_max_parallel(const struct notifier *n)
 {
 	return n->config->max_parallel;
@@ -199,10 +176,8 @@ static unsigned unit_max_parallel(const struct notifier *n)
 
 const struct notifier_type_info notifier_unit = {
 	.name = "unit",
-	.new = unit_new,
 	.deliver = unit_deliver,
 	.cancel = unit_cancel,
-	.free = unit_free,
 	.max_parallel = unit_max_parallel,
 	.counts_starts = true,
 };

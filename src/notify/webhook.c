@@ -11,13 +11,8 @@
 #include "notify/excerpt.h"
 #include "notify/webhook_request.h"
 
-struct webhook {
-	struct notifier base;
-	const struct notifier_env *env;
-};
-
 struct webhook_call {
-	struct webhook *webhook;
+	const struct notifier *notifier;
 	verdict_fn fn;
 	void *user;
 	struct http_transfer *transfer;
@@ -108,7 +103,7 @@ static void on_answer(void *user, const struct http_result *answer)
 		.text = text,
 	};
 
-	webhook_text(call->webhook->base.config, answer, text, sizeof(text));
+	webhook_text(call->notifier->config, answer, text, sizeof(text));
 	call->fn(call->user, &result);
 	free(call);
 }
@@ -116,13 +111,12 @@ static void on_answer(void *user, const struct http_result *answer)
 static int start(struct webhook_call *call, const struct notifier_delivery *d, size_t n_d)
 {
 	_cleanup_(webhook_request_done) struct webhook_request request;
-	int r = webhook_request_init(&request, call->webhook->base.config, d, n_d,
-				     clock_real_now_us());
+	int r = webhook_request_init(&request, call->notifier->config, d, n_d, clock_real_now_us());
 
 	if (r < 0)
 		return r;
-	return http_start(call->webhook->env->http, &request.http, on_answer, call, &call->transfer,
-			  NULL);
+	return http_start(call->notifier->env->http, &request.http, on_answer, call,
+			  &call->transfer, NULL);
 }
 
 static int webhook_deliver(struct notifier *n, const struct notifier_delivery *d, size_t n_d,
@@ -133,9 +127,7 @@ static int webhook_deliver(struct notifier *n, const struct notifier_delivery *d
 
 	if (!call)
 		return -ENOMEM;
-	*call = (struct webhook_call){.webhook = container_of(n, struct webhook, base),
-				      .fn = fn,
-				      .user = user};
+	*call = (struct webhook_call){.notifier = n, .fn = fn, .user = user};
 	r = start(call, d, n_d);
 	if (r < 0)
 		return r;
@@ -148,24 +140,6 @@ static void webhook_cancel(struct notifier *n, struct notifier_call *call)
 	http_cancel(((struct webhook_call *)call)->transfer);
 }
 
-static int webhook_new(const struct notifier_env *env, const struct config_notifier *config,
-		       struct notifier **ret, struct error *ret_e)
-{
-	struct webhook *w;
-
-	w = calloc(1, sizeof(*w));
-	if (!w)
-		return -ENOMEM;
-	w->env = env;
-	*ret = &w->base;
-	return 0;
-}
-
-static void webhook_free(struct notifier *n)
-{
-	free(container_of(n, struct webhook, base));
-}
-
 static unsigned webhook_max_parallel(const struct notifier *n)
 {
 	return WEBHOOK_MAX_PARALLEL;
@@ -173,9 +147,7 @@ static unsigned webhook_max_parallel(const struct notifier *n)
 
 const struct notifier_type_info notifier_webhook = {
 	.name = "webhook",
-	.new = webhook_new,
 	.deliver = webhook_deliver,
 	.cancel = webhook_cancel,
-	.free = webhook_free,
 	.max_parallel = webhook_max_parallel,
 };

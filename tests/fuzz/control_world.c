@@ -222,7 +222,7 @@ static void start_parts(void)
 	FUZZ_CHECK(observer_new(&w.accounts, w.committer, w.dispatcher, w.feed, &w.observer) == 0);
 	FUZZ_CHECK(submitter_new(&w.loop, &w.config, w.committer, w.observer, &w.submitter, &e) ==
 		   0);
-	FUZZ_CHECK(dispatcher_configure(w.dispatcher, w.config, &e) == 0);
+	FUZZ_CHECK(dispatcher_configure(w.dispatcher, w.config) == 0);
 	observer_configure(w.observer, w.config);
 	/* Never looked into: its place is taken. */
 	w.poller = (struct poller *)&w;

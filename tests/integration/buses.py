@@ -1,7 +1,10 @@
-"""A D-Bus of the test's own."""
+"""A D-Bus of the test's own, and scripted services on it."""
 
+import json
+import os
 import shutil
 import subprocess
+import sys
 
 from harness import die_with_parent, tap
 
@@ -41,3 +44,37 @@ class Bus:
             self.program.wait()
             self.program.stdout.close()
             self.program = None
+
+
+class Service:
+    """A scripted service, one of the programs *_sim.py: a line of JSON in, one out."""
+
+    def __init__(self, t, bus, program, *args):
+        here = os.path.dirname(os.path.abspath(__file__))
+        self.argv = [sys.executable, os.path.join(here, program), bus.address, *args]
+        try:
+            subprocess.run([sys.executable, "-c", "import dbus, gi"], check=True,
+                           capture_output=True)
+        except subprocess.CalledProcessError:
+            raise tap.Skip("needs python3-dbus and python3-gi") from None
+        self.program = None
+        t.defer(self.stop)
+        self.start()
+
+    def start(self):
+        self.program = subprocess.Popen(
+            self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            preexec_fn=die_with_parent)
+        self.program.stdout.readline()  # it has its name
+
+    def stop(self):
+        self.program.kill()
+        self.program.communicate()
+
+    def do(self, **command):
+        self.program.stdin.write(f"{json.dumps(command)}\n")
+        self.program.stdin.flush()
+        return json.loads(self.program.stdout.readline())
+
+    def seen(self):
+        return self.do(do="seen")

@@ -20,7 +20,7 @@ struct probe {
 	uv_loop_t loop;
 	uv_timer_t timer;
 	struct notifier_env env;
-	struct notifier *notifier;
+	struct notifier notifier;
 	struct notifier_delivery delivery;
 	bool again, closing;
 	unsigned quiet; /* ticks since the last answer */
@@ -68,7 +68,7 @@ static void on_verdict(void *user, const struct verdict_result *result)
 static void deliver(struct probe *p)
 {
 	struct notifier_call *call;
-	int r = notifier_deliver(p->notifier, &p->delivery, 1, on_verdict, p, &call);
+	int r = notifier_deliver(&p->notifier, &p->delivery, 1, on_verdict, p, &call);
 
 	if (r < 0) {
 		printf("not delivered: %s\n", strerror(-r));
@@ -107,17 +107,15 @@ int main(int argc, char **argv)
 	config.name = name;
 	p.delivery = (struct notifier_delivery){.event = read_event(), .number = 1};
 	p.env = (struct notifier_env){.loop = &p.loop, .log = on_log};
-	if (uv_loop_init(&p.loop) < 0 ||
-	    journal_new(&p.loop, system_log_write, &p.env.journal) < 0 ||
-	    notifier_new(&p.env, &config, &p.notifier, NULL) < 0)
+	if (uv_loop_init(&p.loop) < 0 || journal_new(&p.loop, system_log_write, &p.env.journal) < 0)
 		return EXIT_FAILURE;
+	p.notifier = notifier_make(&p.env, &config);
 	uv_timer_init(&p.loop, &p.timer);
 	p.timer.data = &p;
 	if (p.again)
 		uv_timer_start(&p.timer, on_tick, TICK_MS, TICK_MS);
 	deliver(&p);
 	uv_run(&p.loop, UV_RUN_DEFAULT);
-	notifier_free(p.notifier);
 	free(p.delivery.event);
 	if (uv_loop_close(&p.loop) < 0) {
 		puts("the loop is not clean");

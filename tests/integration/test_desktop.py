@@ -6,9 +6,8 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 
-from buses import Bus
+from buses import Bus, Service
 from harness import begin, die_with_parent, running, settle, tap
 from stored import query
 
@@ -125,47 +124,22 @@ def somebody_clicks(t):
     query(daemon.config.state_dir, "UPDATE event SET body = replace(body, ?, ?)",
           sim.url, "https://api.fireworks.ai")
     daemon.start()
-    manager = Recorder(t, bus)
+    opener = Service(t, bus, "opener_sim.py")  # systemd's manager; later the portal, too
     dunst = Dunst(t, bus, screen)
     dunst.wait_displayed(2)
     dunst.ctl("action", "0")
-    t.wait(manager.seen, 10, "the unit")
-    name, mode, properties = manager.seen()[0]
+    t.wait(opener.seen, 10, "the unit")
+    name, mode, properties = opener.seen()[0]
     t.check(name.startswith("tunewatch-open-") and name.endswith(".service"), name)
     program, arguments, _ = properties["ExecStart"][0]
     t.equal((mode, program, arguments[:2]), ("fail", "/usr/bin/env", ["env", "xdg-open"]))
-    manager.do(do="portal")
+    opener.do(do="portal")
     dunst.ctl("close")
     dunst.wait_displayed(1)
     dunst.ctl("action", "0")
-    t.wait(lambda: len(manager.seen()) == 2, 10, "the portal")
-    parent, url = manager.seen()[1]
+    t.wait(lambda: len(opener.seen()) == 2, 10, "the portal")
+    parent, url = opener.seen()[1]
     t.equal((parent, {url, arguments[2]}), ("", {CONSOLE + "a", CONSOLE + "b"}))
-
-
-class Recorder:
-    """A manager of units, later a portal, that write down what they are asked to open."""
-
-    def __init__(self, t, bus):
-        here = os.path.dirname(os.path.abspath(__file__))
-        self.program = subprocess.Popen(
-            [sys.executable, os.path.join(here, "opener_sim.py"), bus.address],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
-        t.defer(self.stop)
-        if not self.program.stdout.readline():
-            raise tap.Skip("needs python3-dbus and python3-gi")
-
-    def stop(self):
-        self.program.kill()
-        self.program.communicate()
-
-    def do(self, **command):
-        self.program.stdin.write(f"{json.dumps(command)}\n")
-        self.program.stdin.flush()
-        return json.loads(self.program.stdout.readline())
-
-    def seen(self):
-        return self.do(do="seen")
 
 
 @tap.test()

@@ -4,50 +4,21 @@ the right verdict, and that a unit runs once for an event, also when the daemon 
 
 import json
 import os
-import subprocess
-import sys
 
-from buses import Bus
-from harness import begin, die_with_parent, name_of, running, settle, tap
+from buses import Bus, Service
+from harness import begin, name_of, running, settle, tap
 
 A = name_of("sft", "a")
 UNIT = r"deploy@accounts-acme-supervisedFineTuningJobs-a.service"
 DELIVERED, RETRY, DEAD = "delivered", "retry", "dead"
 
 
-class Manager:
-    """The scripted manager of units, see manager_sim.py."""
+class Manager(Service):
+    """The scripted manager of units."""
 
-    def __init__(self, t, bus, directory):
-        self.bus, self.directory = bus, directory
-        try:
-            subprocess.run([sys.executable, "-c", "import dbus, gi"], check=True,
-                           capture_output=True)
-        except subprocess.CalledProcessError:
-            raise tap.Skip("needs python3-dbus and python3-gi") from None
-        self.program = None
-        t.defer(self.stop)
-        self.start()
-
-    def start(self):
-        here = os.path.dirname(os.path.abspath(__file__))
-        self.program = subprocess.Popen(
-            [sys.executable, os.path.join(here, "manager_sim.py"), self.bus.address,
-             self.directory],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
-        self.program.stdout.readline()
-
-    def stop(self):
-        self.program.kill()
-        self.program.communicate()
-
-    def do(self, **command):
-        self.program.stdin.write(f"{json.dumps(command)}\n")
-        self.program.stdin.flush()
-        return json.loads(self.program.stdout.readline())
-
-    def seen(self):
-        return self.do(do="seen")
+    def __init__(self, t, bus):
+        super().__init__(t, bus, "manager_sim.py", t.path("units"))
+        self.bus = bus
 
     def end(self, result="done", unit=UNIT, **service):
         self.do(do="end", unit=unit, result=result, service=service)
@@ -61,7 +32,7 @@ def world(t, **options):
     daemon.config.section("notifier", "deploy", {
         "type": "unit", "unit": "deploy@%j.service", "events": ["job.succeeded", "job.failed"],
         **options})
-    manager = Manager(t, bus, t.path("units"))
+    manager = Manager(t, bus)
     begin(sim, daemon)
     return sim, daemon, manager
 
@@ -134,7 +105,7 @@ def every_end(t):
     del daemon.config.sections["watch", "all"]
     daemon.config.section("watch", "pacer", {
         "account": "acme", "jobs": ["sft/pacer"], "notify": [ids[0]]})
-    manager = Manager(t, bus, t.path("units"))
+    manager = Manager(t, bus)
     begin(sim, daemon, *ids)
     for id_ in ids:
         sim.set("sft", id_, state="COMPLETED")
@@ -278,7 +249,7 @@ def as_many_at_a_time_as_it_says(t):
     daemon.config.section("notifier", "deploy", {
         "type": "unit", "unit": "deploy@%j.service", "events": ["job.succeeded"],
         "max_parallel": 2})
-    manager = Manager(t, bus, t.path("units"))
+    manager = Manager(t, bus)
     begin(sim, daemon, "a", "b", "c")
     for id_ in "abc":
         sim.set("sft", id_, state="COMPLETED")

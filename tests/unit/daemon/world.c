@@ -58,11 +58,6 @@ static void cancel(struct notifier *n, struct notifier_call *call)
 	cr_assert_fail("nothing is cancelled here");
 }
 
-static void free_notifier(struct notifier *n)
-{
-	free(n);
-}
-
 static unsigned max_parallel(const struct notifier *n)
 {
 	return world.max_parallel;
@@ -73,9 +68,7 @@ static struct instance *new_instance(void)
 	struct instance *i = calloc(1, sizeof(*i));
 
 	cr_assert_not_null(i);
-	i->notifier = calloc(1, sizeof(*i->notifier));
-	cr_assert_not_null(i->notifier);
-	*i->notifier = (struct notifier){.info = &world.info, .config = &world.config};
+	i->notifier = (struct notifier){.info = &world.info, .config = &world.config};
 	return i;
 }
 
@@ -189,7 +182,6 @@ void world_begin(size_t window)
 		.info = {.name = "scripted",
 			 .deliver = deliver,
 			 .cancel = cancel,
-			 .free = free_notifier,
 			 .max_parallel = max_parallel},
 		.max_parallel = 4,
 		.now_ms = UINT64_MAX - 1,

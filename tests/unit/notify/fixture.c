@@ -116,13 +116,11 @@ int fixture_start(struct fixture *f, const char *body, unsigned number)
 					     .number = number,
 					     .replaced = f->replaced,
 					     .model_ready = f->model_ready};
-	struct error e = ERROR_NONE;
 	int r;
 
-	if (!f->notifier)
-		cr_assert_eq(notifier_new(&f->env, &f->config, &f->notifier, &e), 0, "%s", e.text);
+	f->notifier = notifier_make(&f->env, &f->config);
 	f->verdicts = 0;
-	r = notifier_deliver(f->notifier, &delivery, 1, on_verdict, f, &f->call);
+	r = notifier_deliver(&f->notifier, &delivery, 1, on_verdict, f, &f->call);
 	cr_assert_eq(f->verdicts, 0, "never inside the call");
 	free(event); /* what the notifier still needs, it has taken */
 	return r;
@@ -137,7 +135,6 @@ void fixture_finish(struct fixture *f, enum verdict verdict)
 
 void fixture_done(struct fixture *f)
 {
-	notifier_free(f->notifier);
 	cr_assert_eq(uv_loop_close(&f->loop), 0);
 	buf_done(&f->log);
 	free(f->config.name);

@@ -21,7 +21,7 @@ struct fixture {
 	uv_loop_t loop;
 	struct notifier_env env;
 	struct config_notifier config; /* to be filled before fixture_deliver() */
-	struct notifier *notifier;
+	struct notifier notifier;
 	struct notifier_call *call;
 	struct buf log;    /* "LEVEL LINE\n" each */
 	unsigned replaced; /* of what is delivered */

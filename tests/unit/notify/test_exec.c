@@ -337,9 +337,9 @@ Test(exec, cancel, .timeout = 60)
 	fixture_init(&f, NOTIFIER_EXEC, "h");
 	f.config.command = COMMAND("/bin/sleep", "1000");
 	cr_assert_eq(fixture_start(&f, fixture_failed, 1), 0);
-	notifier_cancel(f.notifier, f.call);
+	notifier_cancel(&f.notifier, f.call);
 	fixture_finish(&f, VERDICT_CANCELLED);
-	cr_expect_eq(notifier_max_parallel(f.notifier), 3);
+	cr_expect_eq(notifier_max_parallel(&f.notifier), 3);
 	fixture_done(&f);
 }
 

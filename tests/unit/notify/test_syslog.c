@@ -122,7 +122,7 @@ Test(syslog, fields_of_a_job_event, .timeout = 60)
 			 "TUNEWATCH_ATTEMPT=2|TUNEWATCH_PREVIOUS_PHASE=running|"
 			 "TUNEWATCH_SEQUENCE=7|TUNEWATCH_DELIVERY_TRY=2|");
 	cr_expect_str_eq(buf_str(&f.log), "");
-	cr_expect_eq(notifier_max_parallel(f.notifier), 1);
+	cr_expect_eq(notifier_max_parallel(&f.notifier), 1);
 	syslog_done(&f);
 }
 
@@ -222,7 +222,7 @@ Test(syslog, cancelled_while_the_log_hangs, .timeout = 60)
 	writer.block = true;
 	cr_assert_eq(pipe2(writer.gate, O_CLOEXEC), 0);
 	cr_assert_eq(fixture_start(&f, fixture_failed, 1), 0);
-	notifier_cancel(f.notifier, f.call);
+	notifier_cancel(&f.notifier, f.call);
 	fixture_finish(&f, VERDICT_CANCELLED);
 	close(writer.gate[0]);
 	close(writer.gate[1]);

@@ -201,7 +201,7 @@ Test(webhook, request)
 	answer(&(struct http_result){.status = 204, .body = ""});
 	fixture_finish(&f, VERDICT_DELIVERED);
 	cr_expect_str_eq(f.text, "hooks.test answered 204");
-	cr_expect_eq(notifier_max_parallel(f.notifier), WEBHOOK_MAX_PARALLEL);
+	cr_expect_eq(notifier_max_parallel(&f.notifier), WEBHOOK_MAX_PARALLEL);
 	buf_done(&fake.request);
 	fixture_done(&f);
 }
@@ -264,7 +264,7 @@ Test(webhook, cancel)
 
 	webhook_init(&f);
 	cr_assert_eq(fixture_start(&f, fixture_failed, 1), 0);
-	notifier_cancel(f.notifier, f.call);
+	notifier_cancel(&f.notifier, f.call);
 	cr_expect(fake.cancelled);
 	answer(&(struct http_result){.r = -ECANCELED, .body = "", .text = "cancelled"});
 	fixture_finish(&f, VERDICT_CANCELLED);
