@@ -45,14 +45,9 @@ static void end(struct page *p, const char *why)
 	free(p);
 }
 
-static const char *reason(int r, const sd_bus_error *error)
-{
-	return error && error->message ? error->message : strerror(-r);
-}
-
 static void on_started(void *user, int r, sd_bus_message *reply _unused_, const sd_bus_error *error)
 {
-	end(user, r < 0 && r != -ECANCELED ? reason(r, error) : NULL);
+	end(user, r < 0 && r != -ECANCELED ? bus_error_text(r, error) : NULL);
 }
 
 static void run_opener(struct page *p)
@@ -76,7 +71,7 @@ static void on_portal(void *user, int r, sd_bus_message *reply _unused_, const s
 	if (r < 0 && error)
 		run_opener(p);
 	else
-		end(p, r < 0 && r != -ECANCELED ? reason(r, error) : NULL);
+		end(p, r < 0 && r != -ECANCELED ? bus_error_text(r, error) : NULL);
 }
 
 void browser_open(struct browser *b, const char *url)

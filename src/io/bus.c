@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/macro.h"
@@ -273,6 +274,22 @@ static void on_soon(uv_timer_t *timer)
 }
 
 /* --- for callers --- */
+
+const char *bus_error_text(int r, const sd_bus_error *error)
+{
+	if (error && error->message)
+		return error->message;
+	switch (-r) {
+	case ENOMEDIUM: /* libsystemd's, where the environment says nothing of a bus */
+	case ENOENT:
+	case ECONNREFUSED:
+		return "there is no D-Bus";
+	case ECONNRESET:
+	case ENOTCONN:
+		return "the connection to D-Bus was lost";
+	}
+	return strerror(-r);
+}
 
 int bus_new(uv_loop_t *loop, enum bus_which which, struct bus **ret)
 {

@@ -28,6 +28,9 @@ struct bus_call; /* a call under way */
  */
 typedef void (*bus_reply_fn)(void *user, int r, sd_bus_message *reply, const sd_bus_error *error);
 
+/* What a callback's `r` < 0 and `error` say to people; valid as long as these. */
+const char *bus_error_text(int r, const sd_bus_error *error);
+
 /* A method, and whom it belongs to. The texts live as long as the program. */
 struct bus_method {
 	const char *destination, *interface, *member;

@@ -200,7 +200,7 @@ static void wait_for_service(struct notification_call *c)
 
 static void fail(struct notification_call *c, int r, const sd_bus_error *error)
 {
-	const char *detail = error && error->message ? error->message : strerror(-r);
+	const char *detail = bus_error_text(r, error);
 
 	if (r == -ECANCELED && !error)
 		end(c, NOTIFICATION_CANCELLED, detail);

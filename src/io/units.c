@@ -112,8 +112,7 @@ static void end(struct unit_start *s, enum unit_end how)
 
 static void end_with_error(struct unit_start *s, int r, const sd_bus_error *error)
 {
-	snprintf(s->result.detail, sizeof(s->result.detail), "%s",
-		 error && error->message ? error->message : strerror(-r));
+	snprintf(s->result.detail, sizeof(s->result.detail), "%s", bus_error_text(r, error));
 	end(s, end_of_error(r, error));
 }
 

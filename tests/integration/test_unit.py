@@ -237,7 +237,7 @@ def no_bus_is_tried_again(t):
     sim.set("sft", "a", state="COMPLETED")
     t.wait(lambda: tally(daemon)["retried"] == 1, 10, "the first try")
     t.equal(daemon.notifier("deploy")["lastError"],
-            f"cannot start or follow {UNIT}: Connection refused")
+            f"cannot start or follow {UNIT}: there is no D-Bus")
     t.equal(tally(daemon)[DEAD], 0)
 
 
