@@ -4,8 +4,8 @@
 #include <curl/curl.h>
 
 #include "base/buf.h"
-#include "base/list.h"
 #include "io/http.h"
+#include "io/multi.h"
 
 /* A URL as far as it is judged before libcurl gets it. */
 struct url {
@@ -36,15 +36,10 @@ int url_judge(struct url_memo *memo, const char *url, const struct url **ret);
  * never change are set once, the rest only when it differs from the request before.
  */
 struct http_transfer {
-	struct list node; /* in one of http's lists */
+	struct multi_task task; /* its node is in http's list while it is kept */
 	struct http *h;
-	CURL *easy;
 	http_fn fn;
 	void *user;
-	uint64_t deadline_ms; /* uv_now(); http.c's own, see there */
-	enum { TRANSFER_IDLE, TRANSFER_IN_MULTI, TRANSFER_STOPPED } state;
-	CURLcode stopped_with; /* in TRANSFER_STOPPED: what to report */
-	bool cancelled;
 
 	struct buf body;
 	bool cut;
@@ -66,7 +61,8 @@ struct http_transfer {
 	struct error text;
 };
 
-int transfer_new(struct http *h, long low_speed_s, struct http_transfer **ret);
+int transfer_new(struct http *h, long low_speed_s, void (*done)(struct multi_task *, CURLcode),
+		 struct http_transfer **ret);
 struct http_transfer *transfer_free(struct http_transfer *t); /* returns NULL */
 DEFINE_CLEANUP(struct http_transfer *, transfer_free);
 

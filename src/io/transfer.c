@@ -81,32 +81,35 @@ static CURLcode set_fixed_options(struct http_transfer *t, long low_speed_s)
 	CURLcode code = CURLE_OK;
 
 	for (size_t i = 0; i < ARRAY_LEN(fixed_options); i++)
-		code |= curl_easy_setopt(t->easy, fixed_options[i].option, fixed_options[i].value);
-	code |= curl_easy_setopt(t->easy, CURLOPT_LOW_SPEED_TIME, low_speed_s);
-	code |= curl_easy_setopt(t->easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	code |= curl_easy_setopt(t->easy, CURLOPT_ACCEPT_ENCODING, "gzip");
-	code |= curl_easy_setopt(t->easy, CURLOPT_SOCKOPTFUNCTION, socket_options);
-	code |= curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, body_write);
-	code |= curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
-	code |= curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->detail);
-	code |= curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
-	code |= curl_easy_getinfo(t->easy, CURLINFO_CAINFO, &t->default_ca_file);
+		code |= curl_easy_setopt(t->task.easy, fixed_options[i].option,
+					 fixed_options[i].value);
+	code |= curl_easy_setopt(t->task.easy, CURLOPT_LOW_SPEED_TIME, low_speed_s);
+	code |= curl_easy_setopt(t->task.easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	code |= curl_easy_setopt(t->task.easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+	code |= curl_easy_setopt(t->task.easy, CURLOPT_SOCKOPTFUNCTION, socket_options);
+	code |= curl_easy_setopt(t->task.easy, CURLOPT_WRITEFUNCTION, body_write);
+	code |= curl_easy_setopt(t->task.easy, CURLOPT_WRITEDATA, t);
+	code |= curl_easy_setopt(t->task.easy, CURLOPT_ERRORBUFFER, t->detail);
+	code |= curl_easy_setopt(t->task.easy, CURLOPT_PRIVATE, &t->task);
+	code |= curl_easy_getinfo(t->task.easy, CURLINFO_CAINFO, &t->default_ca_file);
 	/* libcurl shares the loaded CA store between connections only where no directory is set. */
 	if (t->default_ca_file)
-		code |= curl_easy_setopt(t->easy, CURLOPT_CAPATH, NULL);
+		code |= curl_easy_setopt(t->task.easy, CURLOPT_CAPATH, NULL);
 	return code;
 }
 
-int transfer_new(struct http *h, long low_speed_s, struct http_transfer **ret)
+int transfer_new(struct http *h, long low_speed_s, void (*done)(struct multi_task *, CURLcode),
+		 struct http_transfer **ret)
 {
 	_cleanup_(transfer_freep) struct http_transfer *t = calloc(1, sizeof(*t));
 
 	if (!t)
 		return -ENOMEM;
-	list_init(&t->node);
+	list_init(&t->task.node);
+	t->task.done = done;
 	t->h = h;
-	t->easy = curl_easy_init();
-	if (!t->easy || set_fixed_options(t, low_speed_s) != CURLE_OK)
+	t->task.easy = curl_easy_init();
+	if (!t->task.easy || set_fixed_options(t, low_speed_s) != CURLE_OK)
 		return -ENOMEM;
 	*ret = TAKE_PTR(t);
 	return 0;
@@ -133,8 +136,8 @@ struct http_transfer *transfer_free(struct http_transfer *t)
 {
 	if (!t)
 		return NULL;
-	list_remove(&t->node);
-	curl_easy_cleanup(t->easy);
+	list_remove(&t->task.node);
+	curl_easy_cleanup(t->task.easy);
 	headers_free(&t->headers);
 	wipe(&t->proxy);
 	free(t->ca_file);
@@ -238,7 +241,7 @@ static int set_headers(struct http_transfer *t, const struct http_request *reque
 			return -ENOMEM;
 		list = longer;
 	}
-	if (curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, list) != CURLE_OK)
+	if (curl_easy_setopt(t->task.easy, CURLOPT_HTTPHEADER, list) != CURLE_OK)
 		return -ENOMEM;
 	headers_free(&t->headers);
 	t->headers = TAKE_PTR(list);
@@ -257,7 +260,7 @@ static CURLcode set_string(struct http_transfer *t, CURLoption option, char **no
 	copy = wanted ? strdup(wanted) : NULL;
 	if (wanted && !copy)
 		return CURLE_OUT_OF_MEMORY;
-	code = curl_easy_setopt(t->easy, option, wanted ? wanted : unset);
+	code = curl_easy_setopt(t->task.easy, option, wanted ? wanted : unset);
 	if (code != CURLE_OK)
 		return code;
 	wipe(now);
@@ -274,7 +277,7 @@ static CURLcode set_timeout(struct http_transfer *t, CURLoption option, uint64_t
 	if (wanted == *now)
 		return CURLE_OK;
 	*now = wanted;
-	return curl_easy_setopt(t->easy, option, (long)wanted);
+	return curl_easy_setopt(t->task.easy, option, (long)wanted);
 }
 
 /*
@@ -286,7 +289,7 @@ static CURLcode set_no_proxy(struct http_transfer *t, bool no_proxy)
 	if (no_proxy == t->no_proxy)
 		return CURLE_OK;
 	t->no_proxy = no_proxy;
-	return curl_easy_setopt(t->easy, CURLOPT_NOPROXY, no_proxy ? "*" : NULL);
+	return curl_easy_setopt(t->task.easy, CURLOPT_NOPROXY, no_proxy ? "*" : NULL);
 }
 
 /* A Content-Length that is too large ends the transfer before the body; the sink bounds the rest. */
@@ -296,7 +299,7 @@ static CURLcode set_max_bytes(struct http_transfer *t, size_t max_bytes, bool cu
 		return CURLE_OK;
 	t->max_bytes = t->body.max = max_bytes;
 	t->cut = cut;
-	return curl_easy_setopt(t->easy, CURLOPT_MAXFILESIZE_LARGE,
+	return curl_easy_setopt(t->task.easy, CURLOPT_MAXFILESIZE_LARGE,
 				cut ? (curl_off_t)0 : (curl_off_t)max_bytes);
 }
 
@@ -307,9 +310,9 @@ static CURLcode set_body(struct http_transfer *t, const struct http_request *req
 	if (!request->body)
 		return CURLE_OK;
 	t->post = true;
-	code |= curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+	code |= curl_easy_setopt(t->task.easy, CURLOPT_POSTFIELDSIZE_LARGE,
 				 (curl_off_t)request->body_len);
-	code |= curl_easy_setopt(t->easy, CURLOPT_COPYPOSTFIELDS, request->body);
+	code |= curl_easy_setopt(t->task.easy, CURLOPT_COPYPOSTFIELDS, request->body);
 	return code;
 }
 
@@ -323,7 +326,7 @@ int transfer_prepare(struct http_transfer *t, const struct http_request *request
 	r = set_headers(t, request, user_agent, ret_e);
 	if (r < 0)
 		return r;
-	code |= curl_easy_setopt(t->easy, CURLOPT_URL, request->url);
+	code |= curl_easy_setopt(t->task.easy, CURLOPT_URL, request->url);
 	code |= set_string(t, CURLOPT_CAINFO, &t->ca_file, request->ca_file, t->default_ca_file);
 	code |= set_string(t, CURLOPT_PROXY, &t->proxy, request->proxy, NULL);
 	code |= set_no_proxy(t, url->plain && !request->allow_http);
@@ -387,7 +390,7 @@ static uint64_t retry_after_ms(const struct http_transfer *t)
 	struct curl_header *header;
 	curl_off_t s = 0;
 
-	if (curl_easy_header(t->easy, "retry-after-ms", 0, CURLH_HEADER, -1, &header) ==
+	if (curl_easy_header(t->task.easy, "retry-after-ms", 0, CURLH_HEADER, -1, &header) ==
 	    CURLHE_OK) {
 		char *end;
 		uint64_t ms;
@@ -398,7 +401,7 @@ static uint64_t retry_after_ms(const struct http_transfer *t)
 		if (isdigit((unsigned char)header->value[0]) && (*end == '\0' || *end == '.'))
 			return MIN(errno == ERANGE ? UINT64_MAX : ms, RETRY_AFTER_MAX_MS);
 	}
-	if (curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &s) != CURLE_OK || s <= 0)
+	if (curl_easy_getinfo(t->task.easy, CURLINFO_RETRY_AFTER, &s) != CURLE_OK || s <= 0)
 		return 0;
 	return MIN((uint64_t)s, RETRY_AFTER_MAX_MS / MS_PER_S) * MS_PER_S;
 }
@@ -407,7 +410,7 @@ static long info_long(const struct http_transfer *t, CURLINFO info)
 {
 	long v = 0;
 
-	(void)curl_easy_getinfo(t->easy, info, &v); /* fails on unknown options only */
+	(void)curl_easy_getinfo(t->task.easy, info, &v); /* fails on unknown options only */
 	return v;
 }
 
@@ -415,7 +418,7 @@ static curl_off_t info_off(const struct http_transfer *t, CURLINFO info)
 {
 	curl_off_t v = 0;
 
-	(void)curl_easy_getinfo(t->easy, info, &v);
+	(void)curl_easy_getinfo(t->task.easy, info, &v);
 	return v;
 }
 
@@ -425,7 +428,7 @@ static void say(struct http_transfer *t, const char *sentence)
 	char host[300] = "";
 	const char *url = NULL;
 
-	if (curl_easy_getinfo(t->easy, CURLINFO_EFFECTIVE_URL, &url) != CURLE_OK || !url ||
+	if (curl_easy_getinfo(t->task.easy, CURLINFO_EFFECTIVE_URL, &url) != CURLE_OK || !url ||
 	    http_url_host(url, host, sizeof(host)) < 0)
 		snprintf(host, sizeof(host), "request");
 	(void)error_set(&t->text, 0, "%s: %s", host, sentence);
@@ -475,7 +478,7 @@ void transfer_result(struct http_transfer *t, CURLcode code, struct http_result 
 	const char *type = NULL;
 
 	*ret = (struct http_result){.body = "", .content_type = "", .text = ""};
-	if (t->cancelled) {
+	if (t->task.cancelled) {
 		ret->r = -ECANCELED;
 		say(t, "cancelled");
 		ret->text = t->text.text;
@@ -491,7 +494,7 @@ void transfer_result(struct http_transfer *t, CURLcode code, struct http_result 
 		result_failed(t, code, ret);
 		return;
 	}
-	if (curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type) == CURLE_OK && type)
+	if (curl_easy_getinfo(t->task.easy, CURLINFO_CONTENT_TYPE, &type) == CURLE_OK && type)
 		ret->content_type = type;
 	ret->body = buf_str(&t->body);
 	ret->len = t->body.len;
@@ -504,13 +507,12 @@ void transfer_reset(struct http_transfer *t)
 	buf_clear(&t->body);
 	t->sink = SINK_OPEN;
 	t->dropped = 0;
-	t->cancelled = false;
 	t->detail[0] = '\0';
 	if (!t->post)
 		return;
 	/* Lets go of the body, and makes it a GET again. These options only set fields. */
 	t->post = false;
-	(void)curl_easy_setopt(t->easy, CURLOPT_COPYPOSTFIELDS, NULL);
-	(void)curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)-1);
-	(void)curl_easy_setopt(t->easy, CURLOPT_HTTPGET, 1L);
+	(void)curl_easy_setopt(t->task.easy, CURLOPT_COPYPOSTFIELDS, NULL);
+	(void)curl_easy_setopt(t->task.easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)-1);
+	(void)curl_easy_setopt(t->task.easy, CURLOPT_HTTPGET, 1L);
 }
