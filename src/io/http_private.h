@@ -6,17 +6,7 @@
 #include "base/buf.h"
 #include "io/http.h"
 #include "io/multi.h"
-
-/* A URL as far as it is judged before libcurl gets it. */
-struct url {
-	char host[288]; /* without port; IPv6 in brackets */
-	char port[8];   /* "" when the URL names none */
-	bool plain;     /* http:// */
-	bool loopback;
-};
-
-/* 0, or -EINVAL for what is no http:// or https:// URL with a host; -ENOMEM. */
-int url_parse(const char *url, struct url *ret);
+#include "io/url.h"
 
 /*
  * The last URL's judgement, kept with its text up to the path: requests to one host, one after the

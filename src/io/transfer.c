@@ -4,19 +4,17 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/clock.h"
+#include "io/easy.h"
 
 #define BODY_KEEP_MAX      (256UL << 10) /* a larger buffer is not kept for the next request */
 #define CUT_DROP_MAX       (64UL << 10)  /* then the rest of a cut body is not waited for */
 #define CONNECT_TIMEOUT_MS (10 * MS_PER_S)
 #define TIMEOUT_MS         (60 * MS_PER_S)
-#define UNACKED_MS         (30 * MS_PER_S)
 #define CONN_IDLE_S        90
 #define CONN_LIFE_S        3600
 #define RETRY_AFTER_MAX_MS MS_PER_DAY
@@ -46,16 +44,9 @@ static size_t body_write(char *data, size_t size, size_t n, void *user)
 	return CURL_WRITEFUNC_ERROR;
 }
 
-/*
- * libcurl reuses a connection for as long as the kernel holds it open, and the kernel sends again
- * for a quarter of an hour before it gives a dead one up: with this, half a minute.
- */
 static int socket_options(void *user, curl_socket_t fd, curlsocktype type)
 {
-	const unsigned ms = UNACKED_MS;
-
-	/* best effort: not every socket is TCP */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+	easy_bound_unacked(fd);
 	return CURL_SOCKOPT_OK;
 }
 
@@ -63,22 +54,14 @@ static const struct {
 	CURLoption option;
 	long value;
 } fixed_options[] = {
-	{CURLOPT_NOSIGNAL, 1},
-	/* Else a request that ends while its name is looked up stops the loop for the resolver. */
-	{CURLOPT_QUICK_EXIT, 1},
-	{CURLOPT_FOLLOWLOCATION, 0},
-	{CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS},
-	{CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
-	{CURLOPT_SSL_VERIFYPEER, 1},
-	{CURLOPT_SSL_VERIFYHOST, 2},
-	{CURLOPT_MAXAGE_CONN, CONN_IDLE_S},
-	{CURLOPT_MAXLIFETIME_CONN, CONN_LIFE_S},
+	{CURLOPT_FOLLOWLOCATION, 0},        {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS},
+	{CURLOPT_MAXAGE_CONN, CONN_IDLE_S}, {CURLOPT_MAXLIFETIME_CONN, CONN_LIFE_S},
 	{CURLOPT_LOW_SPEED_LIMIT, 1},
 };
 
 static CURLcode set_fixed_options(struct http_transfer *t, long low_speed_s)
 {
-	CURLcode code = CURLE_OK;
+	CURLcode code = easy_set_common(t->task.easy, &t->default_ca_file);
 
 	for (size_t i = 0; i < ARRAY_LEN(fixed_options); i++)
 		code |= curl_easy_setopt(t->task.easy, fixed_options[i].option,
@@ -91,10 +74,6 @@ static CURLcode set_fixed_options(struct http_transfer *t, long low_speed_s)
 	code |= curl_easy_setopt(t->task.easy, CURLOPT_WRITEDATA, t);
 	code |= curl_easy_setopt(t->task.easy, CURLOPT_ERRORBUFFER, t->detail);
 	code |= curl_easy_setopt(t->task.easy, CURLOPT_PRIVATE, &t->task);
-	code |= curl_easy_getinfo(t->task.easy, CURLINFO_CAINFO, &t->default_ca_file);
-	/* libcurl shares the loaded CA store between connections only where no directory is set. */
-	if (t->default_ca_file)
-		code |= curl_easy_setopt(t->task.easy, CURLOPT_CAPATH, NULL);
 	return code;
 }
 
@@ -422,7 +401,6 @@ static curl_off_t info_off(const struct http_transfer *t, CURLINFO info)
 	return v;
 }
 
-/* "host: sentence". Bytes that came from the network and are no text are not passed on. */
 static void say(struct http_transfer *t, const char *sentence)
 {
 	char host[300] = "";
@@ -431,10 +409,7 @@ static void say(struct http_transfer *t, const char *sentence)
 	if (curl_easy_getinfo(t->task.easy, CURLINFO_EFFECTIVE_URL, &url) != CURLE_OK || !url ||
 	    http_url_host(url, host, sizeof(host)) < 0)
 		snprintf(host, sizeof(host), "request");
-	(void)error_set(&t->text, 0, "%s: %s", host, sentence);
-	for (char *s = t->text.text; *s; s++)
-		if (!isprint((unsigned char)*s))
-			*s = '?';
+	easy_say(host, sentence, &t->text);
 }
 
 static void result_failed(struct http_transfer *t, CURLcode code, struct http_result *ret)

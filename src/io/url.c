@@ -45,7 +45,7 @@ static int url_part(CURLU *u, CURLUPart part, char *ret, size_t size)
 	return 0;
 }
 
-int url_parse(const char *url, struct url *ret)
+static int parse(const char *url, const char *plain, const char *tls, struct url *ret)
 {
 	_cleanup_(curl_url_cleanupp) CURLU *u = curl_url();
 	struct url parsed = {.port = ""};
@@ -61,8 +61,8 @@ int url_parse(const char *url, struct url *ret)
 	r = url_part(u, CURLUPART_SCHEME, scheme, sizeof(scheme));
 	if (r < 0)
 		return r;
-	parsed.plain = strcmp(scheme, "http") == 0;
-	if (!parsed.plain && strcmp(scheme, "https") != 0)
+	parsed.plain = strcmp(scheme, plain) == 0;
+	if (!parsed.plain && strcmp(scheme, tls) != 0)
 		return -EINVAL;
 	r = url_part(u, CURLUPART_HOST, parsed.host, sizeof(parsed.host));
 	if (r < 0)
@@ -73,6 +73,16 @@ int url_parse(const char *url, struct url *ret)
 	parsed.loopback = host_is_loopback(parsed.host);
 	*ret = parsed;
 	return 0;
+}
+
+int url_parse(const char *url, struct url *ret)
+{
+	return parse(url, "http", "https", ret);
+}
+
+int url_parse_smtp(const char *url, struct url *ret)
+{
+	return parse(url, "smtp", "smtps", ret);
 }
 
 /* Whether libcurl takes it as the rest of a URL: anything but blanks and control characters. */
