@@ -1,4 +1,4 @@
-/* Servers for the tests of HTTP. */
+/* Servers for the tests of HTTP and mail. */
 #include "http_servers.h"
 
 #include <arpa/inet.h>
@@ -39,13 +39,19 @@ int listen_any(int backlog, unsigned *ret_port)
 	return fd;
 }
 
-void fault_server_start(struct fault_server *s)
+#define ARGUMENTS_MAX 8
+
+static void start_script(struct fault_server *s, const char *name, const char *const *arguments)
 {
-	char path[4096], line[16] = "";
+	char path[4096], line[16] = "", *argv[ARGUMENTS_MAX + 3] = {(char *)"python3", path};
 	int in[2], out[2];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/tests/support/fault_server.py", env_or("top_srcdir", "."));
+	snprintf(path, sizeof(path), "%s/tests/support/%s", env_or("top_srcdir", "."), name);
+	for (size_t i = 0; arguments && arguments[i]; i++) {
+		cr_assert(i < ARGUMENTS_MAX);
+		argv[i + 2] = (char *)arguments[i];
+	}
 	cr_assert_eq(pipe2(in, O_CLOEXEC), 0);
 	cr_assert_eq(pipe2(out, O_CLOEXEC), 0);
 	s->pid = fork();
@@ -53,7 +59,7 @@ void fault_server_start(struct fault_server *s)
 	if (s->pid == 0) {
 		dup2(in[0], STDIN_FILENO);
 		dup2(out[1], STDOUT_FILENO);
-		execlp(env_or("PYTHON3", "python3"), "python3", path, NULL);
+		execvp(env_or("PYTHON3", "python3"), argv);
 		_exit(127);
 	}
 	close(in[0]);
@@ -64,6 +70,16 @@ void fault_server_start(struct fault_server *s)
 	s->port = (unsigned)atoi(line); /* NOLINT(cert-err34-c): checked in the next line */
 	cr_assert(s->port > 0);
 	fclose(f);
+}
+
+void fault_server_start(struct fault_server *s)
+{
+	start_script(s, "fault_server.py", NULL);
+}
+
+void smtp_server_start(struct fault_server *s, const char *const *arguments)
+{
+	start_script(s, "smtp_server.py", arguments);
 }
 
 void fault_server_stop(struct fault_server *s)

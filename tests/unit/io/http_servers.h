@@ -1,4 +1,4 @@
-/* Servers for the tests of HTTP: one that misbehaves on request, and a real nginx. */
+/* Servers for the tests of HTTP and mail: ones that misbehave on request, and a real nginx. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,6 +11,9 @@ struct fault_server {
 };
 
 void fault_server_start(struct fault_server *s);
+
+/* tests/support/smtp_server.py, with its arguments, NULL-terminated. */
+void smtp_server_start(struct fault_server *s, const char *const *arguments);
 void fault_server_stop(struct fault_server *s);
 
 /* Certificates as tests/support/make-certs.sh makes them, and nginx's files. */
