@@ -54,6 +54,28 @@ static const char *state_word(const char *phase, const char *other, const char *
 	return more && *state ? state : phase;
 }
 
+static int put_job(const struct event_fields *f, struct buf *b)
+{
+	return buf_puts(b, f->values[EVENT_FIELD_JOB]);
+}
+
+static int put_attempt(const struct event_fields *f, struct buf *b)
+{
+	const char *attempt = f->values[EVENT_FIELD_ATTEMPT];
+
+	return strcmp(attempt, "1") == 0 ? 0 : buf_puts(b, attempt);
+}
+
+static int put_base_model(const struct event_fields *f, struct buf *b)
+{
+	return buf_puts(b, f->values[EVENT_FIELD_BASE_MODEL]);
+}
+
+static int put_dataset(const struct event_fields *f, struct buf *b)
+{
+	return buf_puts(b, f->values[EVENT_FIELD_DATASET]);
+}
+
 static int put_change(const struct event_fields *f, struct buf *b)
 {
 	const char *const *v = f->values;
@@ -159,29 +181,54 @@ static int put_model(const struct event_fields *f, struct buf *b)
 			  strcmp(ready, "true") == 0 ? "ready" : "not ready yet");
 }
 
-/* A message may come late: when its receiver was not there, or in a digest. */
-static int put_time(const struct event_fields *f, struct buf *b)
+static int put_stamp(const char *time, struct buf *b)
 {
-	const char *time = f->values[EVENT_FIELD_TIME];
-
 	if (strlen(time) < strlen("2026-11-20T06:31:56"))
 		return 0;
 	return buf_printf(b, "%.10s %.8s UTC", time, time + 11);
+}
+
+static int put_created(const struct event_fields *f, struct buf *b)
+{
+	return put_stamp(f->values[EVENT_FIELD_CREATE_TIME], b);
+}
+
+static int put_completed(const struct event_fields *f, struct buf *b)
+{
+	return put_stamp(f->values[EVENT_FIELD_COMPLETED_TIME], b);
+}
+
+/* A message may come late: when its receiver was not there, or in a digest. */
+static int put_time(const struct event_fields *f, struct buf *b)
+{
+	return put_stamp(f->values[EVENT_FIELD_TIME], b);
 }
 
 /* In the order in which they are shown. Together with titles and labels they fit into the smallest
  * `lines_max`. */
 static const struct {
 	const char *label;
+	bool full;  /* only in a message that has all */
 	size_t max; /* bytes in the message */
 	int (*put)(const struct event_fields *f, struct buf *b);
 } facts[] = {
-	{"Name", 300, put_name},         {"State", 200, put_change},
-	{"Progress", 100, put_progress}, {"Stood still", 100, put_still},
-	{"Account", 100, put_suspended}, {"Status", 1000, put_status},
-	{"Trouble", 600, put_trouble},   {"Outage", 100, put_outage},
-	{"Took", 100, put_took},         {"Output model", 300, put_model},
-	{"Observed", 60, put_time},
+	{"Job", true, 300, put_job},
+	{"Name", false, 300, put_name},
+	{"Attempt", true, 20, put_attempt},
+	{"State", false, 200, put_change},
+	{"Progress", false, 100, put_progress},
+	{"Stood still", false, 100, put_still},
+	{"Account", false, 100, put_suspended},
+	{"Status", false, 1000, put_status},
+	{"Trouble", false, 600, put_trouble},
+	{"Outage", false, 100, put_outage},
+	{"Took", false, 100, put_took},
+	{"Base model", true, 300, put_base_model},
+	{"Dataset", true, 300, put_dataset},
+	{"Output model", false, 300, put_model},
+	{"Created", true, 60, put_created},
+	{"Completed", true, 60, put_completed},
+	{"Observed", false, 60, put_time},
 };
 
 /* ---- the message ---- */
@@ -198,7 +245,7 @@ static int add_facts(struct chat_message *m, const struct chat_style *style,
 	for (size_t i = 0; i < ARRAY_LEN(facts); i++) {
 		_cleanup_buf_ struct buf raw = BUF_INIT(EVENT_JSON_MAX);
 		_cleanup_buf_ struct buf text = BUF_INIT(facts[i].max);
-		int r = facts[i].put(f, &raw);
+		int r = facts[i].full && !style->full ? 0 : facts[i].put(f, &raw);
 
 		if (r == 0 && raw.len > 0)
 			r = chat_text(raw.data, facts[i].max, style->escape, &text);
@@ -277,7 +324,7 @@ static int add_events(struct chat_message *m, const struct chat_style *style,
 	return r;
 }
 
-static int put_subject(const struct event_fields *f, struct buf *b)
+int chat_message_subject(const struct event_fields *f, struct buf *b)
 {
 	const char *const *v = f->values;
 
@@ -309,7 +356,7 @@ static int put_counts(const size_t counts[EVENT_COUNT_], size_t total, struct bu
 
 static int put_title(const struct event_fields *f, struct buf *b)
 {
-	int r = put_subject(f, b);
+	int r = chat_message_subject(f, b);
 
 	return r < 0 ? r : buf_printf(b, " %s", types[f->type].title);
 }
@@ -330,6 +377,7 @@ static int init_event(struct chat_message *m, const struct chat_style *style,
 	_cleanup_buf_ struct buf title = BUF_INIT(EVENT_JSON_MAX);
 	int r = chat_link(event, &m->link);
 
+	m->news = types[event->type].title;
 	if (r == 0)
 		r = put_title(event, &title);
 	if (r == 0)

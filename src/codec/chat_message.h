@@ -17,13 +17,14 @@ enum chat_escape {
 	CHAT_PLAIN,     /* the service shows the text as it is */
 	CHAT_ENTITIES,  /* & < > as HTML entities: Slack */
 	CHAT_BACKSLASH, /* a backslash before each: Discord */
+	CHAT_VERBATIM,  /* the same as CHAT_PLAIN, and nothing is broken that may be a link: mail */
 };
 
 /*
  * Appends a text of others, safe and at most `max` bytes long: cut between characters, with an
- * ellipsis. Control characters become spaces, direction marks go, and a zero-width space breaks
- * what clients make links and mentions of by themselves: "://", a dot or an at sign before a
- * letter, and "{{". 0, -ENOMEM, -EMSGSIZE.
+ * ellipsis. Control characters become spaces, direction marks go, and, except in CHAT_VERBATIM, a
+ * zero-width space breaks what clients make links and mentions of by themselves: "://", a dot or an
+ * at sign before a letter, and "{{". 0, -ENOMEM, -EMSGSIZE.
  */
 int chat_text(const char *s, size_t max, enum chat_escape escape, struct buf *b);
 
@@ -32,6 +33,7 @@ struct chat_style {
 	enum chat_escape escape;
 	size_t title_max; /* bytes */
 	size_t lines_max; /* bytes of all lines, each counted with CHAT_LINE_EXTRA for its frame */
+	bool full; /* with what is not news: the job's whole name, what it began with, times */
 };
 
 #define CHAT_LINES_MAX  (CHAT_EVENTS_MAX + 1) /* the last says how many more there are */
@@ -45,6 +47,7 @@ struct chat_line {
 struct chat_message {
 	enum chat_tone tone;
 	char *title;      /* owned */
+	const char *news; /* of one event, the title without the name; a constant. NULL: a digest */
 	char *link;       /* owned; NULL: there is none */
 	const char *time; /* of the last event that is shown, RFC 3339; a view into its fields */
 	struct chat_line lines[CHAT_LINES_MAX];
@@ -56,6 +59,10 @@ int chat_message_init(struct chat_message *m, const struct chat_style *style,
 		      const struct event_fields *events, size_t n, const size_t more[EVENT_COUNT_]);
 void chat_message_done(struct chat_message *m);
 #define _cleanup_chat_message_ _cleanup_(chat_message_done)
+
+/* Appends what an event is about: "acme/sft/abc", "Account acme". Not made safe. 0, -ENOMEM,
+ * -EMSGSIZE. */
+int chat_message_subject(const struct event_fields *f, struct buf *b);
 
 /* Appends the lines with newlines between them: "Label: text", the label between `before` and
  * `after`. */

@@ -95,7 +95,7 @@ static int put_char(const char *s, size_t len, enum chat_escape escape, struct b
 		r = buf_puts(unit, "\\");
 	if (r == 0)
 		r = replacement ? buf_puts(unit, replacement) : buf_append(unit, s, len);
-	if (r == 0 && must_break(s))
+	if (r == 0 && escape != CHAT_VERBATIM && must_break(s))
 		r = buf_puts(unit, ZERO_WIDTH_SPACE);
 	return r;
 }

@@ -235,6 +235,7 @@ static const struct {
 	{EVENT_FIELD_DISPLAY_NAME, {"data", "job", "displayName"}},
 	{EVENT_FIELD_BASE_MODEL, {"data", "job", "baseModel"}},
 	{EVENT_FIELD_OUTPUT_MODEL, {"data", "job", "outputModel"}},
+	{EVENT_FIELD_DATASET, {"data", "job", "dataset"}},
 	{EVENT_FIELD_CREATE_TIME, {"data", "job", "createTime"}},
 	{EVENT_FIELD_COMPLETED_TIME, {"data", "job", "completedTime"}},
 	{EVENT_FIELD_ATTEMPT, {"data", "attempt"}},

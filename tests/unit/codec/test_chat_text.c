@@ -41,6 +41,8 @@ Test(chat_text, cases)
 		{CHAT_PLAIN, "@all a@b @ 1", 100, "@" BREAK "all a@" BREAK "b @ 1"},
 		{CHAT_PLAIN, "{{x}} {y}", 100, "{" BREAK "{x}} {y}"},
 		{CHAT_BACKSLASH, "@x", 100, "\\@" BREAK "x"},
+		{CHAT_VERBATIM, "https://a.b @all {{x}} <b>\r\n\xe2\x80\xae", 100,
+		 "https://a.b @all {{x}} <b>  "},
 		{CHAT_PLAIN, "{\xe2\x81\xa6{ :\xe2\x80\xae//", 100, "{" BREAK "{ :" BREAK "//"},
 		/* cutting: the bytes of the ellipsis count, no escape is split */
 		{CHAT_PLAIN, "abcdef", 6, "abcdef"},

@@ -448,6 +448,7 @@ Test(event_fields, come_back_from_job_events)
 		[EVENT_FIELD_DISPLAY_NAME] = "prod one",
 		[EVENT_FIELD_BASE_MODEL] = "accounts/fireworks/models/base",
 		[EVENT_FIELD_OUTPUT_MODEL] = "accounts/acme/models/out",
+		[EVENT_FIELD_DATASET] = "accounts/acme/datasets/chat",
 		[EVENT_FIELD_CREATE_TIME] = "2026-11-20T05:00:00.000000Z",
 		[EVENT_FIELD_COMPLETED_TIME] = "2026-11-20T06:31:00Z",
 		[EVENT_FIELD_ATTEMPT] = "1",
