@@ -14,6 +14,7 @@
 #define MAX_WAITING         100000 /* deliveries, some kilobytes on disk each at most */
 #define MODEL_WAIT_MS       MS_PER_H
 #define EXEC_TIMEOUT_MS     (10 * MS_PER_MIN)
+#define EMAIL_TIMEOUT_MS    MS_PER_MIN /* a server may look at a message for long */
 #define REQUESTS_PER_MINUTE 10
 #define IMPLICIT            "default"
 #define IMPLICIT_NOTIFIER   "journal"
@@ -353,6 +354,7 @@ static const char *digest_fault(const struct raw_section *s, const struct config
 		    (!raw_find(s, "format") || says(s, "format", "json")))
 			return "format json is one event, with its id and the same bytes each time";
 		break;
+	case NOTIFIER_EMAIL:
 	case NOTIFIER_TYPE_COUNT_:
 		break;
 	}
@@ -366,8 +368,8 @@ static void check_digest(struct load *l, const struct raw_section *s,
 
 	if (why)
 		fault_add(l, raw_place(s, "digest"),
-			  "'digest'%s: %s; only webhooks of format slack, discord, teams or ntfy "
-			  "join several",
+			  "'digest'%s: %s; only mail, and webhooks of format slack, discord, teams "
+			  "or ntfy, join several",
 			  fault_in_section(s).text, why);
 }
 
@@ -449,7 +451,9 @@ static int check_notifier(struct load *l, const struct raw_section *s, size_t i)
 	n->max_parallel = 1;
 	n->max_waiting = MAX_WAITING;
 	n->model_wait_ms = MODEL_WAIT_MS;
-	n->timeout_ms = n->type == NOTIFIER_EXEC ? EXEC_TIMEOUT_MS : WEBHOOK_TIMEOUT_MS;
+	n->timeout_ms = n->type == NOTIFIER_EXEC    ? EXEC_TIMEOUT_MS
+			: n->type == NOTIFIER_EMAIL ? EMAIL_TIMEOUT_MS
+						    : WEBHOOK_TIMEOUT_MS;
 	r = options_apply(l, s, n);
 	if (r < 0)
 		return r;
@@ -458,6 +462,8 @@ static int check_notifier(struct load *l, const struct raw_section *s, size_t i)
 	if (n->type == NOTIFIER_WEBHOOK) {
 		r = keys_notifier(l, s, n);
 		check_format(l, s, n);
+	} else if (n->type == NOTIFIER_EMAIL) {
+		r = email_check(l, s, n);
 	} else if (n->type == NOTIFIER_EXEC && !raw_find(s, "command")) {
 		fault_add(l, s->at, "%s needs 'command'", fault_section(s).text);
 	} else if (n->type == NOTIFIER_UNIT && !raw_find(s, "unit")) {

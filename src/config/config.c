@@ -49,6 +49,12 @@ static void notifier_done(struct config_notifier *n)
 	list_free(n->headers, true);
 	list_free(n->command, false);
 	free(n->unit);
+	free(n->server);
+	free(n->from);
+	list_free(n->to, false);
+	free(n->user);
+	config_secret_done(&n->password);
+	free(n->ca_file);
 }
 
 static void config_free(struct config *c)

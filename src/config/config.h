@@ -50,6 +50,7 @@ enum notifier_type {
 	NOTIFIER_EXEC,
 	NOTIFIER_UNIT,
 	NOTIFIER_DESKTOP,
+	NOTIFIER_EMAIL,
 	NOTIFIER_TYPE_COUNT_,
 };
 
@@ -79,14 +80,25 @@ struct config_notifier {
 	unsigned max_parallel; /* default 1; units, too */
 	/* unit */
 	char *unit; /* a pattern for unit_name_format() */
-	/* webhook: 20 s; exec: default 10 min */
+	/* email; its server's host is url_host */
+	char *server;                  /* smtp://host[:port] or smtps://host[:port] */
+	char *from;                    /* an address */
+	char **to;                     /* 1 to CONFIG_RECIPIENTS_MAX addresses, NULL-terminated */
+	char *user;                    /* NULL: nobody logs in */
+	struct config_secret password; /* where there is a user */
+	char *ca_file;                 /* NULL: the system's */
+	bool allow_plain;
+	bool plain; /* smtp:// goes without TLS: allowed, or to this machine without a ca_file */
+	/* webhook: 20 s; email: 1 min; exec: default 10 min */
 	uint64_t timeout_ms;
-	uint64_t digest_ms; /* 0: each event alone; webhooks with a chat format only */
+	uint64_t digest_ms; /* 0: each event alone; mail, and webhooks with a chat format only */
 	/* wait-for-model: job.succeeded waits so long at most for its output model; 0: it does not.
 	   Default of the option wait-for-model-max: 1 h. */
 	uint64_t model_wait_ms;
 	uint32_t max_waiting; /* deliveries, default 100,000: see model/outbox.h */
 };
+
+#define CONFIG_RECIPIENTS_MAX 50
 
 struct config {
 	unsigned refs;

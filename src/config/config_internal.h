@@ -237,6 +237,10 @@ int keys_account(struct load *l, const struct raw_section *s, struct config_acco
 /* Finds a webhook's URL and signing secrets. 0 or -ENOMEM. */
 int keys_notifier(struct load *l, const struct raw_section *s, struct config_notifier *n);
 
+/* Reads the password of password-file or password-credential, where one is given. 0 with or, after a
+ * fault, without one; -ENOMEM. */
+int keys_password(struct load *l, const struct raw_section *s, struct config_secret *ret);
+
 /* The account id that goes with the environment's key, or NULL. Faults go to `l`. 0 or -ENOMEM. */
 int keys_env_account_id(struct load *l, char **ret);
 
@@ -245,6 +249,21 @@ void keys_check_inline(struct load *l, const struct raw_section *s, const struct
 
 /* Whether the environment or auth.ini has a key. 0, 1 or -ENOMEM. */
 int keys_env_has_key(struct load *l);
+
+/* ---- email.c ---- */
+
+/* What a notifier of type email needs, beyond its single options. 0 or -ENOMEM. */
+int email_check(struct load *l, const struct raw_section *s, struct config_notifier *n);
+
+/* The options `from` and `to`. */
+int email_apply_from(struct load *l, const struct raw_section *s, const struct raw_option *o,
+		     void *t);
+int email_apply_to(struct load *l, const struct raw_section *s, const struct raw_option *o,
+		   void *t);
+
+/* NULL, or why it is no address of mail as it is taken here: a name without quotes, "@", and a host's
+ * name or address in brackets, all in ASCII. A constant that continues a sentence. */
+const char *email_address_fault(const char *s);
 
 /* ---- secret.c ---- */
 
@@ -281,7 +300,7 @@ void config_size_format(uint64_t bytes, char ret[CONFIG_SIZE_MAX]);
 /* ---- url.c ---- */
 
 struct url {
-	bool https;
+	bool https; /* or smtps */
 	bool loopback;
 	char host[256]; /* without brackets */
 };
@@ -289,6 +308,9 @@ struct url {
 /* An absolute http or https URL without user, password and fragment. 0, or -EINVAL with what is
  * wrong in `ret_why` (a constant that shows nothing of the URL). */
 int config_url_parse(const char *s, struct url *ret, const char **ret_why);
+
+/* The same for a mail server, "smtp://host[:port]" or "smtps://…": without a path, too. */
+int config_server_parse(const char *s, struct url *ret, const char **ret_why);
 
 /* Whether an IP address is of the loopback network. */
 bool url_host_is_loopback(const char *host);

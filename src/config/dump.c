@@ -79,12 +79,15 @@ static void put_comment(const char *name, const char *from, FILE *out)
 static void put_secret(const char *name, const char *file_option, const struct config_secret *s,
 		       FILE *out)
 {
+	char credential[64];
+
 	if (!s->source)
 		return;
+	snprintf(credential, sizeof(credential), "%s-credential", name);
 	if (strncmp(s->source, "file ", 5) == 0)
 		put_text("\t", file_option, s->source + 5, out);
 	else if (strncmp(s->source, "credential ", 11) == 0)
-		put_text("\t", "api-key-credential", s->source + 11, out);
+		put_text("\t", credential, s->source + 11, out);
 	else
 		put_comment(name, s->source, out);
 }
@@ -183,6 +186,24 @@ static void dump_exec(const struct config_notifier *n, FILE *out)
 	put_span("\t", "timeout", n->timeout_ms, out);
 }
 
+static void dump_email(const struct config_notifier *n, FILE *out)
+{
+	put_text("\t", "server", n->server, out);
+	put_text("\t", "from", n->from, out);
+	fputs("\tto = {", out);
+	for (size_t i = 0; n->to[i]; i++)
+		put_item(i, n->to[i], out);
+	fputs("}\n", out);
+	put_text("\t", "user", n->user, out);
+	put_secret("password", "password-file", &n->password, out);
+	put_text("\t", "ca-file", n->ca_file, out);
+	if (n->allow_plain)
+		fputs("\tallow-plain = true\n", out);
+	put_span("\t", "timeout", n->timeout_ms, out);
+	if (n->digest_ms > 0)
+		put_span("\t", "digest", n->digest_ms, out);
+}
+
 static void dump_notifier(const struct config_notifier *n, FILE *out)
 {
 	size_t items = 0;
@@ -213,6 +234,9 @@ static void dump_notifier(const struct config_notifier *n, FILE *out)
 	case NOTIFIER_UNIT:
 		put_text("\t", "unit", n->unit, out);
 		fprintf(out, "\tmax-parallel = %u\n", n->max_parallel);
+		break;
+	case NOTIFIER_EMAIL:
+		dump_email(n, out);
 		break;
 	}
 	fputs("}\n", out);

@@ -15,6 +15,8 @@
 #define FROM_FILE    "file"
 #define FROM_AUTHINI "auth.ini"
 
+#define FROM_CREDENTIAL "credential"
+
 void keys_check_inline(struct load *l, const struct raw_section *s, const struct raw_option *o)
 {
 	const struct source_file *f = &l->files[o->at.file];
@@ -166,36 +168,47 @@ static int read_credential(struct load *l, struct place at, const char *what, co
 	return r;
 }
 
-static int key_from_credential(struct load *l, const struct raw_section *s,
-			       struct config_secret *ret)
+/* Reads the credential that option `name` gives, which holds the `noun`. 0; -EINVAL: there is a fault;
+ * -ENOMEM. */
+static int read_option_credential(struct load *l, const struct raw_section *s, const char *name,
+				  const char *noun, char **ret)
 {
-	struct what what = what_of(s, "api-key-credential");
-	struct place at = raw_place(s, "api-key-credential");
-	const char *name = raw_text(s, "api-key-credential");
+	struct what what = what_of(s, name);
+	struct place at = raw_place(s, name);
+	const char *text = raw_text(s, name);
 	_cleanup_free_ char *path = NULL;
-	char *key = NULL;
 	int r;
 
-	if (!name)
-		return 0;
-	if (strchr(name, '/') || name[0] == '.') {
+	if (!text)
+		return -EINVAL;
+	if (strchr(text, '/') || text[0] == '.') {
 		fault_add(l, at, "%s: %s is not the name of a credential", what.text,
-			  fault_quote(name).text);
-		return 0;
+			  fault_quote(text).text);
+		return -EINVAL;
 	}
-	r = read_credential(l, at, what.text, name, &path, &key);
+	r = read_credential(l, at, what.text, text, &path, ret);
 	if (r == -ENOENT && l->env->credentials_directory)
-		fault_add(
-			l, at,
-			"%s: there was no credential %s when the service started; put the key into " CREDENTIALS_DIR
-			"/%s beside the configuration, then restart it",
-			what.text, fault_quote(name).text, name);
+		fault_add(l, at,
+			  "%s: there was no credential %s when the service started; put the %s "
+			  "into " CREDENTIALS_DIR "/%s beside the configuration, then restart it",
+			  what.text, fault_quote(text).text, noun, text);
 	else if (r == -ENOENT)
 		fault_add(l, at, "%s: there is no file %s, and this is no service with credentials",
 			  what.text, fault_quote(path).text);
+	return r == -ENOENT ? -EINVAL : r;
+}
+
+static int key_from_credential(struct load *l, const struct raw_section *s,
+			       struct config_secret *ret)
+{
+	static const char option[] = "api-key-credential";
+	char *key = NULL;
+	int r = read_option_credential(l, s, option, "key", &key);
+
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
-	return take_key(l, at, what.text, key, "credential", name, ret);
+	return take_key(l, raw_place(s, option), what_of(s, option).text, key, FROM_CREDENTIAL,
+			raw_text(s, option), ret);
 }
 
 static int key_inline(struct load *l, const struct raw_section *s, struct config_secret *ret)
@@ -488,6 +501,48 @@ int config_read_wandb_key(const struct config_account *account, struct config_se
 		return r;
 	*ret = secret;
 	return 0;
+}
+
+/* ---- passwords ---- */
+
+/* Takes over `text`; `where` is what holds it, for a fault. */
+static int take_password(struct load *l, const struct raw_section *s, const char *option,
+			 char *text, const char *from, const char *where, struct config_secret *ret)
+{
+	bool valid = text[0] && strlen(text) <= CONFIG_KEY_MAX;
+
+	for (const char *c = text; *c; c++)
+		valid &= !iscntrl((unsigned char)*c);
+	if (valid)
+		return secret_set(ret, text, from, where);
+	wipe_free(text);
+	fault_add(l, raw_place(s, option),
+		  "%s: %s does not hold a password (one line, 1 to %d bytes)",
+		  what_of(s, option).text, where, CONFIG_KEY_MAX);
+	return 0;
+}
+
+int keys_password(struct load *l, const struct raw_section *s, struct config_secret *ret)
+{
+	const struct raw_option *file = raw_find(s, "password-file");
+	const struct raw_option *credential = raw_find(s, "password-credential");
+	_cleanup_free_ char *path = NULL;
+	char *text = NULL;
+	int r = -EINVAL;
+
+	if (file && credential)
+		fault_add(l, credential->at,
+			  "'password-credential'%s: 'password-file' is given already",
+			  fault_in_section(s).text);
+	if (file)
+		r = read_option_file(l, s, "password-file", &path, &text);
+	else if (credential)
+		r = read_option_credential(l, s, "password-credential", "password", &text);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	return file ? take_password(l, s, "password-file", text, FROM_FILE, path, ret)
+		    : take_password(l, s, "password-credential", text, FROM_CREDENTIAL,
+				    raw_text(s, "password-credential"), ret);
 }
 
 /* ---- webhooks ---- */

@@ -16,7 +16,7 @@
 
 const char *const notifier_type_names[NOTIFIER_TYPE_COUNT_] = {
 	[NOTIFIER_SYSLOG] = "syslog", [NOTIFIER_WEBHOOK] = "webhook", [NOTIFIER_EXEC] = "exec",
-	[NOTIFIER_UNIT] = "unit",     [NOTIFIER_DESKTOP] = "desktop",
+	[NOTIFIER_UNIT] = "unit",     [NOTIFIER_DESKTOP] = "desktop", [NOTIFIER_EMAIL] = "email",
 };
 
 const char *const webhook_format_names[WEBHOOK_FORMAT_COUNT_] = {
@@ -95,13 +95,13 @@ static int apply_account_id(struct load *l, const struct raw_section *s, const s
 static int apply_ca_file(struct load *l, const struct raw_section *s, const struct raw_option *o,
 			 void *t)
 {
-	struct config_account *a = t;
+	const char *const *path = (const char *const *)(void *)((char *)t + o->spec->offset);
 	struct stat st;
 	int r = value_path(l, s, o, t);
 
-	if (r == 0 && a->ca_file && (stat(a->ca_file, &st) < 0 || !S_ISREG(st.st_mode)))
+	if (r == 0 && *path && (stat(*path, &st) < 0 || !S_ISREG(st.st_mode)))
 		fault_add(l, place_of(o, 0), "'ca-file'%s: there is no file %s",
-			  fault_in_section(s).text, fault_quote(a->ca_file).text);
+			  fault_in_section(s).text, fault_quote(*path).text);
 	return r;
 }
 
@@ -292,6 +292,18 @@ static int apply_headers(struct load *l, const struct raw_section *s, const stru
 	return copy_list(o, &n->headers);
 }
 
+static int apply_user(struct load *l, const struct raw_section *s, const struct raw_option *o,
+		      void *t)
+{
+	for (const char *c = o->values[0].text; *c; c++)
+		if (iscntrl((unsigned char)*c)) {
+			fault_add(l, place_of(o, 0), "'user'%s holds a control character",
+				  fault_in_section(s).text);
+			return 0;
+		}
+	return value_text(l, s, o, t);
+}
+
 static int apply_command(struct load *l, const struct raw_section *s, const struct raw_option *o,
 			 void *t)
 {
@@ -344,6 +356,7 @@ static int apply_unit(struct load *l, const struct raw_section *s, const struct 
 #define ON_WEBHOOK (1U << NOTIFIER_WEBHOOK)
 #define ON_EXEC    (1U << NOTIFIER_EXEC)
 #define ON_UNIT    (1U << NOTIFIER_UNIT)
+#define ON_EMAIL   (1U << NOTIFIER_EMAIL)
 #define STALL(name_, phase)                                                                        \
 	{                                                                                          \
 		.name = name_, .apply = value_span, .min = MS_PER_S, .max = 365 * MS_PER_DAY,      \
@@ -444,8 +457,16 @@ const struct option_spec option_specs[] = {
 	 .apply = value_span,
 	 .min = MS_PER_S,
 	 .max = MS_PER_DAY,
-	 .types = ON_WEBHOOK | ON_EXEC,
+	 .types = ON_WEBHOOK | ON_EXEC | ON_EMAIL,
 	 NOTIFIER(timeout_ms)},
+	{.name = "server", .types = ON_EMAIL, NOTIFIER(server)},
+	{.name = "from", .apply = email_apply_from, .types = ON_EMAIL, NOTIFIER(from)},
+	{.name = "to", .apply = email_apply_to, .list = true, .types = ON_EMAIL, NOTIFIER(to)},
+	{.name = "user", .apply = apply_user, .types = ON_EMAIL, NOTIFIER(user)},
+	{.name = "password-file", .types = ON_EMAIL, NOTIFIER(password)},
+	{.name = "password-credential", .types = ON_EMAIL, NOTIFIER(password)},
+	{.name = "ca-file", .apply = apply_ca_file, .types = ON_EMAIL, NOTIFIER(ca_file)},
+	{.name = "allow-plain", .apply = value_bool, .types = ON_EMAIL, NOTIFIER(allow_plain)},
 	{.name = "digest", /* check.c says who may have it, and why */
 	 .apply = apply_digest,
 	 .min = MS_PER_S,

@@ -68,7 +68,9 @@ static bool read_host(const char *s, size_t len, char *ret, size_t size)
 	return rest == 0 || (*end == ':' && port_valid(end + 1, rest - 1));
 }
 
-int config_url_parse(const char *s, struct url *ret, const char **ret_why)
+/* `tls` and `plain` begin a URL; `why` says so. */
+static int parse(const char *s, const char *tls, const char *plain, const char *why,
+		 struct url *ret, const char **ret_why)
 {
 	struct url u = {0};
 	size_t len;
@@ -81,12 +83,12 @@ int config_url_parse(const char *s, struct url *ret, const char **ret_why)
 			*ret_why = "a URL holds no spaces or other characters that are not ASCII";
 	if (*ret_why)
 		return -EINVAL;
-	u.https = strncasecmp(s, "https://", 8) == 0;
-	if (!u.https && strncasecmp(s, "http://", 7) != 0) {
-		*ret_why = "a URL begins with https:// or http://";
+	u.https = strncasecmp(s, tls, strlen(tls)) == 0;
+	if (!u.https && strncasecmp(s, plain, strlen(plain)) != 0) {
+		*ret_why = why;
 		return -EINVAL;
 	}
-	s += u.https ? 8 : 7;
+	s += strlen(u.https ? tls : plain);
 	len = strcspn(s, "/?#");
 	if (memchr(s, '@', len))
 		*ret_why = "a URL with user and password is not taken";
@@ -97,6 +99,30 @@ int config_url_parse(const char *s, struct url *ret, const char **ret_why)
 	if (*ret_why)
 		return -EINVAL;
 	u.loopback = strcasecmp(u.host, "localhost") == 0 || url_host_is_loopback(u.host);
+	*ret = u;
+	return 0;
+}
+
+int config_url_parse(const char *s, struct url *ret, const char **ret_why)
+{
+	return parse(s, "https://", "http://", "a URL begins with https:// or http://", ret,
+		     ret_why);
+}
+
+int config_server_parse(const char *s, struct url *ret, const char **ret_why)
+{
+	struct url u;
+	const char *host;
+	int r = parse(s, "smtps://", "smtp://",
+		      "the URL of a mail server begins with smtps:// or smtp://", &u, ret_why);
+
+	if (r < 0)
+		return r;
+	host = strstr(s, "://") + 3;
+	if (host[strcspn(host, "/?")] != '\0') {
+		*ret_why = "the URL of a mail server ends after the host or the port";
+		return -EINVAL;
+	}
 	*ret = u;
 	return 0;
 }

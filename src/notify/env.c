@@ -10,6 +10,7 @@
 #include "io/bus.h"
 #include "io/http.h"
 #include "io/journal.h"
+#include "io/mail.h"
 #include "io/notifications.h"
 #include "io/units.h"
 #include "model/route.h"
@@ -60,6 +61,10 @@ void notifier_env_close(struct notifier_env *env, void (*closed)(void *user), vo
 	if (env->journal) {
 		env->open++;
 		journal_close(TAKE_PTR(env->journal), part_closed, env);
+	}
+	if (env->mail) {
+		env->open++;
+		mail_close(TAKE_PTR(env->mail), part_closed, env);
 	}
 	if (env->manager_bus) {
 		env->open++;
@@ -112,6 +117,8 @@ int notifier_env_init(struct notifier_env *env, uv_loop_t *loop, const struct co
 	r = http_new(loop, &options, &env->http, ret_e);
 	if (r == 0)
 		r = journal_new(loop, system_log_write, &env->journal);
+	if (r == 0)
+		r = mail_new(loop, &env->mail);
 	if (r == 0)
 		r = bus_new(loop, config->system ? BUS_SYSTEM : BUS_USER, &env->manager_bus);
 	if (r == 0)

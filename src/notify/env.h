@@ -1,5 +1,5 @@
 /*
- * What notifiers send through, one of each for all of them: connections for webhooks, the journal,
+ * What notifiers send through, one of each for all of them: connections for webhooks and mail, the journal,
  * systemd's manager, the user's desktop.
  */
 #pragma once

@@ -33,6 +33,7 @@ typedef void (*verdict_fn)(void *user, const struct verdict_result *result);
 
 struct http;
 struct journal;
+struct mail;
 struct bus;
 struct browser;
 struct notifications;
@@ -52,6 +53,7 @@ struct notifier_env {
 	uv_loop_t *loop;
 	struct http *http;       /* the multi handle of the webhooks */
 	struct journal *journal; /* the one of the program */
+	struct mail *mail;       /* connections to mail servers */
 	struct units *units; /* the manager's that runs the daemon: the system's or the user's */
 	char *unit_dir;      /* where units get their events from; private to the daemon */
 	/* A line for the daemon's log: what a hook says; an event, where there is no other log. */

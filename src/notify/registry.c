@@ -1,5 +1,6 @@
 /* The table of notifier types, and the calls through it. */
 #include "notify/desktop.h"
+#include "notify/email.h"
 #include "notify/exec.h"
 #include "notify/notifier.h"
 #include "notify/syslog.h"
@@ -9,7 +10,7 @@
 static const struct notifier_type_info *const types[NOTIFIER_TYPE_COUNT_] = {
 	[NOTIFIER_SYSLOG] = &notifier_syslog,   [NOTIFIER_WEBHOOK] = &notifier_webhook,
 	[NOTIFIER_EXEC] = &notifier_exec,       [NOTIFIER_UNIT] = &notifier_unit,
-	[NOTIFIER_DESKTOP] = &notifier_desktop,
+	[NOTIFIER_DESKTOP] = &notifier_desktop, [NOTIFIER_EMAIL] = &notifier_email,
 };
 
 struct notifier notifier_make(const struct notifier_env *env, const struct config_notifier *config)

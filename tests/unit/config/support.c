@@ -1,6 +1,7 @@
 /* A directory of configuration files for one test. */
 #include "support.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -13,12 +14,11 @@
 
 static void expand(const struct fixture *f, const char *text, FILE *out)
 {
-	for (; *text; text++) {
-		if (*text == '@')
+	for (const char *c = text; *c; c++)
+		if (*c == '@' && (c == text || !isalnum((unsigned char)c[-1])))
 			fputs(f->dir, out);
 		else
-			putc(*text, out);
-	}
+			putc(*c, out);
 }
 
 void fixture_write(struct fixture *f, const char *name, const char *text, mode_t mode)

@@ -20,7 +20,8 @@ struct fixture {
 void fixture_init(struct fixture *f);
 void fixture_done(struct fixture *f); /* removes the directory */
 
-/* Writes `dir`/`name`; "@" in the text becomes the directory's name. */
+/* Writes `dir`/`name`; "@" in the text becomes the directory's name, except
+ * in an address. */
 void fixture_write(struct fixture *f, const char *name, const char *text, mode_t mode);
 
 /* Writes main.conf (mode 0600) and loads it. Returns config_load()'s result. */

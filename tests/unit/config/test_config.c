@@ -415,6 +415,7 @@ Test(config, installed_example)
 	static const char *const stand_ins[][2] = {
 		{"/etc/tunewatch/wandb.key", "@/key"},
 		{"/etc/tunewatch/chat.url", "@/url"},
+		{"/etc/tunewatch/mail.password", "@/key"},
 		{"/usr/local/bin/deploy-model", "@/hook"},
 	};
 	const char *top = getenv("top_srcdir");
@@ -437,7 +438,7 @@ Test(config, installed_example)
 	good(buf_str(&whole));
 	fixture_write(&f, "credentials/acme", "fw_key", 0600);
 	good(buf_str(&live));
-	cr_expect_eq(f.config->n_notifiers, 3);
+	cr_expect_eq(f.config->n_notifiers, 4);
 	cr_expect_str_eq(f.config->accounts[0].name, "acme");
 	buf_done(&whole);
 	buf_done(&live);

@@ -52,12 +52,20 @@ Test(dump, round_trip)
 		"notifier v { type = syslog wait-for-model = on }\n"
 		"notifier w { type = webhook url = \"http://[::1]:8/topic\" format = ntfy digest = \"1min 30s\" }\n"
 		"notifier z { type = webhook url = \"http://[::1]:8/\" }\n"
+		"notifier m { type = email server = \"smtps://mail.example.org:465\" from = "
+		"\"a@b.example\" to = {\"c@d.example\", \"e$x@[192.0.2.1]\"} user = \"a b\" "
+		"password-file = \"@/key\" ca-file = \"@/ca.pem\" timeout = 90s digest = 30s }\n"
+		"notifier n { type = email server = \"smtp://mail.example.org\" from = \"a@b\" to = "
+		"\"c@d\" allow-plain = true }\n"
+		"notifier o { type = email server = \"smtps://m\" from = \"a@b\" to = \"c@d\" user = u "
+		"password-credential = mail }\n"
 		"http-listen = \"[::1]:0\" degraded-after = off progress-step = 1\n"
 		"list-interval = off\n"
 		"history-max-age = 36h history-max-size = 1048577\n",
 		"account a {}\nhistory-max-age = off history-max-size = off\n",
 	};
 
+	fixture_write(&f, "credentials/mail", "word", 0600);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char *first, *second;
 
@@ -89,7 +97,9 @@ Test(dump, shows_no_secret)
 			      "\"@/secret\" }\n"
 			      "notifier z { type = webhook url-file = \"@/topic\" format = ntfy }\n"
 			      "notifier s { type = webhook url = \"https://h.example/T/sesame\" "
-			      "format = slack }\n") == 0,
+			      "format = slack }\n"
+			      "notifier m { type = email server = \"smtps://m.example\" user = u "
+			      "password-file = \"@/key\" from = \"a@b\" to = \"c@d\" }\n") == 0,
 		  "%s", fixture_faults(&f));
 	text = dump();
 	cr_expect(!strstr(text, "sesame"), "%s", text);
@@ -97,6 +107,7 @@ Test(dump, shows_no_secret)
 	cr_expect(strstr(text, "\t# url: from the configuration file\n\t# host: h.example\n"));
 	cr_expect(strstr(text, "\t# header A: from the configuration file\n"));
 	cr_expect(strstr(text, "\turl-file = \""));
+	cr_expect(strstr(text, "\tpassword-file = \"/"));
 	cr_expect(strstr(text, "\twandb-api-key-file = \"/"));
 	cr_expect(strstr(text, "\t# host: ntfy.example.com\n\tformat = \"ntfy\"\n"));
 	free(text);

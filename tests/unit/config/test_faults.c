@@ -268,7 +268,7 @@ Test(faults, notifiers)
 {
 	static const struct bad cases[] = {
 		{N "}", "1: notifier \"n\" needs 'type'; known: 'syslog', 'webhook', 'exec', "
-			"'unit' and 'desktop'"},
+			"'unit', 'desktop' and 'email'"},
 		{N "type = webhok }",
 		 "2: 'type' in notifier \"n\": unknown value 'webhok'; did you mean 'webhook'?"},
 		{N "type = syslog\nurl = \"https://x\"\ncommand = /x\ntimeout = 3s }",
@@ -333,23 +333,24 @@ Test(faults, notifiers)
 		 "as deploy@%j.service"},
 		{N "type = unit unit = \"d\\x40%j.service\"\ndigest = 30s }",
 		 "3: 'digest' in notifier \"n\": a unit is started for one event, which is its "
-		 "cause; only webhooks of format slack, discord, teams or ntfy join several"},
+		 "cause; only mail, and webhooks of format slack, discord, teams or ntfy, join "
+		 "several"},
 		{N "type = desktop\ndigest = 30s }",
 		 "3: 'digest' in notifier \"n\": there is one notification for each job; only "
-		 "webhooks of format slack, discord, teams or ntfy join several"},
+		 "mail, and webhooks of format slack, discord, teams or ntfy, join several"},
 		{N "type = exec command = \"@/hook\"\ndigest = 30s }",
 		 "3: 'digest' in notifier \"n\": a hook runs for one event, which is its cause; "
-		 "only webhooks of format slack, discord, teams or ntfy join several"},
+		 "only mail, and webhooks of format slack, discord, teams or ntfy, join several"},
 		{N "type = syslog\ndigest = 30s }",
 		 "3: 'digest' in notifier \"n\": the journal has an entry for each event; only "
-		 "webhooks of format slack, discord, teams or ntfy join several"},
+		 "mail, and webhooks of format slack, discord, teams or ntfy, join several"},
 		{N "type = webhook url-file = \"@/url\"\ndigest = 30s }",
 		 "3: 'digest' in notifier \"n\": format json is one event, with its id and the same "
-		 "bytes each time; only webhooks of format slack, discord, teams or ntfy join "
+		 "bytes each time; only mail, and webhooks of format slack, discord, teams or ntfy, join "
 		 "several"},
 		{N "type = webhook url-file = \"@/url\" format = json\ndigest = 30s }",
 		 "3: 'digest' in notifier \"n\": format json is one event, with its id and the same "
-		 "bytes each time; only webhooks of format slack, discord, teams or ntfy join "
+		 "bytes each time; only mail, and webhooks of format slack, discord, teams or ntfy, join "
 		 "several"},
 		{N "type = webhook url-file = \"@/url\" format = slak\ndigest = 30s }",
 		 "2: 'format' in notifier \"n\": unknown value 'slak'; did you mean 'slack'?"},
