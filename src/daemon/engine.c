@@ -28,7 +28,7 @@
 #include "store/store.h"
 
 #define ENGINE_GRACE_MS 5000  /* for running deliveries, at the end */
-#define ENGINE_TICK_MS  10000 /* of the status line, without a watchdog */
+#define ENGINE_TICK_MS  10000 /* of the status line, at most; the watchdog may want shorter ones */
 #define ENGINE_STUCK_MS 30000 /* something due for so long: the loop makes no progress */
 #define ENGINE_TEXT_MAX 256
 #define ENGINE_KEEP_MS  (5 * MS_PER_MIN) /* between two times that watched time is kept */
@@ -319,7 +319,7 @@ static int start_signals(struct engine *e)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 	uint64_t watchdog_ms = service_watchdog_ms();
-	uint64_t tick_ms = watchdog_ms ? watchdog_ms : ENGINE_TICK_MS;
+	uint64_t tick_ms = watchdog_ms ? MIN(watchdog_ms, ENGINE_TICK_MS) : ENGINE_TICK_MS;
 	int r;
 
 	signal(SIGPIPE, SIG_IGN);
