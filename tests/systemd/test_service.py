@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """The package's service under a real systemd: its life, its failures, who may use it."""
 
-import json
 import re
 import time
 
@@ -15,17 +14,16 @@ JOBS = [PACER, {"kind": "sft", "id": "a", "state": "RUNNING", "displayName": "ni
 # The daemon gives 5 s to what is under way; TimeoutStopSec= is 30 s.
 STOP_S = (5, 10)
 EXPOSURE_MAX = 1.5
-EXAMPLES = "/usr/share/tunewatch/examples"
 USER_UNIT = "/usr/lib/systemd/user/tunewatchd.service"
 # With it, the status line is two seconds old at most.
 LIVELY = "WatchdogSec=6s"
 
 
-def begin(t, machine, notifiers=None):
+def begin(t, machine):
     """Starts the service with a key and a hook for everything: (sim, hook), the jobs known."""
     sim = Sim(t, {"jobs": JOBS})
     hook = Webhook(t)
-    machine.configure(sim, hook, notifiers)
+    machine.configure(sim, hook)
     machine.systemctl("start", UNIT)
     # Type=notify: READY=1 has come.
     t.equal(machine.client("status").code, 0, "a command right after the start")
@@ -217,35 +215,6 @@ def who_may_use_it(t):
     t.check("as root, or as a member of its group" in done.err, f"bob is told: {done.err}")
     t.check(machine.run("cat", f"{STATE}/state.db", user="alice").code != 0, "the state is closed")
     t.check(machine.run("ls", "/etc/tunewatch/credentials", user="alice").code != 0, "so are keys")
-
-
-@tap.test(limit=60)
-def starts_units(t):
-    """The example unit and its polkit rule: the daemon may start that one, and no other."""
-    machine = Machine(t)
-    units = "/etc/systemd/system"
-    machine.do("cp", f"{EXAMPLES}/deploy@.service", units)
-    machine.do("cp", f"{EXAMPLES}/50-tunewatch-deploy.rules", "/etc/polkit-1/rules.d/")
-    machine.do("cp", f"{EXAMPLES}/deploy@.service", f"{units}/other@.service")
-    machine.write("/usr/local/bin/deploy-model", '#!/bin/sh\nid -u\ncat "$1"\n', 0o755)
-    machine.systemctl("daemon-reload")
-    sim, hook = begin(t, machine, {name: {
-        "type": "unit", "unit": f"{name}@%j.service", "events": ["job.succeeded"]}
-        for name in ("deploy", "other")})
-    sim.set("sft", "a", state="COMPLETED")
-    event, = hook.wait(1, subject=A, types="job.succeeded")
-
-    def counts():
-        found = {n["name"]: n for n in machine.get("/v1/status")["notifiers"]}
-        return found if found["deploy"]["delivered"] and found["other"]["dead"] else None
-
-    t.wait(counts, 15, "both verdicts")
-    dead, = machine.get("/v1/deliveries?state=dead")["deliveries"]
-    t.equal(dead["notifier"], "other", "what was given up")
-    t.check(dead["lastError"].startswith("not allowed to start other@"), dead["lastError"])
-    user, said = (e["MESSAGE"] for e in machine.journal("SYSLOG_IDENTIFIER=deploy-model"))
-    t.equal(json.loads(said), event, "what the unit was given")
-    t.check(int(user) >= 61184, f"a user of its own, not {user}")  # of DynamicUser=
 
 
 @tap.test(limit=60)
