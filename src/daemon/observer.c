@@ -123,8 +123,13 @@ void observer_sort(struct observer *o, struct job *job)
 {
 	struct route_table table = config_routes(o->config);
 
+	bool was_watched = job->watches;
+
 	override_resolve(job->override, o->config);
 	sort_job(&table, job);
+	/* Pages that are known again tell only of those whom somebody watched when they were read. */
+	for (int l = 0; !was_watched && job->watches && l < PLAN_LISTS; l++)
+		page_memory_cut(&job_collection(job)->pages[l], 0);
 }
 
 bool observer_is_ruled(const struct observer *o, const struct job *job)

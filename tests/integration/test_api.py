@@ -12,6 +12,7 @@ import time
 
 from harness import Config, Daemon, Hook, Sim, UnixConnection, Webhook, name_of, settle, tap
 
+SFT = "supervisedFineTuningJobs$"
 RUNNING = [{"at": 0, "state": "RUNNING", "progress": {"percent": 5, "epoch": 0}}]
 
 
@@ -116,6 +117,22 @@ def a_job_that_there_is_not(t):
         fails(t, daemon, f"/v1/jobs/{bad}", 400, "bad_request", "acme/sft/abc", "PUT")
     call(t, daemon, "/v1/jobs/acme/dpo/none", "DELETE")
     t.equal(daemon.jobs(), {})
+
+
+@tap.test()
+def one_that_stands_on_a_page_already(t):
+    """The page stays as it was, and shows one who is watched now: he is not asked for by name for good,
+    and the list is not taken to leave him out."""
+    prod = [job("sft", f"s{n}", displayName=f"prod-{n}") for n in range(5)]
+    sim, _, daemon, hook = begin(t, [*prod, job("sft", "x")], watch={
+        "display_name": "prod-*", "first_sight": "announce"})
+    hook.wait(5)
+    sim.wait_requests(2, SFT)
+    call(t, daemon, "/v1/jobs/acme/sft/x", "PUT", 201)
+    t.equal(hook.wait(1, subject=name_of("sft", "x"))[0]["type"], "job.found")
+    sim.wait_requests(4, SFT)
+    t.check(len(sim.requests("Jobs/x$")) <= 1, "asked for by name again")
+    t.check("leaves out" not in daemon.log(), "the list was given up")
 
 
 # --- history and the stream ---
