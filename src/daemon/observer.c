@@ -546,6 +546,9 @@ static int find_job(struct observation *b, uint32_t look, const struct job_name 
 	if (!job->snapshot ||
 	    strcmp(snapshot_text(job->snapshot, TEXT_DISPLAY_NAME), display_name) != 0)
 		job_set_watches(job, watches_of(&table, job, display_name));
+	/* It would be known, and thus no news any more, when somebody watches it. */
+	if (!job->snapshot && !job->watches)
+		*ret = NULL;
 	return 0;
 }
 

@@ -608,6 +608,29 @@ def only_chosen_notifiers_hear_of_what_a_list_shows_first(t):
 
 
 @tap.test()
+def who_was_chosen_hears_of_what_no_rule_wants(t):
+    """A list that is read for other jobs shows it before its adoption, and nobody watches it then."""
+    others = [f"other-{n}" for n in range(5)]
+    sim, config, daemon, hook = begin(t, {"jobs": [
+        {"kind": "sft", "id": id_, "state": "RUNNING"} for id_ in others]})
+    config.webhook(hook, name="other", path="/other").write()
+    daemon.reload()
+    for id_ in others:
+        daemon.request(f"/v1/jobs/acme/sft/{id_}", "PUT")
+    sim.fault("lose-answer", times=1, **POST)
+    sim.fault("reset", path="Jobs/a$")
+    client = Submit(t, daemon, "a", notify="other")
+    t.wait(lambda: sim.visible("sft", "a"), 15, "a list that shows it")
+    sim.wait_requests(1, COLLECTION)
+    t.check(client.answer is None, "before the answer")
+    t.equal(daemon.job("sft", "a"), None)
+    sim.clear()
+    client.succeeds(200, "found")
+    t.equal(hook.wait(1, "/other", subject=name_of("sft", "a"))[0]["type"], "job.found")
+    t.equal(hook.events(subject=name_of("sft", "a")), [])
+
+
+@tap.test()
 def the_last_who_chooses_notifiers_counts(t):
     sim, config, daemon, hook = begin(t)
     config.webhook(hook, name="other", path="/other").write()
