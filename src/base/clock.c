@@ -47,6 +47,11 @@ uint64_t clock_monotonic_now_us(void)
 	return (uint64_t)ts.tv_sec * US_PER_S + (uint64_t)ts.tv_nsec / 1000;
 }
 
+int64_t clock_asleep_ms(uint64_t boot_ms, uint64_t monotonic_ms, int64_t before_ms)
+{
+	return MAX(before_ms, (int64_t)boot_ms - (int64_t)monotonic_ms);
+}
+
 /* `n` digits and what follows them; returns the place behind. */
 static char *write_digits(char *p, int v, int n, char then)
 {

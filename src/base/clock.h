@@ -26,6 +26,13 @@ int64_t clock_real_now_us(void);
 /* CLOCK_MONOTONIC in microseconds: what systemd's MONOTONIC_USEC= wants. */
 uint64_t clock_monotonic_now_us(void);
 
+/*
+ * By how much CLOCK_BOOTTIME, read first, is ahead of CLOCK_MONOTONIC, read then: it grows by the time that
+ * the machine sleeps. Time may pass between the two, so that the second seems to be ahead; it is never less
+ * than `before_ms`, what a look before this one has found (INT64_MIN: there was none).
+ */
+int64_t clock_asleep_ms(uint64_t boot_ms, uint64_t monotonic_ms, int64_t before_ms);
+
 /* RFC 3339 in UTC with milliseconds, "2026-11-20T06:31:56.123Z". */
 void clock_format_rfc3339(int64_t real_us, char ret[CLOCK_RFC3339_MAX]);
 

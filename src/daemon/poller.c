@@ -36,7 +36,7 @@ struct poller {
 	struct alarm *alarm;
 	struct buf url; /* of the request that is being made */
 	uint64_t alarm_ms;
-	uint64_t asleep_ms; /* that the machine has slept since it was started, as seen last */
+	int64_t asleep_ms; /* that the machine has slept since it was started, as seen last */
 	bool started, closing;
 	void (*closed)(void *user);
 	void *closed_user;
@@ -442,17 +442,25 @@ static void begin_anew(struct poller *p)
 	}
 }
 
+static int64_t asleep_ms(int64_t before_ms)
+{
+	uint64_t boot_ms = clock_boot_now_ms();
+
+	return clock_asleep_ms(boot_ms, clock_monotonic_now_us() / US_PER_MS, before_ms);
+}
+
 static void look_at_clocks(struct poller *p)
 {
-	uint64_t asleep_ms = clock_boot_now_ms() - clock_monotonic_now_us() / US_PER_MS;
+	int64_t before_ms = p->asleep_ms;
 	char span[CLOCK_SPAN_MAX];
 
-	if (asleep_ms > p->asleep_ms + POLLER_ASLEEP_MS) {
-		clock_format_span_ms((asleep_ms - p->asleep_ms) / MS_PER_S * MS_PER_S, span);
+	p->asleep_ms = asleep_ms(before_ms);
+	if (p->asleep_ms - before_ms > POLLER_ASLEEP_MS) {
+		clock_format_span_ms((uint64_t)(p->asleep_ms - before_ms) / MS_PER_S * MS_PER_S,
+				     span);
 		log_info("the machine has slept for %s", span);
 		begin_anew(p);
 	}
-	p->asleep_ms = asleep_ms;
 }
 
 static void on_network(void *user)
@@ -701,7 +709,7 @@ int poller_new(uv_loop_t *loop, struct accounts *accounts, struct observer *obse
 		.answers = {.accounts = accounts,
 			    .observer = observer,
 			    .health = {.observer = observer, .changed = changed, .user = user}}};
-	p->asleep_ms = clock_boot_now_ms() - clock_monotonic_now_us() / US_PER_MS;
+	p->asleep_ms = asleep_ms(INT64_MIN);
 	r = job_json_new(&p->answers.parser);
 	if (r == 0)
 		r = alarm_new(loop, on_alarm, p, &p->alarm);

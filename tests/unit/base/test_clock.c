@@ -245,6 +245,20 @@ Test(clock, span_round_trip)
 	}
 }
 
+Test(clock, what_passes_between_two_looks_is_no_sleep)
+{
+	int64_t asleep = clock_asleep_ms(5000, 5001, INT64_MIN);
+
+	cr_assert_eq(clock_asleep_ms(6000, 6000, asleep) - asleep, 1);
+	cr_assert_eq(clock_asleep_ms(7000, 7001, 0), 0, "the second clock was ahead for once");
+	cr_assert_eq(clock_asleep_ms(9000, 12000, 0), 0, "somebody else had the processor");
+	cr_assert_eq(clock_asleep_ms(13000, 13000, 0), 0);
+	cr_assert_eq(clock_asleep_ms(20000, 14000, 0), 6000, "asleep");
+	cr_assert_eq(clock_asleep_ms(21000, 20000, INT64_MIN), 1000);
+	cr_assert_eq(clock_asleep_ms(1000, 9000, INT64_MIN), -8000, "in a time namespace");
+	cr_assert_eq(clock_asleep_ms(9000, 10000, -8000), -1000, "asleep there");
+}
+
 Test(clock, clocks_run)
 {
 	uint64_t boot = clock_boot_now_ms(), mono = clock_monotonic_now_us();
