@@ -12,10 +12,10 @@ static const struct {
 	struct chat_style style;
 	struct json_object *(*format)(const struct chat_message *m, const char *topic);
 } services[CHAT_SERVICE_COUNT_] = {
-	[CHAT_SLACK] = {{CHAT_ENTITIES, 150, 2900}, chat_slack},
-	[CHAT_DISCORD] = {{CHAT_BACKSLASH, 250, 4000}, chat_discord},
-	[CHAT_TEAMS] = {{CHAT_PLAIN, 250, 8000}, chat_teams},
-	[CHAT_NTFY] = {{CHAT_PLAIN, 150, 3000}, chat_ntfy},
+	[CHAT_SLACK] = {{CHAT_ENTITIES, 150, 2900, false}, chat_slack},
+	[CHAT_DISCORD] = {{CHAT_BACKSLASH, 250, 4000, false}, chat_discord},
+	[CHAT_TEAMS] = {{CHAT_PLAIN, 250, 8000, false}, chat_teams},
+	[CHAT_NTFY] = {{CHAT_PLAIN, 150, 3000, false}, chat_ntfy},
 };
 
 int chat_format(enum chat_service service, const struct event_fields *events, size_t n,
