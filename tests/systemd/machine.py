@@ -10,9 +10,11 @@ import ctypes
 import glob
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "integration"))
@@ -49,9 +51,14 @@ def own_cgroups(name):
 
 
 def remove_cgroup(path):
-    for folder, _, _ in os.walk(path, topdown=False):
-        with contextlib.suppress(OSError):
-            os.rmdir(folder)
+    """Those inside first. The last process that was in it may not be gone yet."""
+    for _ in range(100):
+        for folder, _, _ in os.walk(path, topdown=False):
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
+        if not os.path.exists(path):
+            return
+        time.sleep(0.02)
 
 
 class Machine:
@@ -88,6 +95,7 @@ class Machine:
                                            preexec_fn=enter)
         self.t.defer(self.end)
         self.leader = self.t.wait(self.find_leader, 10, "the container's first process")
+        self.guard()
         self.t.wait(self.is_up, 30, "systemd to have booted")
         with open(f"/proc/{self.leader}/ns/net", encoding="ascii") as net:
             call("setns", net.fileno(), CLONE_NEWNET)
@@ -120,19 +128,36 @@ class Machine:
     def is_up(self):
         return self.run("systemctl", "is-system-running").out.strip() in ("running", "degraded")
 
+    def guard(self):
+        """A process that ends the container when the test's is gone, whichever way: a container
+        outlives the systemd-nspawn that started it."""
+        pidfd = os.pidfd_open(self.leader)
+        ours, self.alive = os.pipe()
+        self.guardian = os.fork()
+        if self.guardian:
+            os.close(ours)
+            return
+        os.setsid()
+        os.close(self.alive)
+        os.read(ours, 1)  # returns when nobody has the other end any more
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        select.select([pidfd], [], [], 10)
+        for path in self.cgroups:
+            remove_cgroup(path)
+        os._exit(0)
+
     def end(self):
         """Keeps what a failure is explained with."""
-        if self.nspawn.poll() is None and hasattr(self, "leader"):
+        if hasattr(self, "guardian"):
             with open(self.t.path("journal.log"), "w", encoding="utf-8") as file:
                 file.write(self.run("journalctl", "--boot", "--no-pager", "--output=short-precise",
                                     "--quiet").out)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.leader, signal.SIGKILL)
+            os.close(self.alive)
+            os.waitpid(self.guardian, 0)
         else:
             self.nspawn.kill()
         self.nspawn.wait()
-        for path in self.cgroups:
-            remove_cgroup(path)
         subprocess.run(["umount", "--recursive", self.t.path("layer")], check=False)
 
     # Programs
