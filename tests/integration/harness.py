@@ -14,6 +14,7 @@ import re
 import shlex
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -213,15 +214,20 @@ class NotifySocket:
     def __init__(self, t):
         self.path = t.path("notify")
         self.messages = []
+        self.ready = set()  # pids of those who said so; they may say it late, and have been killed
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self.socket.bind(self.path)
         threading.Thread(target=self.receive, daemon=True).start()
 
     def receive(self):
         while True:
-            text = self.socket.recv(65536).decode()
-            fields = dict(line.partition("=")[::2] for line in text.splitlines() if "=" in line)
+            text, ancillary, _, _ = self.socket.recvmsg(65536, socket.CMSG_SPACE(12))
+            fields = dict(line.partition("=")[::2]
+                          for line in text.decode().splitlines() if "=" in line)
             self.messages.append((time.monotonic(), fields))
+            if "READY" in fields:
+                self.ready.add(struct.unpack("3i", ancillary[0][2])[0])
 
     def having(self, key):
         return [fields for _, fields in list(self.messages) if key in fields]
@@ -339,21 +345,20 @@ class Daemon:
             self.config.write()
         args = self.args if self.args is not None else ["--config", self.config.path]
         env = environment(self.t, {"NOTIFY_SOCKET": self.notify.path, **self.env})
-        before = len(self.notify.having("READY"))
         with open(self.log_path, "ab") as log:
             self.program = subprocess.Popen(
                 [*self.wrapper(env), *DAEMON, *args], env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 preexec_fn=die_with_parent, close_fds=True)
         if ready:
-            self.wait_ready(before)
+            self.wait_ready()
         return self
 
-    def wait_ready(self, before=0, timeout=30):
+    def wait_ready(self, timeout=30):
         def ready():
             if self.program.poll() is not None:
                 self.expect_running = False
                 raise tap.Failed(f"the daemon ended with {self.program.returncode}")
-            return len(self.notify.having("READY")) > before
+            return self.pid in self.notify.ready
 
         self.t.wait(ready, timeout, "READY=1")
 

@@ -301,7 +301,7 @@ def streams_end_with_the_daemon_and_there_are_not_too_many(t):
 @tap.test()
 def the_end_begins_with_the_sockets(t):
     """While a hook may finish, nobody is answered as if nothing was watched any more."""
-    port = free_port()
+    port = free_port(t)
     sim, config, daemon, _ = begin(t, [job("sft", "a")], notifiers=False,
                                    http_listen=f"127.0.0.1:{port}")
     hook = Hook(t, body="time.sleep(3)")
@@ -459,9 +459,15 @@ def a_body_that_is_too_long(t):
     call(t, daemon, "/v1/reload", "POST", body=b"x" * (1 << 20))
 
 
-def free_port():
-    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        return listener.getsockname()[1]
+def free_port(t):
+    """One that nobody is given by chance: below those that the kernel hands out."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+        low = int(file.read().split()[0])
+    while True:
+        port = t.random.randrange(1024, low)
+        with contextlib.suppress(OSError), contextlib.closing(
+                socket.create_server(("127.0.0.1", port))):
+            return port
 
 
 def web(port, path="/v1/status", method="GET", headers=None):
@@ -474,7 +480,7 @@ def web(port, path="/v1/status", method="GET", headers=None):
 
 @tap.test()
 def the_loopback_address_is_for_reading(t):
-    port, other = free_port(), free_port()
+    port, other = free_port(t), free_port(t)
     _, config, daemon, _ = begin(t, [job("sft", "abc", displayName="<b> &")],
                                  http_listen=f"127.0.0.1:{port}")
     daemon.wait_known(name_of("sft", "abc"))
