@@ -152,7 +152,7 @@ static int beside_config(const struct load *l, const char *name, char **ret)
 static int read_credential(struct load *l, struct place at, const char *what, const char *name,
 			   char **ret_path, char **ret)
 {
-	static const char *const prefixes[] = {"", CREDENTIALS_PREFIX};
+	static const char *const prefixes[] = {CREDENTIALS_PREFIX, ""};
 	const char *dir = l->env->credentials_directory;
 	int r = -ENOENT;
 

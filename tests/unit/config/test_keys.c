@@ -92,7 +92,10 @@ Test(keys, credentials)
 		     "of a credential\n");
 }
 
-/* What systemd makes of LoadCredential=tunewatch:DIRECTORY; one that is named alone comes first. */
+/*
+ * What systemd makes of LoadCredential=tunewatch:DIRECTORY, which comes before one that is named alone:
+ * the unit gives one of the name "tunewatch", and nothing in it, where there is no directory.
+ */
 Test(keys, credentials_of_the_units_directory)
 {
 	char credentials[128];
@@ -100,10 +103,18 @@ Test(keys, credentials_of_the_units_directory)
 	snprintf(credentials, sizeof(credentials), "%s/cred", f.dir);
 	f.env.credentials_directory = credentials;
 	fixture_write(&f, "credentials/acme", "fw_not_handed_over", 0600);
-	fixture_write(&f, "cred/tunewatch_acme", "fw_of_directory", 0400);
-	expect_key("account a { api-key-credential = acme }", "fw_of_directory", "credential acme");
 	fixture_write(&f, "cred/acme", "fw_alone", 0400);
 	expect_key("account a { api-key-credential = acme }", "fw_alone", "credential acme");
+	fixture_write(&f, "cred/tunewatch_acme", "fw_of_directory", 0400);
+	expect_key("account a { api-key-credential = acme }", "fw_of_directory", "credential acme");
+	fixture_write(&f, "cred/tunewatch", "\n", 0400);
+	expect_fault(
+		"account a { api-key-credential = tunewatch }",
+		"main.conf:1: 'api-key-credential' in account \"a\": not a key (1 to 512 ASCII "
+		"characters without spaces)\n");
+	fixture_write(&f, "cred/tunewatch_tunewatch", "fw_same_name", 0400);
+	expect_key("account a { api-key-credential = tunewatch }", "fw_same_name",
+		   "credential tunewatch");
 }
 
 /* `tunewatchd --check-config` in a terminal reads what the unit would hand over. */
