@@ -51,7 +51,7 @@ static void stop_when_idle(struct dispatcher *d, uint64_t now_ms)
 		return;
 	}
 	map_for_each (&d->outlets, struct outlet, o)
-		sender_cancel(o);
+		sender_cancel(o, SENDER_ALL);
 }
 
 static void pump(struct dispatcher *d)
@@ -309,6 +309,7 @@ static void switch_over(struct outlet *o, int64_t now_us)
 				outlet_waiting(o) == 1 ? "delivery waits" : "deliveries wait");
 	}
 	outlet_reopen(o);
+	sender_cancel(o, SENDER_WAITING);
 	instance_retire(o->instance);
 	o->instance = TAKE_PTR(o->next);
 	/* By the new configuration it may wait for a shorter time, or not at all. */
@@ -410,6 +411,8 @@ void dispatcher_stop(struct dispatcher *d, uint64_t grace_ms, void (*stopped)(vo
 	d->stopped = stopped;
 	d->stopped_user = user;
 	d->grace_until_ms = clock_boot_now_ms() + grace_ms;
+	map_for_each (&d->outlets, struct outlet, o)
+		sender_cancel(o, SENDER_NEEDLESS);
 	/* From the alarm, so that `stopped` never comes inside this call. */
 	alarm_set(d->alarm, d->owner.running > 0 ? d->grace_until_ms : 0);
 }

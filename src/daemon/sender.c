@@ -260,7 +260,8 @@ static void start(struct lane *l)
 	for_each_busy(l, v) d[n++] = (struct notifier_delivery){.event = v->event,
 								.number = v->tries,
 								.replaced = v->replaced,
-								.model_ready = v->model_ready};
+								.model_ready = v->model_ready,
+								.created_us = v->created_us};
 	l->instance = o->instance;
 	l->instance->calls++;
 	o->owner->running++;
@@ -471,9 +472,22 @@ uint64_t sender_due_ms(const struct outlet *o)
 	return first->due.due;
 }
 
-void sender_cancel(struct outlet *o)
+static bool is_meant(const struct notifier_type_info *info, enum sender_calls calls)
+{
+	switch (calls) {
+	case SENDER_WAITING:
+		return info->waits;
+	case SENDER_NEEDLESS:
+		return info->waits || info->goes_on;
+	case SENDER_ALL:
+		break;
+	}
+	return true;
+}
+
+void sender_cancel(struct outlet *o, enum sender_calls calls)
 {
 	map_for_each (&o->lanes.by_subject, struct lane, l)
-		if (l->call)
+		if (l->call && is_meant(l->instance->notifier.info, calls))
 			notifier_cancel(&l->instance->notifier, TAKE_PTR(l->call));
 }

@@ -25,5 +25,11 @@ void sender_pump(struct outlet *o, uint64_t now_ms);
 /* When it can start something because of time alone; UINT64_MAX for not. */
 uint64_t sender_due_ms(const struct outlet *o);
 
-/* Tells all calls to stop; each ends with its callback. */
-void sender_cancel(struct outlet *o);
+enum sender_calls {
+	SENDER_WAITING,  /* notifier_type_info.waits */
+	SENDER_NEEDLESS, /* those, and notifier_type_info.goes_on */
+	SENDER_ALL,
+};
+
+/* Tells these calls to stop; each ends with its callback. */
+void sender_cancel(struct outlet *o, enum sender_calls calls);

@@ -58,8 +58,10 @@ static void run_opener(struct page *p)
 	snprintf(name, sizeof(name), "tunewatch-open-%ld-%lu.service", (long)getpid(),
 		 ++p->b->count);
 	r = bus_call(p->b->bus, &start_unit, MANAGER, on_started, p, &p->call, "ssa(sv)a(sa(sv))",
-		     name, "fail", 2, "Description", "s", "Open a page for tunewatch", "ExecStart",
-		     "a(sasb)", 1, "/usr/bin/env", 3, "env", "xdg-open", p->url, 0, 0);
+		     name, "fail", 4, "Description", "s", "Open a page for tunewatch", "ExecStart",
+		     "a(sasb)", 1, "/usr/bin/env", 3, "env", "xdg-open", p->url, 0,
+		     /* The browser may outlive xdg-open, and a failure nobody asks about goes. */
+		     "ExitType", "s", "cgroup", "CollectMode", "s", "inactive-or-failed", 0);
 	if (r < 0)
 		end(p, strerror(-r));
 }

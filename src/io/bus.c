@@ -287,6 +287,8 @@ const char *bus_error_text(int r, const sd_bus_error *error)
 	case ECONNRESET:
 	case ENOTCONN:
 		return "the connection to D-Bus was lost";
+	case ETIMEDOUT:
+		return "no answer over D-Bus";
 	}
 	return strerror(-r);
 }
@@ -313,8 +315,14 @@ int bus_new(uv_loop_t *loop, enum bus_which which, struct bus **ret)
 static int on_reply(sd_bus_message *reply, void *user, sd_bus_error *ret_error _unused_)
 {
 	const sd_bus_error *error = sd_bus_message_get_error(reply);
+	struct bus_call *call = user;
 
-	finish(user, error ? -sd_bus_error_get_errno(error) : 0, reply, error);
+	/* What libsystemd says itself when a connection is lost or no answer came, it says as an answer. */
+	if (sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY))
+		finish(call, sd_bus_is_open(call->b->sd) > 0 ? -ETIMEDOUT : -ECONNRESET, NULL,
+		       NULL);
+	else
+		finish(call, error ? -sd_bus_error_get_errno(error) : 0, reply, error);
 	return 0;
 }
 

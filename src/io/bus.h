@@ -24,7 +24,8 @@ struct bus_call; /* a call under way */
 /*
  * Called exactly once, on the loop, never inside bus_call() or bus_cancel(). `r` is 0 with the reply;
  * -ECANCELED; or another negative errno, with `error` where the answer was one, else NULL: there is no
- * bus, the connection was lost, or no answer came within 25 s. All valid inside the callback only.
+ * bus, the connection was lost, or no answer came within 25 s of a connection. All valid inside the
+ * callback only.
  */
 typedef void (*bus_reply_fn)(void *user, int r, sd_bus_message *reply, const sd_bus_error *error);
 

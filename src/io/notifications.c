@@ -26,7 +26,6 @@ static const struct bus_method get_capabilities = {NAME, NAME, "GetCapabilities"
 static const struct bus_method notify = {NAME, NAME, "Notify"};
 
 struct notifications {
-	uv_loop_t *loop;
 	struct bus *bus;
 	struct bus_signal owner_changed, activated, dismissed;
 	void (*open)(void *user, const char *url);
@@ -51,7 +50,7 @@ struct notification_call {
 	struct bus_call *call; /* under way, or NULL while it waits */
 	notification_fn fn;
 	void *user;
-	uint64_t until_ms; /* of uv_now() */
+	uint64_t until_ms; /* CLOCK_BOOTTIME: time asleep counts */
 	bool markup, actions, cancelled;
 	struct notification what; /* texts are owned */
 };
@@ -172,8 +171,8 @@ static void end(struct notification_call *c, enum notification_end how, const ch
 
 /* Errors that say that nobody is there; with NULL, there is no bus either. */
 static const char *const absences[] = {
-	SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER, SD_BUS_ERROR_NO_REPLY,
-	SD_BUS_ERROR_DISCONNECTED,    SD_BUS_ERROR_TIMEOUT,
+	SD_BUS_ERROR_SERVICE_UNKNOWN,
+	SD_BUS_ERROR_NAME_HAS_NO_OWNER,
 };
 
 #define SPAWN_ERRORS "org.freedesktop.DBus.Error.Spawn." /* the bus could not start the service */
@@ -206,7 +205,7 @@ static void fail(struct notification_call *c, int r, const sd_bus_error *error)
 		end(c, NOTIFICATION_CANCELLED, detail);
 	else if (!is_absence(error))
 		end(c, NOTIFICATION_FAILED, detail);
-	else if (uv_now(c->n->loop) >= c->until_ms)
+	else if (clock_boot_now_ms() >= c->until_ms)
 		end(c, NOTIFICATION_NO_SERVICE, detail);
 	else
 		wait_for_service(c);
@@ -322,7 +321,7 @@ int notifications_show(struct notifications *n, const struct notification *what,
 	c->n = n;
 	c->fn = fn;
 	c->user = user;
-	c->until_ms = uv_now(n->loop) + wait_ms;
+	c->until_ms = clock_boot_now_ms() + wait_ms;
 	r = what_copy(&c->what, what);
 	if (r == 0)
 		r = bus_call(n->bus, &get_capabilities, PATH, on_capabilities, c, &c->call, "");
@@ -359,7 +358,6 @@ int notifications_new(uv_loop_t *loop, struct bus *bus, void (*open)(void *user,
 
 	if (!n)
 		return -ENOMEM;
-	n->loop = loop;
 	n->bus = bus;
 	n->open = open;
 	n->open_user = user;

@@ -41,12 +41,15 @@ struct unit_start {
 	struct list node;
 	struct units *u;
 	bool join, cancelled;
+	bool prepared; /* its file is there, and systemd was asked or is about to be */
 	int (*prepare)(void *user);
 	unit_fn fn;
 	void *user;
 	struct bus_call *call; /* under way, or NULL while the job runs */
-	char *path;            /* of the unit's object */
-	char *job;             /* of its job, while that is followed */
+	bool removed; /* the job has ended, with `how`, while its state was being asked for */
+	enum unit_end how;
+	char *path; /* of the unit's object */
+	char *job;  /* of its job, while that is followed */
 	struct unit_result result;
 	char name[];
 };
@@ -67,7 +70,7 @@ static enum unit_end end_of(const char *job_result)
 	for (size_t i = 0; i < ARRAY_LEN(results); i++)
 		if (results[i] && strcmp(results[i], job_result) == 0)
 			return (enum unit_end)i;
-	return UNIT_FAILED; /* assert, unsupported, collected, once: it did not run */
+	return UNIT_NOT_RUN;
 }
 
 /* Errors that stay until somebody changes the machine; others may pass. */
@@ -192,7 +195,12 @@ static bool has_job(const struct unit_state *state)
 
 /* --- the end of the job --- */
 
-static void on_service(void *user, int r, sd_bus_message *reply, const sd_bus_error *error _unused_)
+static bool is(const char *state, const char *a, const char *b)
+{
+	return strcmp(state, a) == 0 || strcmp(state, b) == 0;
+}
+
+static void on_service(void *user, int r, sd_bus_message *reply, const sd_bus_error *error)
 {
 	struct unit_start *s = user;
 	int32_t code = 0, status = 0;
@@ -202,16 +210,21 @@ static void on_service(void *user, int r, sd_bus_message *reply, const sd_bus_er
 		{"ExecMainStatus", "i", &status, 0},
 	};
 
-	/* That it failed is known; what the rest would be is lost, if it cannot be asked. */
+	if (r < 0 && !(error && sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_INTERFACE))) {
+		/* How it failed decides whether it is tried again: not known, it is. */
+		end_with_error(s, r, error);
+		return;
+	}
 	if (r == 0 && read_properties(reply, table, ARRAY_LEN(table)) == 0) {
-		if (code == CLD_EXITED && strcmp(s->result.result, "exit-code") == 0)
+		if (strcmp(s->result.result, "exit-code") == 0 && code == CLD_EXITED)
 			s->result.exit_status = status;
-		else if (code == CLD_KILLED || code == CLD_DUMPED)
+		else if (is(s->result.result, "signal", "core-dump"))
 			s->result.signal = status;
 	}
-	end(s, UNIT_FAILED);
+	end(s, strcmp(s->result.result, "timeout") == 0 ? UNIT_TIMED_OUT : UNIT_FAILED);
 }
 
+/* `how` is the job's end; what the service says of a failure may say more. */
 static void on_job_end(struct unit_start *s, enum unit_end how)
 {
 	free(TAKE_PTR(s->job));
@@ -251,16 +264,18 @@ static void on_job_removed(void *user, sd_bus_message *m)
 	if (sd_bus_message_read(m, "uoss", NULL, &job, NULL, &result) < 0)
 		return;
 	list_for_each_safe (it, &u->starts) {
-		struct unit_start *s = followed(it);
+		struct unit_start *s = container_of(it, struct unit_start, node);
 
-		if (s && strcmp(s->job, job) == 0)
-			on_job_end(s, end_of(result));
+		if (!s->job || strcmp(s->job, job) != 0)
+			continue;
+		s->how = end_of(result);
+		if (s->how == UNIT_NOT_RUN)
+			snprintf(s->result.result, sizeof(s->result.result), "%s", result);
+		if (s->call)
+			s->removed = true; /* on_checked() has the rest */
+		else
+			on_job_end(s, s->how);
 	}
-}
-
-static bool is(const char *state, const char *a, const char *b)
-{
-	return strcmp(state, a) == 0 || strcmp(state, b) == 0;
 }
 
 /* False: it could not be asked, and the start has ended. */
@@ -281,8 +296,20 @@ static void on_checked(void *user, int r, sd_bus_message *reply, const sd_bus_er
 	struct unit_start *s = user;
 	struct unit_state state;
 
-	if (take_state(s, r, reply, error, &state) && !has_job(&state))
-		on_job_end(s, is(state.active, "inactive", "active") ? UNIT_DONE : UNIT_FAILED);
+	if (s->removed && !(r == -ECANCELED && !error)) {
+		s->call = NULL;
+		on_job_end(s, s->how);
+		return;
+	}
+	if (!take_state(s, r, reply, error, &state) || has_job(&state))
+		return;
+	if (strcmp(state.active, "failed") == 0) {
+		on_job_end(s, UNIT_FAILED);
+		return;
+	}
+	/* That it is not active says nothing of how it ended, nor that it ran at all. */
+	snprintf(s->result.detail, sizeof(s->result.detail), "systemd did not say how it ended");
+	end(s, UNIT_UNKNOWN);
 }
 
 static void on_check(uv_timer_t *timer)
@@ -326,10 +353,24 @@ static void on_started(void *user, int r, sd_bus_message *reply, const sd_bus_er
 		follow(s, job);
 }
 
+/* The file of a unit is of one event; and a second start would be the first one's job. */
+static bool is_taken(const struct unit_start *s)
+{
+	list_for_each (it, &s->u->starts) {
+		const struct unit_start *other = container_of(it, struct unit_start, node);
+
+		if (other != s && other->prepared && strcmp(other->name, s->name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void prepare_and_start(struct unit_start *s)
 {
-	int r = s->prepare(s->user);
+	int r;
 
+	s->prepared = true;
+	r = s->prepare(s->user);
 	if (r < 0)
 		end_with_error(s, r, NULL);
 	else
@@ -343,12 +384,15 @@ static void on_state(void *user, int r, sd_bus_message *reply, const sd_bus_erro
 
 	if (!take_state(s, r, reply, error, &state))
 		return;
-	if (is(state.active, "active", "reloading"))
-		end(s, UNIT_ACTIVE);
-	else if (is(state.active, "deactivating", "") || (has_job(&state) && !s->join))
+	if (is_taken(s))
 		end(s, UNIT_BUSY);
-	else if (has_job(&state))
+	else if (is(state.active, "active", "reloading"))
+		end(s, UNIT_ACTIVE);
+	else if (has_job(&state) && s->join && strcmp(state.active, "activating") == 0) {
+		s->prepared = true;   /* by an earlier daemon */
 		follow(s, state.job); /* the signal of its end comes after this reply */
+	} else if (has_job(&state) || strcmp(state.active, "deactivating") == 0)
+		end(s, UNIT_BUSY);
 	else
 		prepare_and_start(s);
 }

@@ -15,16 +15,18 @@ struct unit_start; /* a start under way */
 
 enum unit_end {
 	UNIT_DONE,
-	UNIT_FAILED,      /* `result` says how */
-	UNIT_TIMED_OUT,   /* after the unit's own TimeoutStartSec= */
-	UNIT_CANCELED,    /* somebody stopped it, or the machine goes down */
-	UNIT_DEPENDENCY,  /* it did not run, because a unit that it needs failed */
-	UNIT_SKIPPED,     /* it did not run, because a condition of its own was not met */
-	UNIT_ACTIVE,      /* it was active before, so nothing was started */
-	UNIT_BUSY,        /* it was being started or stopped for somebody else; left alone */
-	UNIT_REFUSED,     /* systemd will not start it: unknown, masked, badly written */
-	UNIT_DENIED,      /* the daemon is not allowed to start it */
-	UNIT_UNKNOWN,     /* nobody to ask, or the connection was lost: it may be running */
+	UNIT_FAILED,     /* `result` says how */
+	UNIT_TIMED_OUT,  /* after the unit's own TimeoutStartSec= or JobTimeoutSec= */
+	UNIT_CANCELED,   /* somebody stopped it, or the machine goes down */
+	UNIT_DEPENDENCY, /* it did not run, because a unit that it needs failed */
+	UNIT_SKIPPED,    /* it did not run, because a condition of its own was not met */
+	UNIT_NOT_RUN,    /* it did not run; `result` says why: "assert", "unsupported", … */
+	UNIT_ACTIVE,     /* it was active before, so nothing was started */
+	UNIT_BUSY,    /* it was being started or stopped for somebody else, also by another start of
+			     ours; left alone */
+	UNIT_REFUSED, /* systemd will not start it: unknown, masked, badly written */
+	UNIT_DENIED,  /* the daemon is not allowed to start it */
+	UNIT_UNKNOWN, /* nobody to ask, or nobody said how it ended: it may be running */
 	UNIT_INTERRUPTED, /* by unit_start_cancel(): it may be running */
 };
 
@@ -32,7 +34,7 @@ enum unit_end {
 
 struct unit_result {
 	enum unit_end end;
-	/* With UNIT_FAILED, of services: `Result` of org.freedesktop.systemd1.Service, else "". */
+	/* With UNIT_FAILED, `Result` of org.freedesktop.systemd1.Service; the job's with UNIT_NOT_RUN. */
 	char result[32];
 	int exit_status; /* of the main process, with result "exit-code"; else -1 */
 	int signal;      /* that ended it, with "signal" and "core-dump"; else 0 */

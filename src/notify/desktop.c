@@ -10,7 +10,7 @@
 #include "codec/notice.h"
 #include "notify/document.h"
 
-#define WAIT_MS MS_PER_DAY
+#define MAX_PARALLEL 64
 
 #define TAG_MAX (STORE_NOTIFIER_MAX + NAME_JOB_MAX + 2)
 
@@ -39,6 +39,16 @@ enum notification_urgency desktop_urgency(enum chat_tone tone)
 const char *desktop_icon(enum chat_tone tone)
 {
 	return tones[tone].icon;
+}
+
+uint64_t desktop_wait_ms(int64_t created_us, int64_t now_us)
+{
+	int64_t until_us = created_us + (int64_t)DESKTOP_WAIT_MS * US_PER_MS;
+
+	if (until_us <= now_us)
+		return DESKTOP_WAIT_MIN_MS;
+	return MIN(MAX((uint64_t)(until_us - now_us) / US_PER_MS, DESKTOP_WAIT_MIN_MS),
+		   DESKTOP_WAIT_MS);
 }
 
 enum verdict desktop_verdict(enum notification_end end, bool test)
@@ -73,7 +83,7 @@ static void on_end(void *user, enum notification_end end, const char *detail)
 	free(call);
 }
 
-static int show(const struct notifier *n, const struct event_fields *fields,
+static int show(const struct notifier *n, const struct event_fields *fields, uint64_t wait_ms,
 		struct desktop_call *call)
 {
 	_cleanup_notice_ struct notice notice = {0};
@@ -95,9 +105,8 @@ static int show(const struct notifier *n, const struct event_fields *fields,
 		.markup = notice.markup,
 		.url = notice.link,
 	};
-	/* Who tries it out wants to know at once. */
-	return notifications_show(n->env->notifications, &what, call->test ? 0 : WAIT_MS, on_end,
-				  call, &call->shown);
+	return notifications_show(n->env->notifications, &what, wait_ms, on_end, call,
+				  &call->shown);
 }
 
 static int desktop_deliver(struct notifier *n, const struct notifier_delivery *d, size_t n_d,
@@ -105,6 +114,7 @@ static int desktop_deliver(struct notifier *n, const struct notifier_delivery *d
 {
 	_cleanup_(event_fields_done) struct event_fields fields = {0};
 	_cleanup_free_ struct desktop_call *call = calloc(1, sizeof(*call));
+	uint64_t wait_ms;
 	int r;
 
 	if (!call)
@@ -115,7 +125,9 @@ static int desktop_deliver(struct notifier *n, const struct notifier_delivery *d
 	*call = (struct desktop_call){.fn = fn,
 				      .user = user,
 				      .test = event_id_is_test(d->event->id)};
-	r = show(n, &fields, call);
+	/* Who tries it out wants to know at once. */
+	wait_ms = call->test ? 0 : desktop_wait_ms(d->created_us, clock_real_now_us());
+	r = show(n, &fields, wait_ms, call);
 	if (r < 0)
 		return r;
 	*ret = (struct notifier_call *)TAKE_PTR(call);
@@ -127,10 +139,10 @@ static void desktop_cancel(struct notifier *n, struct notifier_call *call)
 	notification_cancel(((struct desktop_call *)call)->shown);
 }
 
-/* In order: what came last is what stays on the screen. */
+/* So many jobs may wait for a desktop, and somebody may still try the notifier out. */
 static unsigned desktop_max_parallel(const struct notifier *n)
 {
-	return 1;
+	return MAX_PARALLEL;
 }
 
 const struct notifier_type_info notifier_desktop = {
@@ -138,4 +150,5 @@ const struct notifier_type_info notifier_desktop = {
 	.deliver = desktop_deliver,
 	.cancel = desktop_cancel,
 	.max_parallel = desktop_max_parallel,
+	.waits = true,
 };

@@ -46,6 +46,7 @@ struct notifier_delivery {
 	unsigned number;              /* 1 for the first try: TUNEWATCH_DELIVERY_TRY */
 	unsigned replaced;            /* older progress events that this one stands for */
 	enum model_ready model_ready; /* goes into the document: event_json_say_model() */
+	int64_t created_us;           /* CLOCK_REALTIME, when it began to wait */
 };
 
 /* What a notifier may use (env.h). Borrowed, outlives every notifier. */
@@ -82,6 +83,10 @@ struct notifier_type_info {
 	unsigned (*max_parallel)(const struct notifier *n);
 	/* A try counts from its start and is written down before it: what it does may be half done. */
 	bool counts_starts;
+	/* A call may do nothing but wait: it is cancelled when its notifier is replaced, or the daemon stops. */
+	bool waits;
+	/* What a call began goes on without the daemon: it is cancelled as soon as that stops. */
+	bool goes_on;
 };
 
 /* Stays where it is while calls are under way. */

@@ -48,6 +48,7 @@ enum verdict unit_verdict(const struct unit_result *result)
 		return VERDICT_RETRY;
 	case UNIT_TIMED_OUT:
 	case UNIT_SKIPPED:
+	case UNIT_NOT_RUN:
 	case UNIT_ACTIVE:
 	case UNIT_REFUSED:
 	case UNIT_DENIED:
@@ -86,6 +87,8 @@ void unit_text(const char *name, const struct unit_result *result, char *ret, si
 
 	if (result->end == UNIT_FAILED)
 		failed_text(name, result, ret, size);
+	else if (result->end == UNIT_NOT_RUN)
+		utf8_snprintf(ret, size, "%s did not run: %s", name, result->result);
 	else if (result->end == UNIT_REFUSED)
 		utf8_snprintf(ret, size, "systemd does not start %s: %s", name, result->detail);
 	else if (result->end == UNIT_DENIED)
@@ -149,9 +152,12 @@ static int unit_deliver(struct notifier *n, const struct notifier_delivery *d, s
 		return -ENOMEM;
 	*call = (struct unit_call){.notifier = n, .fn = fn, .user = user, .len = document.len};
 	memcpy(call->body, document.body, document.len);
+	/* What is cut is no name, and systemd says so: the verdict comes as any other. */
 	r = unit_name_format(n->config->unit, fields.values[EVENT_FIELD_SUBJECT], call->name);
 	if (r < 0)
-		return r;
+		error_set(&call->error, r,
+			  "the unit's name would be longer than %d bytes; %%i is shorter than %%j",
+			  UNIT_NAME_MAX);
 	options = (struct unit_start_options){
 		.name = call->name,
 		.join = private_file_holds(n->env->unit_dir, call->name, call->body, call->len),
@@ -180,4 +186,5 @@ const struct notifier_type_info notifier_unit = {
 	.cancel = unit_cancel,
 	.max_parallel = unit_max_parallel,
 	.counts_starts = true,
+	.goes_on = true,
 };

@@ -9,6 +9,8 @@ Reads a line of JSON for each command and answers each with one:
     {"do": "asked", "unit": U}           how often the unit's state was asked for
     {"do": "end", "unit": U, "result": R, "service": {…}}     the job ends; properties of the service
     {"do": "set", "unit": U, "active": S}                     the unit's ActiveState
+    {"do": "mute", "unit": U}            nobody answers how its service ended
+    {"do": "end-when-asked", "unit": U, "result": R}          the job ends right before its state is told
     {"do": "refuse", "error": E, "message": M}                StartUnit fails so from now on; null: no more
 """
 
@@ -40,16 +42,26 @@ class Unit(dbus.service.Object):
         escaped = "".join(c if c.isalnum() else f"_{ord(c):02x}" for c in name)
         self.path = f"{ROOT}/unit/{escaped}"
         super().__init__(manager.connection, self.path)
+        self.manager, self.name = manager, name
         self.active, self.job, self.service = "inactive", 0, {}
         self.asked = 0
+        self.mute, self.end_when_asked = False, None
 
-    @dbus.service.method(dbus.PROPERTIES_IFACE, in_signature="s", out_signature="a{sv}")
-    def GetAll(self, interface):
+    @dbus.service.method(dbus.PROPERTIES_IFACE, in_signature="s", out_signature="a{sv}",
+                         async_callbacks=("answer", "_fail"))
+    def GetAll(self, interface, answer, _fail):
+        if not (self.mute and interface.endswith(".Service")):
+            answer(self.properties(interface))
+
+    def properties(self, interface):
         if interface.endswith(".Service"):
             values = {"Result": "success", "ExecMainCode": 0, "ExecMainStatus": 0, **self.service}
             return {key: dbus.Int32(value) if isinstance(value, int) else value
                     for key, value in values.items()}
         self.asked += 1
+        if self.end_when_asked:
+            self.manager.end(self.name, self.end_when_asked, {})
+            self.end_when_asked = None
         path = f"{ROOT}/job/{self.job}" if self.job else "/"
         job = dbus.Struct((dbus.UInt32(self.job), dbus.ObjectPath(path)), signature="uo")
         return {"ActiveState": self.active, "LoadState": "loaded", "Job": job,
@@ -77,6 +89,8 @@ class Manager(dbus.service.Object):
 
     @dbus.service.method(MANAGER, in_signature="s", out_signature="o")
     def LoadUnit(self, name):
+        if not name.endswith(".service"):
+            raise Refused("org.freedesktop.DBus.Error.InvalidArgs", f"Unit name {name} is not valid.")
         return self.unit(name).path
 
     @dbus.service.method(MANAGER, in_signature="ss", out_signature="o")
@@ -100,7 +114,7 @@ class Manager(dbus.service.Object):
     def end(self, name, result, service):
         unit = self.unit(name)
         job, unit.job = unit.job, 0
-        unit.active = "inactive" if result == "done" else "failed"
+        unit.active = "failed" if result == "failed" else "inactive"
         unit.service = service
         self.JobRemoved(job, f"{ROOT}/job/{job}", name, result)
 
@@ -111,6 +125,10 @@ class Manager(dbus.service.Object):
             self.end(command["unit"], command["result"], command.get("service", {}))
         elif command["do"] == "set":
             self.unit(command["unit"]).active = command["active"]
+        elif command["do"] == "mute":
+            self.unit(command["unit"]).mute = True
+        elif command["do"] == "end-when-asked":
+            self.unit(command["unit"]).end_when_asked = command["result"]
         elif command["do"] == "refuse":
             self.refusal = command["error"] and (command["error"], command["message"])
         return self.seen

@@ -6,9 +6,10 @@ import json
 import os
 import shutil
 import subprocess
+import time
 
 from buses import Bus, Service
-from harness import begin, die_with_parent, running, settle, tap
+from harness import Hook, begin, die_with_parent, running, settle, tap
 from stored import query
 
 CONSOLE = "https://app.fireworks.ai/dashboard/fine-tuning/supervised/"
@@ -179,8 +180,25 @@ def no_bus_is_like_no_service(t):
     t.wait(lambda: tally(daemon)["pending"] == 1, 10, "the event")
     settle(sim)
     t.equal((tally(daemon)["retried"], daemon.log()), (0, before))
-    daemon.restart()  # also a stop does not wait for the desktop
+    begun = time.monotonic()
+    daemon.restart()
+    t.check(time.monotonic() - begun < 4, "a stop waits for the desktop")
     t.wait(lambda: tally(daemon)["pending"] == 1, 10, "the event, again")
+
+
+@tap.test()
+def who_waits_is_in_nobodys_way(t):
+    """Somebody may try the notifier, and the next configuration may send what waits elsewhere."""
+    sim, daemon, _ = desktop(t)
+    begin(sim, daemon)
+    sim.set("sft", "a", state="COMPLETED")
+    t.wait(lambda: tally(daemon)["pending"] == 1, 10, "the event")
+    t.equal(daemon.client("test", "me").code, 1, "told at once")
+    hook = Hook(t)
+    daemon.config.exec(hook, "me").write()
+    daemon.reload()
+    hook.wait_runs(1)
+    t.wait(lambda: tally(daemon)["delivered"] == 1, 10, "the verdict")
 
 
 @tap.test()

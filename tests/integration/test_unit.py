@@ -4,12 +4,14 @@ the right verdict, and that a unit runs once for an event, also when the daemon 
 
 import json
 import os
+import time
 
 from buses import Bus, Service
 from harness import begin, name_of, running, settle, tap
 
 A = name_of("sft", "a")
 UNIT = r"deploy@accounts-acme-supervisedFineTuningJobs-a.service"
+GRACE_S = 5  # for what is under way when the daemon stops
 DELIVERED, RETRY, DEAD = "delivered", "retry", "dead"
 
 
@@ -79,13 +81,15 @@ ENDS = [  # result of the job, properties of the service, verdict, what is said
      "failed: exit status 75"),
     ("failed", {"Result": "signal", "ExecMainCode": 2, "ExecMainStatus": 9}, DEAD,
      "failed: ended by signal 9 (Killed)"),
-    ("failed", {"Result": "timeout"}, DEAD, "failed: timeout"),
+    ("failed", {"Result": "timeout", "ExecMainCode": 2, "ExecMainStatus": 15}, DEAD,
+     "took too long to start"),
     ("failed", {"Result": "resources"}, RETRY, "failed: resources"),
     ("timeout", {}, DEAD, "took too long to start"),
     ("canceled", {}, RETRY, "was stopped before it was done"),
     ("dependency", {}, RETRY, "did not run: a unit that it needs failed"),
     ("skipped", {}, DEAD, "did not run: a condition of its own was not met"),
-    ("assert", {}, DEAD, "failed: success"),
+    ("assert", {"Result": "exit-code", "ExecMainCode": 1, "ExecMainStatus": 75}, DEAD,
+     "did not run: assert"),  # what the service says is of an earlier run
 ]
 
 
@@ -186,7 +190,9 @@ def a_daemon_that_stops_leaves_the_unit_alone(t):
     sim, daemon, manager = world(t)
     sim.set("sft", "a", state="COMPLETED")
     started(t, manager)
+    begun = time.monotonic()
     daemon.restart()
+    t.check(time.monotonic() - begun < GRACE_S - 1, "it waits for the unit when it stops")
     followed_again(t, manager)
     t.equal(len(manager.seen()), 1)
     manager.end("failed", Result="exit-code", ExecMainCode=1, ExecMainStatus=1)
@@ -210,6 +216,76 @@ def what_runs_for_another_event_is_left_alone(t):
     started(t, manager, 2)
     manager.end()
     t.wait(lambda: tally(daemon)["pending"] == 0, 10, "the verdict")
+
+
+@tap.test(limit=90)
+def a_unit_of_two_jobs_runs_for_each(t):
+    """Its file, and its job in systemd, are of one event: the other one waits."""
+    bus = Bus(t)
+    sim, daemon = running(t, "a", "b")
+    daemon.env.update(bus.env)
+    daemon.config.section("notifier", "deploy", {
+        "type": "unit", "unit": "deploy.service", "events": ["job.succeeded"], "max_parallel": 2})
+    manager = Manager(t, bus)
+    begin(sim, daemon, "a", "b")
+    for id_ in "ab":
+        sim.set("sft", id_, state="COMPLETED")
+    started(t, manager)
+    t.wait(lambda: tally(daemon)["retried"] == 1, 10, "the other one to find it busy")
+    t.equal((len(manager.seen()), tally(daemon)[DELIVERED]), (1, 0))
+    manager.end(unit="deploy.service")
+    started(t, manager, 2)
+    manager.end(unit="deploy.service")
+    t.wait(lambda: tally(daemon)[DELIVERED] == 2, 10, "both")
+    t.equal(len({json.loads(start["text"])["subject"] for start in manager.seen()}), 2)
+
+
+@tap.test(limit=90)
+def how_it_failed_decides_so_it_has_to_be_known(t):
+    """Exit status 75 is none of a failure for good, and nobody says that it was not that."""
+    sim, daemon, manager = world(t)
+    manager.do(do="mute", unit=UNIT)
+    sim.set("sft", "a", state="COMPLETED")
+    started(t, manager)
+    manager.end("failed", Result="exit-code", ExecMainCode=1, ExecMainStatus=75)
+    settle(sim)
+    daemon.restart()
+    t.wait(lambda: len(manager.seen()) == 2, 10, "the next try")
+    manager.end("failed", Result="exit-code", ExecMainCode=1, ExecMainStatus=75)
+    settle(sim)
+    manager.bus.stop()
+    t.wait(lambda: tally(daemon)["retried"] == 1, 10, "the verdict")
+    t.equal((tally(daemon)[DEAD], daemon.notifier("deploy")["lastError"]),
+            (0, f"cannot start or follow {UNIT}: the connection to D-Bus was lost"))
+
+
+@tap.test(limit=90)
+def an_end_while_the_state_is_asked_for_counts(t):
+    """That it is not active any more does not say that it ever ran."""
+    sim, daemon, manager = world(t)
+    sim.set("sft", "a", state="COMPLETED")
+    started(t, manager)
+    manager.do(do="end-when-asked", unit=UNIT, result="dependency")
+    t.wait(lambda: tally(daemon)["retried"] == 1, 45, "the look every 30 s")
+    t.equal((tally(daemon)[DELIVERED], daemon.notifier("deploy")["lastError"]),
+            (0, f"{UNIT} did not run: a unit that it needs failed"))
+
+
+@tap.test()
+def a_name_that_is_too_long_is_said_to_be(t):
+    """Each hyphen of a job's id takes four bytes of the unit's name."""
+    id_ = "-".join("abcdefghijklmnopqrstuvwxyz123456")[:63]
+    bus = Bus(t)
+    sim, daemon = running(t, id_)
+    daemon.env.update(bus.env)
+    daemon.config.section("notifier", "deploy", {
+        "type": "unit", "unit": f"{'deploy-' * 9}@%j.service", "events": ["job.succeeded"]})
+    manager = Manager(t, bus)
+    begin(sim, daemon, id_)
+    sim.set("sft", id_, state="COMPLETED")
+    t.wait(lambda: tally(daemon)[DEAD] == 1, 10, "the verdict")
+    t.equal((manager.seen(), daemon.notifier("deploy")["lastError"]),
+            ([], "the unit's name would be longer than 255 bytes; %i is shorter than %j"))
 
 
 @tap.test()

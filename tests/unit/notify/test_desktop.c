@@ -18,6 +18,17 @@ Test(desktop, verdicts)
 	cr_expect_eq(desktop_verdict(NOTIFICATION_CANCELLED, false), VERDICT_CANCELLED);
 }
 
+Test(desktop, waits_until_it_is_a_day_old)
+{
+	static const int64_t hour = 3600 * (int64_t)US_PER_S;
+
+	cr_expect_eq(desktop_wait_ms(5 * hour, 5 * hour), 24 * MS_PER_H);
+	cr_expect_eq(desktop_wait_ms(5 * hour, 6 * hour), 23 * MS_PER_H);
+	cr_expect_eq(desktop_wait_ms(5 * hour, 29 * hour), 10 * MS_PER_MIN);
+	cr_expect_eq(desktop_wait_ms(0, INT64_MAX), 10 * MS_PER_MIN);
+	cr_expect_eq(desktop_wait_ms(5 * hour, 0), 24 * MS_PER_H, "a clock that was set back");
+}
+
 Test(desktop, what_is_worse_is_more_urgent)
 {
 	cr_expect_eq(desktop_urgency(CHAT_NEUTRAL), NOTIFICATION_LOW);
