@@ -377,6 +377,36 @@ static void prepare_and_start(struct unit_start *s)
 		ask(s, &start_unit, MANAGER, on_started, "ss", s->name, "replace");
 }
 
+/* Types of services that are started before their program has done anything. */
+static const char *const too_early[] = {"simple", "exec", "idle"};
+
+static void on_type(void *user, int r, sd_bus_message *reply, const sd_bus_error *error)
+{
+	struct unit_start *s = user;
+	char type[32] = "";
+	const struct property table[] = {{"Type", "s", type, sizeof(type)}};
+
+	s->call = NULL;
+	if (r == 0)
+		r = read_properties(reply, table, ARRAY_LEN(table));
+	if (r < 0) {
+		end_with_error(s, r, error);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(too_early); i++)
+		if (strcmp(type, too_early[i]) == 0) {
+			snprintf(s->result.detail, sizeof(s->result.detail),
+				 "Type=%s says nothing of its end; it has to be oneshot", type);
+			end(s, UNIT_REFUSED);
+			return;
+		}
+	/* Another one may have come first, while this was asked. */
+	if (is_taken(s))
+		end(s, UNIT_BUSY);
+	else
+		prepare_and_start(s);
+}
+
 static void on_state(void *user, int r, sd_bus_message *reply, const sd_bus_error *error)
 {
 	struct unit_start *s = user;
@@ -394,7 +424,7 @@ static void on_state(void *user, int r, sd_bus_message *reply, const sd_bus_erro
 	} else if (has_job(&state) || strcmp(state.active, "deactivating") == 0)
 		end(s, UNIT_BUSY);
 	else
-		prepare_and_start(s);
+		ask(s, &get_all, s->path, on_type, "s", SERVICE, NULL);
 }
 
 static void on_loaded(void *user, int r, sd_bus_message *reply, const sd_bus_error *error)

@@ -24,7 +24,7 @@ enum unit_end {
 	UNIT_ACTIVE,     /* it was active before, so nothing was started */
 	UNIT_BUSY,    /* it was being started or stopped for somebody else, also by another start of
 			     ours; left alone */
-	UNIT_REFUSED, /* systemd will not start it: unknown, masked, badly written */
+	UNIT_REFUSED, /* unknown, masked, badly written; or of a type whose start says nothing */
 	UNIT_DENIED,  /* the daemon is not allowed to start it */
 	UNIT_UNKNOWN, /* nobody to ask, or nobody said how it ended: it may be running */
 	UNIT_INTERRUPTED, /* by unit_start_cancel(): it may be running */

@@ -90,7 +90,7 @@ void unit_text(const char *name, const struct unit_result *result, char *ret, si
 	else if (result->end == UNIT_NOT_RUN)
 		utf8_snprintf(ret, size, "%s did not run: %s", name, result->result);
 	else if (result->end == UNIT_REFUSED)
-		utf8_snprintf(ret, size, "systemd does not start %s: %s", name, result->detail);
+		utf8_snprintf(ret, size, "%s is not started: %s", name, result->detail);
 	else if (result->end == UNIT_DENIED)
 		utf8_snprintf(ret, size,
 			      "not allowed to start %s: %s A polkit rule has to allow it, see "

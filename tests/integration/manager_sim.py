@@ -9,7 +9,8 @@ Reads a line of JSON for each command and answers each with one:
     {"do": "asked", "unit": U}           how often the unit's state was asked for
     {"do": "end", "unit": U, "result": R, "service": {…}}     the job ends; properties of the service
     {"do": "set", "unit": U, "active": S}                     the unit's ActiveState
-    {"do": "mute", "unit": U}            nobody answers how its service ended
+    {"do": "mute", "unit": U}            nobody answers what its service is; until "unmute"
+    {"do": "type", "unit": U, "type": T}                      what kind of service it is
     {"do": "end-when-asked", "unit": U, "result": R}          the job ends right before its state is told
     {"do": "refuse", "error": E, "message": M}                StartUnit fails so from now on; null: no more
 """
@@ -45,7 +46,7 @@ class Unit(dbus.service.Object):
         self.manager, self.name = manager, name
         self.active, self.job, self.service = "inactive", 0, {}
         self.asked = 0
-        self.mute, self.end_when_asked = False, None
+        self.mute, self.end_when_asked, self.type = False, None, "oneshot"
 
     @dbus.service.method(dbus.PROPERTIES_IFACE, in_signature="s", out_signature="a{sv}",
                          async_callbacks=("answer", "_fail"))
@@ -55,7 +56,7 @@ class Unit(dbus.service.Object):
 
     def properties(self, interface):
         if interface.endswith(".Service"):
-            values = {"Result": "success", "ExecMainCode": 0, "ExecMainStatus": 0, **self.service}
+            values = {"Type": self.type, "Result": "success", "ExecMainCode": 0, "ExecMainStatus": 0, **self.service}
             return {key: dbus.Int32(value) if isinstance(value, int) else value
                     for key, value in values.items()}
         self.asked += 1
@@ -125,8 +126,10 @@ class Manager(dbus.service.Object):
             self.end(command["unit"], command["result"], command.get("service", {}))
         elif command["do"] == "set":
             self.unit(command["unit"]).active = command["active"]
-        elif command["do"] == "mute":
-            self.unit(command["unit"]).mute = True
+        elif command["do"] == "type":
+            self.unit(command["unit"]).type = command["type"]
+        elif command["do"] in ("mute", "unmute"):
+            self.unit(command["unit"]).mute = command["do"] == "mute"
         elif command["do"] == "end-when-asked":
             self.unit(command["unit"]).end_when_asked = command["result"]
         elif command["do"] == "refuse":

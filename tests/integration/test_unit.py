@@ -170,6 +170,16 @@ def a_unit_that_is_active_is_not_started(t):
 
 
 @tap.test()
+def a_start_that_says_nothing_of_the_end_is_refused(t):
+    sim, daemon, manager = world(t)
+    manager.do(do="type", unit=UNIT, type="simple")
+    sim.set("sft", "a", state="COMPLETED")
+    t.wait(lambda: tally(daemon)[DEAD] == 1, 10, "the verdict")
+    t.equal((manager.seen(), daemon.notifier("deploy")["lastError"]),
+            ([], f"{UNIT} is not started: Type=simple says nothing of its end; it has to be oneshot"))
+
+
+@tap.test()
 def a_daemon_that_died_follows_what_it_started(t):
     """The unit goes on, is not started again, and its end is told to the next daemon."""
     sim, daemon, manager = world(t)
@@ -244,13 +254,15 @@ def a_unit_of_two_jobs_runs_for_each(t):
 def how_it_failed_decides_so_it_has_to_be_known(t):
     """Exit status 75 is none of a failure for good, and nobody says that it was not that."""
     sim, daemon, manager = world(t)
-    manager.do(do="mute", unit=UNIT)
     sim.set("sft", "a", state="COMPLETED")
     started(t, manager)
+    manager.do(do="mute", unit=UNIT)
     manager.end("failed", Result="exit-code", ExecMainCode=1, ExecMainStatus=75)
     settle(sim)
+    manager.do(do="unmute", unit=UNIT)
     daemon.restart()
     t.wait(lambda: len(manager.seen()) == 2, 10, "the next try")
+    manager.do(do="mute", unit=UNIT)
     manager.end("failed", Result="exit-code", ExecMainCode=1, ExecMainStatus=75)
     settle(sim)
     manager.bus.stop()

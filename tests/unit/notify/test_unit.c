@@ -50,7 +50,7 @@ static const struct {
 	{{.end = UNIT_BUSY, .exit_status = -1}, VERDICT_RETRY, "u is busy with something else"},
 	{{.end = UNIT_REFUSED, .exit_status = -1, .detail = "Unit u not found."},
 	 VERDICT_DEAD,
-	 "systemd does not start u: Unit u not found."},
+	 "u is not started: Unit u not found."},
 	{{.end = UNIT_DENIED, .exit_status = -1, .detail = "Access denied."},
 	 VERDICT_DEAD,
 	 "not allowed to start u: Access denied. A polkit rule has to allow it, see tunewatch.conf(5)"},
