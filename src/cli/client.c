@@ -2,10 +2,13 @@
 #include "cli/client.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <sys/un.h>
 #include <sysexits.h>
 
@@ -87,6 +90,18 @@ void client_wake_on(struct client *c, int fd)
 	c->wake_fd = fd;
 }
 
+/* Where the directory cannot be looked into, what the service as shipped has. */
+static const char *group_of_socket(const char *path)
+{
+	const struct group *group;
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return "tunewatch";
+	group = getgrgid(st.st_gid);
+	return group ? group->gr_name : "tunewatch";
+}
+
 static int describe(const struct client *c, CURL *curl, CURLcode code, struct error *ret_e)
 {
 	long os_errno = 0;
@@ -97,12 +112,13 @@ static int describe(const struct client *c, CURL *curl, CURLcode code, struct er
 		if (os_errno == EACCES || os_errno == EPERM)
 			return error_set(ret_e, -EACCES,
 					 "you may not use the socket %s; ask as root, or as a "
-					 "member of its group",
-					 c->socket);
+					 "member of its group, which is %s",
+					 c->socket, group_of_socket(c->socket));
 		return error_set(ret_e, -ECONNREFUSED,
 				 "tunewatchd does not answer at %s: is it running? "
-				 "Try: systemctl status tunewatchd",
-				 c->socket);
+				 "Try: systemctl status tunewatchd%s",
+				 c->socket,
+				 geteuid() != 0 ? ", or systemctl --user status tunewatchd" : "");
 	case CURLE_OPERATION_TIMEDOUT:
 		return error_set(ret_e, -ETIMEDOUT,
 				 "tunewatchd at %s did not answer in time; its journal may say "
@@ -114,7 +130,9 @@ static int describe(const struct client *c, CURL *curl, CURLcode code, struct er
 	case CURLE_OUT_OF_MEMORY:
 		return error_set(ret_e, -ENOMEM, "out of memory");
 	}
-	return error_set(ret_e, -EPROTO, "no HTTP answer at %s (%s): is it tunewatchd's socket?",
+	return error_set(ret_e, -EPROTO,
+			 "no HTTP answer at %s (%s): is it tunewatchd's socket? If it is, "
+			 "tunewatchd may not start; try: systemctl status tunewatchd",
 			 c->socket, curl_easy_strerror(code));
 }
 

@@ -141,13 +141,13 @@ static int add_account(struct load *l)
 		_cleanup_free_ char *path = NULL;
 
 		r = l->n_files > 0 ? 0 : paths_config_file(l->env, &path);
-		fault_add(l, NOWHERE,
-			  "no account: set $FIREWORKS_API_KEY, or write to %s: account \"ID\" { "
-			  "api-key-file = \"%s/KEY\" }",
-			  l->n_files > 0 ? l->files[0].path
-			  : path         ? path
-					 : "tunewatch.conf",
-			  SYSCONFDIR "/tunewatch");
+		fault_add(
+			l, NOWHERE,
+			"no account: set $FIREWORKS_API_KEY, or put the key into credentials/KEY "
+			"beside %s and write there: account \"ID\" { api-key-credential = \"KEY\" }",
+			l->n_files > 0 ? l->files[0].path
+			: path         ? path
+				       : "tunewatch.conf");
 		return r;
 	}
 	return raw_add_implicit(l, SECTION_ACCOUNT, IMPLICIT);

@@ -165,6 +165,9 @@ int config_load(const char *path, const struct config_env *env, config_fault_fn 
 int config_read_key(const struct config_account *account, struct config_secret *ret,
 		    struct error *ret_e);
 
+/* Whether it came from a credential, which is what it was when the service started. */
+bool config_key_is_credential(const struct config_account *account);
+
 /*
  * Reads the key of the account's W&B user from its file, when a job needs it, so that a rotated one
  * counts. The same; -ENOENT: the account has no such file.

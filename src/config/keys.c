@@ -12,8 +12,9 @@
 #define BLANK " \t\r\n"
 
 /* How the sources that config_read_key() knows begin. */
-#define FROM_FILE    "file"
-#define FROM_AUTHINI "auth.ini"
+#define FROM_FILE       "file"
+#define FROM_AUTHINI    "auth.ini"
+#define FROM_CREDENTIAL "credential"
 
 #define FROM_CREDENTIAL "credential"
 
@@ -482,6 +483,13 @@ int config_read_key(const struct config_account *account, struct config_secret *
 		return r;
 	*ret = secret;
 	return 0;
+}
+
+bool config_key_is_credential(const struct config_account *account)
+{
+	const char *source = account->api_key.source;
+
+	return source && strncmp(source, FROM_CREDENTIAL " ", strlen(FROM_CREDENTIAL " ")) == 0;
 }
 
 int config_read_wandb_key(const struct config_account *account, struct config_secret *ret,

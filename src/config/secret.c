@@ -52,7 +52,8 @@ const char *secret_not_private(const struct stat *st, const char **ret_command)
 		*ret_command = geteuid() == 0 ? "chown root" : "chown $(id -un)";
 		return "belongs to another user";
 	}
-	*ret_command = "chmod 600";
+	/* What root owns is given to a service by its group: not_ours() says so next. */
+	*ret_command = st->st_uid == 0 && geteuid() != 0 ? "chmod o=,g=r" : "chmod 600";
 	if (st->st_mode & S_IRWXO)
 		return "is open to everybody";
 	if (st->st_mode & (S_IWGRP | S_IXGRP))

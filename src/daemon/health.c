@@ -140,6 +140,10 @@ static void log_failure(struct account *account, const struct failure *f, bool f
 			? LOG_LEVEL_WARNING
 			: LOG_LEVEL_INFO,
 		"account %s: %s", account_name(account), f->text);
+	if (f->trouble == TROUBLE_UNAUTHORIZED && config_key_is_credential(account->config))
+		log_notice("account %s: its key is a credential, which is read when the service "
+			   "starts; after a change: systemctl restart tunewatchd",
+			   account_name(account));
 	snprintf(account->logged, sizeof(account->logged), "%s", f->text);
 }
 

@@ -1,9 +1,12 @@
 /* tunewatchd: its options. */
 #include <errno.h>
 #include <getopt.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <stdlib.h>
+#include <unistd.h>
 #include <sysexits.h>
 
 #include <uv.h>
@@ -12,6 +15,8 @@
 #include "base/streams.h"
 #include "config/config.h"
 #include "daemon/engine.h"
+
+#define SERVICE_USER "tunewatch" /* of systemd/tunewatchd.service.in */
 
 static const char usage[] =
 	"Usage: tunewatchd [OPTION]...\n"
@@ -99,6 +104,14 @@ static int take_key(struct config_env *env)
 	return 0;
 }
 
+/* Root can read and run what the service cannot. */
+static void say_who_checked(void)
+{
+	if (geteuid() == 0 && !getenv("INVOCATION_ID") && getpwnam(SERVICE_USER))
+		puts("It was checked as root. The service runs as the user " SERVICE_USER
+		     ", in a sandbox: see tunewatchd(8).");
+}
+
 static int with_config(const struct options *options, const struct config_env *env)
 {
 	_cleanup_config_ struct config *config = NULL;
@@ -116,6 +129,7 @@ static int with_config(const struct options *options, const struct config_env *e
 	}
 	if (options->action == ACTION_CHECK) {
 		puts("The configuration is good.");
+		say_who_checked();
 		return EX_OK;
 	}
 	if (options->action == ACTION_DUMP) {

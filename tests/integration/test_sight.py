@@ -2,6 +2,7 @@
 """Not being able to see a job is never a state of the job: whatever the network does, no snapshot
 changes; the account's outage is told once, and its end once."""
 
+import os
 import re
 import subprocess
 
@@ -266,6 +267,27 @@ def a_new_key_after_reload(t):
     daemon.config.write_key(t.path("acme.key"), "fw_SIMSECRET_new")
     daemon.reload()
     hook.wait(1, types="watcher.restored", timeout=40)
+
+
+@tap.test()
+def a_key_that_is_a_credential_takes_a_restart(t):
+    """systemd hands it over once; who exchanged the file is told so when the old one is refused."""
+    sim, hook, daemon = setup(t, {"jobs": [{"kind": "sft", "id": "a", "state": "RUNNING"}]},
+                              start=False)
+    account = daemon.config.sections["account", "acme"]
+    key = account.pop("api_key_file")
+    account["api_key_credential"] = "acme"
+    os.mkdir(t.path("credentials.d"))
+    os.rename(key, t.path("credentials.d", "tunewatch_acme"))
+    daemon.config.key_files.add(t.path("credentials.d", "tunewatch_acme"))
+    daemon.env["CREDENTIALS_DIRECTORY"] = t.path("credentials.d")
+    daemon.start()
+    sim.wait_seen("sft", "a")
+    sim.settings(key="fw_SIMSECRET_new")
+    hook.wait(1, types="watcher.degraded")
+    said = re.findall("account acme: its key is a credential, which is read when the service starts; "
+                      "after a change: systemctl restart tunewatchd", daemon.log())
+    t.equal(len(said), 1, daemon.log())
 
 
 def make_certificate(t, name, host):

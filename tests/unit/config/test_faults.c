@@ -456,9 +456,9 @@ Test(faults, nothing_to_watch)
 	f.env.fireworks_api_key = NULL;
 	cr_assert(fixture_load_default(&f) < 0);
 	cr_expect_str_eq(fixture_faults(&f),
-			 "no account: set $FIREWORKS_API_KEY, or write to "
-			 "@/.config/tunewatch/tunewatch.conf: account \"ID\" { api-key-file = "
-			 "\"" SYSCONFDIR "/tunewatch/KEY\" }\n");
+			 "no account: set $FIREWORKS_API_KEY, or put the key into credentials/KEY "
+			 "beside @/.config/tunewatch/tunewatch.conf and write there: account "
+			 "\"ID\" { api-key-credential = \"KEY\" }\n");
 	cr_assert(fixture_load(&f, "account a {}") < 0);
 	cr_expect_str_eq(fixture_faults(&f),
 			 "main.conf:1: account \"a\" has no key: give it api-key-file, or set "
