@@ -123,6 +123,11 @@ static void tell_test(const struct outlet *o, const struct delivery *v, enum ver
 static void note_dead(struct outlet *o, struct delivery *v, const char *text)
 {
 	v->verdict = DELIVERY_DEAD;
+	/* Who asked for it is told; it is no delivery that was lost. */
+	if (event_id_is_test(v->event->id)) {
+		log_info("notifier \"%s\": a test failed: %s", o->name, text);
+		return;
+	}
 	o->dead++;
 	log_warning("notifier \"%s\": %s of %s (%s) is given up at try %u: %s", o->name,
 		    event_type_name(v->event->type), v->event->subject, v->event->id, v->tries,
@@ -145,7 +150,8 @@ static void delivered(struct lane *l)
 	{
 		tell_test(outlet_of(l), v, VERDICT_DELIVERED, "");
 		v->verdict = DELIVERY_DELIVERED;
-		outlet_of(l)->delivered++;
+		if (!event_id_is_test(v->event->id))
+			outlet_of(l)->delivered++;
 	}
 	acknowledge(l, 0, "");
 }
@@ -343,7 +349,8 @@ static void give_up_past(struct lane *l)
 			    o->name);
 	o->told_past = true;
 	lane_head(l)->verdict = DELIVERY_DEAD;
-	o->dead++;
+	if (!event_id_is_test(lane_head(l)->event->id))
+		o->dead++;
 	tell_test(o, lane_head(l), VERDICT_DEAD, PAST_TEXT);
 	acknowledge(l, 0, PAST_TEXT);
 }

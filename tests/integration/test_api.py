@@ -380,6 +380,8 @@ def a_test_is_tried_once_and_answers_with_the_verdict(t):
     t.equal(call(t, daemon, "/v1/notifiers/web/test", "POST")["verdict"], "retry")
     answer = call(t, daemon, "/v1/notifiers/web/test", "POST")
     t.equal(answer["verdict"], "dead")
+    n = daemon.notifier("web")
+    t.equal((n["delivered"], n["dead"]), (0, 0), "a test is no delivery")
     t.check("404" in answer["message"], answer["message"])
     t.equal(call(t, daemon, "/v1/notifiers/web/test", "POST")["verdict"], "delivered")
     time.sleep(1)

@@ -70,6 +70,8 @@ def a_life(t):
         "Group": "tunewatch"})
     wait_status(t, machine, "^Watching 2 jobs of 1 account")
     t.check("Watching 2 jobs" in machine.do("systemctl", "status", UNIT), "systemctl status")
+    t.check("The service runs as the user tunewatch" in machine.do("tunewatchd", "--check-config"),
+            "what root checks is not what the service can do")
     t.equal(machine.stat(STATE), "tunewatch:tunewatch 700", STATE)
     t.equal(machine.stat("/run/tunewatch"), "tunewatch:tunewatch 750", "/run/tunewatch")
     t.equal(machine.stat("/run/tunewatch/control.sock"), "tunewatch:tunewatch 660", "socket")
