@@ -438,6 +438,25 @@ static void check_desktop(struct load *l, const struct raw_section *s)
 			fault_in_section(s).text);
 }
 
+/* 0: the type has no such option. */
+static uint64_t default_timeout_ms(enum notifier_type type)
+{
+	switch (type) {
+	case NOTIFIER_WEBHOOK:
+		return WEBHOOK_TIMEOUT_MS;
+	case NOTIFIER_EXEC:
+		return EXEC_TIMEOUT_MS;
+	case NOTIFIER_EMAIL:
+		return EMAIL_TIMEOUT_MS;
+	case NOTIFIER_SYSLOG:
+	case NOTIFIER_UNIT:
+	case NOTIFIER_DESKTOP:
+	case NOTIFIER_TYPE_COUNT_:
+		break;
+	}
+	return 0;
+}
+
 static int check_notifier(struct load *l, const struct raw_section *s, size_t i)
 {
 	struct config_notifier *n = &l->config->notifiers[i];
@@ -451,9 +470,7 @@ static int check_notifier(struct load *l, const struct raw_section *s, size_t i)
 	n->max_parallel = 1;
 	n->max_waiting = MAX_WAITING;
 	n->model_wait_ms = MODEL_WAIT_MS;
-	n->timeout_ms = n->type == NOTIFIER_EXEC    ? EXEC_TIMEOUT_MS
-			: n->type == NOTIFIER_EMAIL ? EMAIL_TIMEOUT_MS
-						    : WEBHOOK_TIMEOUT_MS;
+	n->timeout_ms = default_timeout_ms(n->type);
 	r = options_apply(l, s, n);
 	if (r < 0)
 		return r;

@@ -377,8 +377,16 @@ static void prepare_and_start(struct unit_start *s)
 		ask(s, &start_unit, MANAGER, on_started, "ss", s->name, "replace");
 }
 
-/* Types of services that are started before their program has done anything. */
-static const char *const too_early[] = {"simple", "exec", "idle"};
+/* Not of a service that is started before its program has done anything. */
+static bool start_tells_end(const char *service_type)
+{
+	static const char *const too_early[] = {"simple", "exec", "idle"};
+
+	for (size_t i = 0; i < ARRAY_LEN(too_early); i++)
+		if (strcmp(service_type, too_early[i]) == 0)
+			return false;
+	return true;
+}
 
 static void on_type(void *user, int r, sd_bus_message *reply, const sd_bus_error *error)
 {
@@ -391,20 +399,29 @@ static void on_type(void *user, int r, sd_bus_message *reply, const sd_bus_error
 		r = read_properties(reply, table, ARRAY_LEN(table));
 	if (r < 0) {
 		end_with_error(s, r, error);
-		return;
-	}
-	for (size_t i = 0; i < ARRAY_LEN(too_early); i++)
-		if (strcmp(type, too_early[i]) == 0) {
-			snprintf(s->result.detail, sizeof(s->result.detail),
-				 "Type=%s says nothing of its end; it has to be oneshot", type);
-			end(s, UNIT_REFUSED);
-			return;
-		}
-	/* Another one may have come first, while this was asked. */
-	if (is_taken(s))
+	} else if (!start_tells_end(type)) {
+		snprintf(s->result.detail, sizeof(s->result.detail),
+			 "Type=%s says nothing of its end; it has to be oneshot", type);
+		end(s, UNIT_REFUSED);
+	} else if (is_taken(s)) { /* another one came first, while this was asked */
 		end(s, UNIT_BUSY);
-	else
+	} else {
 		prepare_and_start(s);
+	}
+}
+
+enum step { STEP_START, STEP_FOLLOW, STEP_ACTIVE, STEP_BUSY };
+
+/* `taken`: another start of ours has the unit. `join`: what runs is for this start. */
+static enum step step_of(const struct unit_state *state, bool taken, bool join)
+{
+	if (taken)
+		return STEP_BUSY;
+	if (is(state->active, "active", "reloading"))
+		return STEP_ACTIVE;
+	if (has_job(state))
+		return join && strcmp(state->active, "activating") == 0 ? STEP_FOLLOW : STEP_BUSY;
+	return strcmp(state->active, "deactivating") == 0 ? STEP_BUSY : STEP_START;
 }
 
 static void on_state(void *user, int r, sd_bus_message *reply, const sd_bus_error *error)
@@ -414,17 +431,21 @@ static void on_state(void *user, int r, sd_bus_message *reply, const sd_bus_erro
 
 	if (!take_state(s, r, reply, error, &state))
 		return;
-	if (is_taken(s))
-		end(s, UNIT_BUSY);
-	else if (is(state.active, "active", "reloading"))
-		end(s, UNIT_ACTIVE);
-	else if (has_job(&state) && s->join && strcmp(state.active, "activating") == 0) {
+	switch (step_of(&state, is_taken(s), s->join)) {
+	case STEP_START:
+		ask(s, &get_all, s->path, on_type, "s", SERVICE, NULL);
+		break;
+	case STEP_FOLLOW:
 		s->prepared = true;   /* by an earlier daemon */
 		follow(s, state.job); /* the signal of its end comes after this reply */
-	} else if (has_job(&state) || strcmp(state.active, "deactivating") == 0)
+		break;
+	case STEP_ACTIVE:
+		end(s, UNIT_ACTIVE);
+		break;
+	case STEP_BUSY:
 		end(s, UNIT_BUSY);
-	else
-		ask(s, &get_all, s->path, on_type, "s", SERVICE, NULL);
+		break;
+	}
 }
 
 static void on_loaded(void *user, int r, sd_bus_message *reply, const sd_bus_error *error)

@@ -97,9 +97,9 @@ static int show(const struct notifier *n, const struct event_fields *fields, uin
 		      fields->values[EVENT_FIELD_SUBJECT]);
 	what = (struct notification){
 		.tag = tag,
-		.icon = tones[notice.tone].icon,
+		.icon = desktop_icon(notice.tone),
 		.category = tones[notice.tone].category,
-		.urgency = tones[notice.tone].urgency,
+		.urgency = desktop_urgency(notice.tone),
 		.summary = notice.summary,
 		.body = notice.body,
 		.markup = notice.markup,
